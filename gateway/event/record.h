@@ -1,0 +1,104 @@
+// One committed event, and one commit, as every reader of the log sees them: parsed
+// once, immutable, shared.
+//
+//   CommitPtr commit = event::MakeCommit(std::move(record));
+//   for (const event::Record& r : commit->events) Deliver(r.sequence(), r.type(), r.data());
+//
+// A Record's views point into its commit's own memory: keep the CommitPtr as long as
+// you use the Record. Both are read-only after MakeCommit and safe to share between
+// threads.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "cdgate/storage/v1/storage.pb.h"
+#include "gateway/base/types.h"
+#include "gateway/event/cloud_event_view.h"
+
+namespace cdgate::event {
+
+// Bits of StoredEvent.notes.
+inline constexpr uint32_t kNoteOuterDisagrees = 1;  // outer time, id or subject disagreed
+inline constexpr uint32_t kNoteRedacted = 2;        // redacted on the way
+inline constexpr uint32_t kNoteUnknownType = 4;     // admitted as an unknown type
+
+class Record {
+ public:
+  // Reads `stored`, which must outlive the record. Where its cloud_event is not a
+  // CloudEvent (our own writers never make one), all fields of the event are empty.
+  Record(base::Sequence sequence, const storage::v1::StoredEvent& stored);
+
+  base::Sequence sequence() const { return sequence_; }
+  const storage::v1::StoredEvent& stored() const { return *stored_; }
+
+  // The CDEvent's own values, whatever the outer attributes say. subject() is its
+  // subject.id, time() its timestamp; the text the producer wrote is in data().
+  absl::string_view id() const { return id_; }
+  absl::string_view source() const { return cloud_event_.source(); }
+  absl::string_view type() const { return cloud_event_.type(); }
+  absl::string_view subject() const { return subject_; }
+  absl::Time time() const { return time_; }
+  // RFC 3339 in UTC with the digits that the instant needs, "2026-01-02T03:04:05.6Z".
+  std::string time_text() const;
+  // The CDEvent's JSON, verbatim.
+  absl::string_view data() const { return cloud_event_.data(); }
+
+  absl::string_view origin() const { return stored_->origin(); }
+  absl::Time accept_time() const { return absl::FromUnixNanos(stored_->accepted_time_nanos()); }
+
+  // The envelope with its attributes; cloud_event().bytes() is what is delivered.
+  const CloudEventView& cloud_event() const { return cloud_event_; }
+
+  // What the event costs in buffers and windows: bytes of its StoredEvent, about.
+  size_t byte_size() const { return byte_size_; }
+
+ private:
+  void ReadEnvelope();
+
+  base::Sequence sequence_;
+  const storage::v1::StoredEvent* stored_;
+  CloudEventView cloud_event_;
+  absl::string_view id_;
+  absl::string_view subject_;
+  absl::Time time_;
+  size_t byte_size_ = 0;
+};
+
+// One commit of the log.
+struct Commit {
+  // Everything that became true with it.
+  const storage::v1::CommitRecord& record;
+  // record.events() with their sequences, in order.
+  std::vector<Record> events;
+  uint64_t number = 0;
+  base::Sequence first_sequence;
+  // first_sequence - 1 where there are no events.
+  base::Sequence last_sequence;
+  base::Epoch epoch;
+  absl::Time commit_time;
+  // Sum of the events' byte_size(), and a little for the commit itself.
+  size_t byte_size = 0;
+
+  explicit Commit(const storage::v1::CommitRecord& r) : record(r) {}
+};
+using CommitPtr = std::shared_ptr<const Commit>;
+
+// Takes over `record`.
+CommitPtr MakeCommit(storage::v1::CommitRecord&& record);
+
+// Parses a serialised CommitRecord; its memory comes from one arena that goes with the
+// commit. LOG_CORRUPT where `bytes` is not one, LOG_FORMAT_NEWER where its
+// format_version is greater than kCommitFormatVersion.
+absl::StatusOr<CommitPtr> ParseCommit(absl::string_view bytes);
+
+// What MakeCommit's callers write into CommitRecord.format_version.
+inline constexpr uint32_t kCommitFormatVersion = 1;
+
+}  // namespace cdgate::event
