@@ -1,0 +1,109 @@
+#!/usr/bin/env bash
+# Builds and tests the project. The last line is the summary alone:
+#
+#   N passed, N failed[, N skipped]
+#
+# and the exit status is 0 exactly where nothing failed. Works from a fresh clone on a
+# bare Debian 12, as root or with sudo; writes nothing outside the repository.
+#
+#   tests/run.sh                  tier 1: everything but what follows
+#   tests/run.sh --tier 2         sanitizers, clang with -Wthread-safety, fuzzers
+#   tests/run.sh --tier 3         chaos, scale, benchmarks
+#   tests/run.sh --tests REGEX    of the tier, only tests whose name matches
+#   tests/run.sh --no-install     does not call apt
+#   tests/run.sh --fuzz-seconds N time for each fuzzer of tier 2, default 60
+set -u
+cd "$(dirname "$0")/.." || exit 1
+. deploy/lib.sh
+
+tier=1 install=yes fuzz_seconds=60 only=.
+while [ $# -gt 0 ]; do
+  case $1 in
+    --tier) tier=${2-} && shift ;;
+    --tests) only=${2-} && shift ;;
+    --fuzz-seconds) fuzz_seconds=${2-} && shift ;;
+    --no-install) install=no ;;
+    -h | --help) sed -n '2,/^set -u/{/^#/s/^# \{0,1\}//p}' "$0" && exit 0 ;;
+    *) die "unknown argument $1; see tests/run.sh --help" ;;
+  esac
+  shift
+done
+case $tier in 1 | 2 | 3) ;; *) die "there is no tier '$tier'; tiers are 1, 2 and 3" ;; esac
+
+results=build/results
+faults=()  # what failed outside a test: a build, a fuzzer
+
+# fail TEXT: records a failure that no test stands for.
+fail() {
+  say "FAILED: $*"
+  faults+=("$*")
+}
+
+# run_tests PRESET [ctest arguments]: runs tests of build/PRESET. Every GoogleTest program
+# and ctest itself leave a report for the summary.
+run_tests() {
+  local preset=$1
+  shift
+  mkdir -p "$results/$preset"
+  say "testing build/$preset"
+  GTEST_OUTPUT="xml:$PWD/$results/$preset/" ctest --test-dir "build/$preset" -j2 \
+    --output-on-failure --tests-regex "$only" --output-junit "$PWD/$results/$preset.ctest.xml" "$@" |
+    grep -Ev '^(Internal ctest|Test project|Label Time|[a-z]+ +=)|^ +Start +[0-9]+:|^$' >&2
+  [ -f "$results/$preset.ctest.xml" ] || fail "ctest did not run in build/$preset"
+}
+
+# build_and_test PRESET [ctest arguments]
+build_and_test() {
+  if build_preset "$1"; then
+    run_tests "$@"
+  else
+    fail "build/$1 does not build"
+  fi
+}
+
+tier_1() { build_and_test dev --label-exclude '^(chaos|scale|bench)$'; }
+
+tier_2() {
+  export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
+  export UBSAN_OPTIONS=print_stacktrace=1
+  export TSAN_OPTIONS="second_deadlock_stack=1 suppressions=$PWD/tests/support/tsan.supp"
+  build_and_test asan --label-regex '^(unit|fuzz|e2e)$'
+  build_and_test tsan --label-regex '^(unit|e2e)$'
+  build_and_test clang --label-regex '^unit$'
+  fuzz
+}
+
+# Every fuzzer for a bounded time, from its corpus; what it finds that is new stays in
+# build/fuzz/corpus.
+fuzz() {
+  build_preset fuzz || { fail "build/fuzz does not build" && return; }
+  local fuzzer name seeds
+  while IFS= read -r fuzzer; do
+    name=$(basename "$fuzzer")
+    seeds=$(dirname "${fuzzer#build/fuzz/}")/corpus/${name%_fuzzer}
+    [ -d "$seeds" ] || seeds=$(dirname "${fuzzer#build/fuzz/}")/corpus
+    mkdir -p "build/fuzz/corpus/$name"
+    say "fuzzing with $name for $fuzz_seconds s"
+    if ! "$fuzzer" -max_total_time="$fuzz_seconds" -rss_limit_mb=2048 -timeout=10 -print_final_stats=0 \
+      -artifact_prefix="build/fuzz/$name." "build/fuzz/corpus/$name" "$seeds" \
+      >"build/fuzz/$name.log" 2>&1; then
+      tail -n 40 "build/fuzz/$name.log" >&2
+      fail "$name found something: build/fuzz/$name.*"
+    fi
+  done < <(find build/fuzz/tests -name '*_fuzzer' -type f | grep -E "$only" | sort)
+}
+
+tier_3() { build_and_test dev --label-regex '^(chaos|scale|bench)$' --no-tests=error; }
+
+if [ "$install" = yes ]; then
+  case $tier in
+    1) install_packages build test ;;
+    2) install_packages build test extra ;;
+    3) install_packages build test bench ;;
+  esac
+fi
+rm -rf "$results"
+mkdir -p "$results"
+"tier_$tier"
+say "summary of tier $tier"
+python3 tests/support/summary.py "$results" ${faults[@]+"${faults[@]}"}
