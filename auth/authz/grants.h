@@ -1,0 +1,98 @@
+// What each principal may do: default deny, by grants.
+//
+//   CDGATE_ASSIGN_OR_RETURN(auto grants, authz::Grants::Compile(resources));
+//   registry.Replace(grants);
+//   ...
+//   auto grants = registry.Current();
+//   CDGATE_RETURN_IF_ERROR(grants->MayCall(principal, method, Listener::kApi));
+//   absl::string_view plane;
+//   CDGATE_RETURN_IF_ERROR(grants->MayPublish(principal, source, type, &plane));
+//
+// Patterns hold '%' for any characters, also none, and are matched over the whole text;
+// every other character stands for itself. A principal's pattern names its trust domain
+// in full: "spiffe://alpha.example/service/%".
+//
+// Local principals (the Unix socket) are operator, policy author and auditor without a
+// grant, for break-glass; no grant can name them, so they never publish or subscribe.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "auth/authz/method_table.h"
+#include "auth/authz/pattern.h"
+#include "auth/authz/principal.h"
+#include "gateway/base/mutex.h"
+
+namespace cdgate::admin::v1 {
+class Grant;
+}
+
+namespace cdgate::authz {
+
+// INVALID_ARGUMENT, naming the field, where the grant cannot be compiled: a malformed
+// name or principal, no role, sources on a role other than publisher, an unknown plane.
+// Subscriber filters are not parsed here: the caller compiles them first.
+absl::Status CheckGrant(const admin::v1::Grant& grant);
+
+// Immutable; thread-safe. Keep the shared_ptr while a string_view from it is in use.
+class Grants {
+ public:
+  // Nothing granted to anybody.
+  Grants();
+  ~Grants();
+  Grants(const Grants&) = delete;
+  Grants& operator=(const Grants&) = delete;
+
+  // Errors of CheckGrant, and INVALID_ARGUMENT for two grants of one name.
+  static absl::StatusOr<std::shared_ptr<const Grants>> Compile(
+      absl::Span<const admin::v1::Grant> grants);
+
+  // Whether the principal may call the method on this listener. METHOD_UNKNOWN,
+  // WRONG_LISTENER or NOT_GRANTED; the message names principal, method, the role that
+  // would do, and the remedy.
+  absl::Status MayCall(const Principal& principal, absl::string_view method,
+                       Listener listener) const;
+  absl::Status MayCall(const Principal& principal, const MethodRow& row, Listener listener) const;
+
+  // Whether the principal may publish an event of this source and type, and as which
+  // plane (empty where the grant names none; `*plane` lives as long as this object). Of
+  // several grants that fit, the first by name decides. NOT_GRANTED, SOURCE_NOT_GRANTED or
+  // TYPE_NOT_GRANTED; `*plane` is then unchanged. Allocates nothing where it is OK.
+  absl::Status MayPublish(const Principal& principal, absl::string_view source,
+                          absl::string_view type, absl::string_view* plane) const;
+
+  // The filters under which the principal may read: an event must match at least one
+  // of them, in addition to the principal's own. An empty filter matches all. An empty list:
+  // nothing may be read.
+  std::vector<std::string> SubscriberFilters(const Principal& principal) const;
+
+  // All roles of the principal.
+  EnumSet<Role> RolesOf(const Principal& principal) const;
+
+ private:
+  struct Entry;
+
+  std::vector<Entry> entries_;  // by name
+  absl::flat_hash_map<std::string, std::vector<size_t>> exact_;
+  std::vector<size_t> patterns_;
+};
+
+// The grants in force. Thread-safe.
+class GrantRegistry {
+ public:
+  std::shared_ptr<const Grants> Current() const;
+  void Replace(std::shared_ptr<const Grants> grants);
+
+ private:
+  mutable base::Mutex mu_;
+  std::shared_ptr<const Grants> current_ CDGATE_GUARDED_BY(mu_) = std::make_shared<const Grants>();
+};
+
+}  // namespace cdgate::authz

@@ -1,0 +1,94 @@
+// Our own certificate, key and bundle: read from files, checked, and only then put
+// where gRPC picks them up. A pair that does not fit would stop every handshake without a
+// word, so a bad one is refused here and the last good one stays in use.
+//
+//   CDGATE_ASSIGN_OR_RETURN(auto identity, IdentityStore::Create({
+//       .certificate_path = "/etc/cdgate/tls.crt", .key_path = "/etc/cdgate/tls.key",
+//       .bundle_path = "/etc/cdgate/bundle.pem"}, registry, base::SystemClock()));
+//   ...on SIGHUP, or when the files changed:
+//   absl::Status status = identity->Reload();
+//
+// Published files live in a directory of our own (mode 0700, in memory where the machine
+// has such a place), removed at destruction: tls.crt, tls.key and roots.pem, replaced
+// together by swapping a symbolic link. gRPC looks once a second. roots.pem is the union of all
+// bundles of the TrustRegistry, the TLS library's own check in front of our verifier, and
+// follows the registry by itself.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "auth/trust/spiffe_id.h"
+#include "auth/trust/trust_registry.h"
+#include "gateway/base/clock.h"
+
+namespace grpc::experimental {
+class CertificateProviderInterface;
+}
+
+namespace cdgate::credentials {
+
+struct IdentityOptions {
+  std::string certificate_path;        // PEM chain, leaf first
+  std::string key_path;                // PEM PKCS#8; readable by the owner only
+  std::string bundle_path;             // PEM roots of our own domain
+  std::vector<std::string> crl_paths;  // PEM lists of our own CAs; none: not checked
+  // The SPIFFE ID that the certificate must have; empty: any proper one.
+  std::string expected_id;
+  // Where the published directory is made; empty: $RUNTIME_DIRECTORY, /dev/shm or $TMPDIR.
+  std::string publish_under;
+};
+
+// What is in use.
+struct IdentityInfo {
+  trust::SpiffeId id;
+  std::string serial;
+  absl::Time not_before;
+  absl::Time not_after;
+  std::string leaf_pem;
+  std::string bundle_pem;     // of our own domain, as read
+  std::string bundle_digest;  // trust::BundleDigest
+};
+
+// Thread-safe.
+class IdentityStore {
+ public:
+  // Loads and publishes; also puts our own bundle and lists into `registry`, under our own
+  // domain. FILE_UNREADABLE, FILE_UNWRITABLE, or CREDENTIALS_INVALID naming the file and what
+  // is wrong: key and certificate do not match, the chain does not verify against the
+  // bundle, expired, not exactly one SPIFFE ID, another SPIFFE ID than expected.
+  // `registry` and `clock` must outlive the store.
+  static absl::StatusOr<std::unique_ptr<IdentityStore>> Create(IdentityOptions options,
+                                                               trust::TrustRegistry& registry,
+                                                               const base::Clock& clock);
+  ~IdentityStore();
+  IdentityStore(const IdentityStore&) = delete;
+  IdentityStore& operator=(const IdentityStore&) = delete;
+
+  // Reads the files again. On an error the last good identity stays in use. New handshakes
+  // see a new identity within about a second; live connections keep what they have.
+  absl::Status Reload();
+
+  // True where one of the files was modified since the last Reload() that read them.
+  bool FilesChanged() const;
+
+  std::shared_ptr<const IdentityInfo> Current() const;
+
+  // For credentials.h. The provider may outlive the store; it then keeps the last material.
+  std::shared_ptr<grpc::experimental::CertificateProviderInterface> provider() const;
+
+  // The published directory, for tests.
+  const std::string& published_directory_for_test() const;
+
+ private:
+  class State;
+  explicit IdentityStore(std::shared_ptr<State> state);
+  std::shared_ptr<State> state_;
+  trust::TrustRegistry::WatchHandle watch_;
+};
+
+}  // namespace cdgate::credentials

@@ -1,0 +1,122 @@
+// X.509 certificates and revocation lists, read.
+//
+//   CDGATE_ASSIGN_OR_RETURN(auto chain, crypto::Certificate::ParsePemChain(pem));
+//   for (const std::string& uri : chain.front().uri_names()) ...
+//
+// What an object holds was parsed, not verified: see verify.h.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "auth/crypto/private_key.h"
+
+struct x509_st;
+struct X509_crl_st;
+
+namespace cdgate::crypto {
+
+// Immutable; copies share the certificate. Thread-safe.
+class Certificate {
+ public:
+  // No chain or bundle has more certificates than this; longer ones are malformed.
+  static constexpr size_t kMaxCertificates = 64;
+
+  // The first certificate in `pem`. CERTIFICATE_MALFORMED where there is none.
+  static absl::StatusOr<Certificate> FromPem(absl::string_view pem);
+
+  // All certificates in `pem`, in order: at least one, at most kMaxCertificates. Text
+  // between them is skipped; a block that does not parse makes the whole malformed, so
+  // that a damaged bundle is never taken for a shorter one. Reason CERTIFICATE_MALFORMED.
+  static absl::StatusOr<std::vector<Certificate>> ParsePemChain(absl::string_view pem);
+
+  // Exactly one certificate and nothing after it. CERTIFICATE_MALFORMED otherwise.
+  static absl::StatusOr<Certificate> FromDer(absl::string_view der);
+
+  std::string ToPem() const;
+  std::string ToDer() const;
+
+  // Of the DER form, 32 bytes.
+  std::string FingerprintSha256() const;
+
+  absl::Time not_before() const;
+  absl::Time not_after() const;
+  // Lower-case hex, without leading zeros beyond whole bytes: "5f03…".
+  std::string serial() const;
+  // RFC 2253: "CN=beta.example root CA,O=beta.example".
+  std::string subject() const;
+  std::string issuer() const;
+
+  // Subject alternative names by kind, in order. IP addresses in their text form. A name
+  // with a NUL byte inside is returned with it, and matches nothing.
+  const std::vector<std::string>& uri_names() const { return uri_names_; }
+  const std::vector<std::string>& dns_names() const { return dns_names_; }
+  const std::vector<std::string>& ip_names() const { return ip_names_; }
+
+  // basicConstraints CA:TRUE.
+  bool is_ca() const;
+  // keyUsage allows signing certificates (or CRLs); also where the extension is absent.
+  bool may_sign_certificates() const;
+  bool may_sign_crls() const;
+  // True where keyUsage allows digitalSignature; also where the extension is absent.
+  bool may_sign_data() const;
+  // True where keyUsage is present.
+  bool has_key_usage() const;
+  // Issuer and subject are equal and the signature is its own.
+  bool is_self_signed() const;
+
+  // True where `key` is the private half of this certificate's public key.
+  bool MatchesKey(const PrivateKey& key) const;
+
+  // For the .cc files of this library.
+  x509_st* handle() const { return x509_.get(); }
+
+ private:
+  friend class CertificateAuthority;
+  explicit Certificate(std::shared_ptr<x509_st> x509);
+
+  std::shared_ptr<x509_st> x509_;
+  std::vector<std::string> uri_names_;
+  std::vector<std::string> dns_names_;
+  std::vector<std::string> ip_names_;
+};
+
+// The concatenated PEM of `certificates`.
+std::string ToPem(const std::vector<Certificate>& certificates);
+
+// A revocation list. Immutable; copies share it. Thread-safe.
+class RevocationList {
+ public:
+  struct Entry {
+    std::string serial;  // as Certificate::serial()
+    absl::Time revoked;
+  };
+
+  // All lists in `pem`, in order; none is an error, as is a block that does not parse.
+  // Reason CREDENTIALS_INVALID.
+  static absl::StatusOr<std::vector<RevocationList>> ParsePem(absl::string_view pem);
+
+  std::string ToPem() const;
+  std::string issuer() const;
+  absl::Time this_update() const;
+  // Infinite future where the list does not say.
+  absl::Time next_update() const;
+  // The cRLNumber; 0 where there is none or it does not fit.
+  uint64_t number() const;
+  std::vector<Entry> entries() const;
+
+  // For the .cc files of this library.
+  X509_crl_st* handle() const { return crl_.get(); }
+
+ private:
+  friend class CertificateAuthority;
+  explicit RevocationList(std::shared_ptr<X509_crl_st> crl) : crl_(std::move(crl)) {}
+  std::shared_ptr<X509_crl_st> crl_;
+};
+
+}  // namespace cdgate::crypto

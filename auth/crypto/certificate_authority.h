@@ -1,0 +1,85 @@
+// A small CA, for a domain that has none.
+//
+//   CDGATE_ASSIGN_OR_RETURN(auto root, CertificateAuthority::InitRoot("alpha.example", {}, now));
+//   CDGATE_ASSIGN_OR_RETURN(auto ca, CertificateAuthority::Load(root.certificate_pem,
+//                                                               root.key_pem));
+//   CDGATE_ASSIGN_OR_RETURN(auto leaf, ca.Issue({.uri_names =
+//   {"spiffe://alpha.example/gateway/gw1"},
+//                                                .dns_names = {"gw1.alpha.example"}}, now));
+//
+// Everything issued is backdated by five minutes, so that a clock that is a little slow
+// takes it. Times have whole seconds. What a name means is the caller's business: this
+// library puts the texts it is given into the certificate (auth/trust checks them).
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "auth/crypto/certificate.h"
+#include "auth/crypto/private_key.h"
+
+namespace cdgate::crypto {
+
+struct RootOptions {
+  absl::Duration validity = absl::Hours(24) * 3653;  // ten years
+  KeyType key_type = KeyType::kP256;
+};
+
+struct LeafRequest {
+  // Exactly these URI names, one for every proper leaf; tests make improper ones.
+  std::vector<std::string> uri_names;
+  std::vector<std::string> dns_names;
+  std::vector<std::string> ip_names;  // text form, IPv4 or IPv6
+  absl::Duration validity = absl::Hours(24) * 90;
+  KeyType key_type = KeyType::kP256;
+  // The subject's common name, for people; cut to 64 bytes.
+  std::string common_name;
+};
+
+struct IssuedCertificate {
+  std::string certificate_pem;  // leaf first, then the issuer where it is not a root
+  std::string key_pem;          // PKCS#8
+};
+
+// Immutable; thread-safe.
+class CertificateAuthority {
+ public:
+  // A self-signed root: URI name spiffe://`domain`, CA:TRUE, keyCertSign and cRLSign.
+  static absl::StatusOr<IssuedCertificate> InitRoot(absl::string_view domain,
+                                                    const RootOptions& options, absl::Time now);
+
+  // `certificate_pem`: the issuing CA's certificate first. CREDENTIALS_INVALID where it is
+  // not a CA or the key is not its.
+  static absl::StatusOr<CertificateAuthority> Load(absl::string_view certificate_pem,
+                                                   absl::string_view key_pem);
+
+  // A CA below this one, for domains that keep the root's key offline; path length 0.
+  absl::StatusOr<IssuedCertificate> IssueIntermediate(absl::string_view domain,
+                                                      const RootOptions& options,
+                                                      absl::Time now) const;
+
+  // A leaf for both ends of TLS, with a new key and a random 128-bit serial. It never
+  // outlives this CA's own certificate: its end is cut to that.
+  // INVALID_ARGUMENT for a malformed IP address or an empty validity.
+  absl::StatusOr<IssuedCertificate> Issue(const LeafRequest& request, absl::Time now) const;
+
+  // A list of everything revoked so far. `number` must grow with each list.
+  absl::StatusOr<std::string> IssueCrl(const std::vector<RevocationList::Entry>& entries,
+                                       uint64_t number, absl::Duration validity,
+                                       absl::Time now) const;
+
+  const Certificate& certificate() const { return certificate_; }
+
+ private:
+  CertificateAuthority(Certificate certificate, PrivateKey key)
+      : certificate_(std::move(certificate)), key_(std::move(key)) {}
+
+  Certificate certificate_;
+  PrivateKey key_;
+};
+
+}  // namespace cdgate::crypto

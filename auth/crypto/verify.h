@@ -1,0 +1,60 @@
+// Whether a certificate chain verifies against the roots of one domain.
+//
+//   CDGATE_ASSIGN_OR_RETURN(auto store, crypto::TrustStore::Create(roots, crls));
+//   CDGATE_RETURN_IF_ERROR(crypto::VerifyChain(leaf, intermediates, *store,
+//                                              crypto::Purpose::kClient, clock.Now()));
+//
+// A store holds the roots of exactly one trust domain; bundles of two domains in one
+// store would let each speak for the other, so nothing here can merge two.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "auth/crypto/certificate.h"
+
+struct x509_store_st;
+
+namespace cdgate::crypto {
+
+// What the holder of the leaf is in the handshake.
+enum class Purpose { kClient, kServer };
+
+// Immutable; thread-safe.
+class TrustStore {
+ public:
+  // `roots`: self-signed CA certificates that may sign certificates; anything else is
+  // CERTIFICATE_MALFORMED. With any list in `crls`, every certificate of a chain must be
+  // covered by a current list of its issuer: a missing or expired list refuses (fails
+  // closed). Without lists revocation is not checked.
+  static absl::StatusOr<std::shared_ptr<const TrustStore>> Create(std::vector<Certificate> roots,
+                                                                  std::vector<RevocationList> crls);
+
+  const std::vector<Certificate>& roots() const { return roots_; }
+  const std::vector<RevocationList>& crls() const { return crls_; }
+
+  // For the .cc files of this library.
+  x509_store_st* handle() const { return store_.get(); }
+
+ private:
+  TrustStore(std::vector<Certificate> roots, std::vector<RevocationList> crls,
+             std::shared_ptr<x509_store_st> store);
+
+  std::vector<Certificate> roots_;
+  std::vector<RevocationList> crls_;
+  std::shared_ptr<x509_store_st> store_;
+};
+
+// OK where `leaf` chains through `intermediates` (in any order, extra ones ignored) to a
+// root of `store`, everything valid at `now`, nothing revoked, strict X.509 rules kept,
+// and the leaf fit for `purpose`. Keys and signatures need at least 112 bits of security.
+// Otherwise CERTIFICATE_EXPIRED, CERTIFICATE_NOT_YET_VALID, CERTIFICATE_REVOKED,
+// CERTIFICATE_MALFORMED or, for every other fault, CERTIFICATE_UNTRUSTED. The message names
+// the certificate at fault. About half a millisecond.
+absl::Status VerifyChain(const Certificate& leaf, const std::vector<Certificate>& intermediates,
+                         const TrustStore& store, Purpose purpose, absl::Time now);
+
+}  // namespace cdgate::crypto

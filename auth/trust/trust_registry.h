@@ -1,0 +1,104 @@
+// Whose certificates we take: one trust bundle per domain, never pooled. A chain that
+// verifies under the bundle of a domain may speak as that domain, and as no other.
+//
+//   trust::TrustRegistry registry;
+//   CDGATE_RETURN_IF_ERROR(registry.Replace("beta.example", bundle_pem, {}));
+//   auto snapshot = registry.Current();        // cheap; holds still while in use
+//   auto peer = trust::Verify(*snapshot, leaf_pem, chain_pem, Purpose::kClient, clock.Now());
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "auth/crypto/verify.h"
+#include "auth/trust/spiffe_id.h"
+#include "gateway/base/mutex.h"
+
+namespace cdgate::trust {
+
+// The trust of one domain, checked: at least one root; each is a CA that is its own
+// issuer and, where it carries a URI name, names this very domain and nothing else.
+// CERTIFICATE_MALFORMED otherwise; CREDENTIALS_INVALID for a list that does not parse.
+absl::StatusOr<std::shared_ptr<const crypto::TrustStore>> MakeTrustStore(
+    absl::string_view domain, absl::string_view bundle_pem,
+    const std::vector<std::string>& crl_pems);
+
+// SHA-256 over what the bundle means and not how it is written: over the SHA-256 of the
+// DER of each certificate, sorted, without repetition. 32 bytes. The number that people
+// compare by voice and that invites pin. CERTIFICATE_MALFORMED where it does not parse.
+absl::StatusOr<std::string> BundleDigest(absl::string_view bundle_pem);
+
+// Immutable; thread-safe.
+class TrustSnapshot {
+ public:
+  using Stores = std::map<std::string, std::shared_ptr<const crypto::TrustStore>, std::less<>>;
+
+  explicit TrustSnapshot(Stores stores) : stores_(std::move(stores)) {}
+
+  // Null where the domain is not known.
+  const crypto::TrustStore* Find(absl::string_view domain) const;
+  const Stores& stores() const { return stores_; }
+
+  // All roots of all domains, for the TLS library's own check in front of ours. Never
+  // verify with it alone: under it every CA may speak for every domain.
+  std::string UnionOfRootsPem() const;
+
+ private:
+  const Stores stores_;
+};
+
+// Where the current snapshot is read. Outlives the registry, so that a verifier inside
+// gRPC may run at any time. Thread-safe.
+class SnapshotSource {
+ public:
+  std::shared_ptr<const TrustSnapshot> Current() const;
+
+ private:
+  friend class TrustRegistry;
+  mutable base::Mutex mu_;
+  std::shared_ptr<const TrustSnapshot> current_ CDGATE_GUARDED_BY(mu_) =
+      std::make_shared<const TrustSnapshot>(TrustSnapshot::Stores{});
+};
+
+// The one place trust changes. A failed call leaves everything as it was. Thread-safe.
+class TrustRegistry {
+ public:
+  // Called after each change, in the thread that made it, with no lock held; two changes
+  // at once may call at once, so a watcher reads Current() and takes what it finds. A call
+  // under way while its handle goes away still ends: capture only what the watcher owns.
+  using Watcher = std::function<void()>;
+  using WatchHandle = std::shared_ptr<const Watcher>;
+
+  TrustRegistry() = default;
+  TrustRegistry(const TrustRegistry&) = delete;
+  TrustRegistry& operator=(const TrustRegistry&) = delete;
+
+  std::shared_ptr<const TrustSnapshot> Current() const { return source_->Current(); }
+  std::shared_ptr<const SnapshotSource> source() const { return source_; }
+
+  // Adds the domain or replaces its bundle and lists, whole. Errors of MakeTrustStore.
+  absl::Status Replace(absl::string_view domain, absl::string_view bundle_pem,
+                       const std::vector<std::string>& crl_pems);
+
+  // Forgets the domain. Nothing happens where it is not known.
+  void Remove(absl::string_view domain);
+
+  // `watcher` is called for as long as the handle lives.
+  [[nodiscard]] WatchHandle Watch(Watcher watcher);
+
+ private:
+  void Notify();
+
+  const std::shared_ptr<SnapshotSource> source_ = std::make_shared<SnapshotSource>();
+  base::Mutex mu_;
+  std::vector<std::weak_ptr<const Watcher>> watchers_ CDGATE_GUARDED_BY(mu_);
+};
+
+}  // namespace cdgate::trust

@@ -1,0 +1,47 @@
+// Who is at the other end, from the certificates shown.
+#pragma once
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "auth/crypto/certificate.h"
+#include "auth/crypto/verify.h"
+#include "auth/trust/spiffe_id.h"
+#include "auth/trust/trust_registry.h"
+
+namespace cdgate::trust {
+
+// An identity that was verified, and what it takes to verify it again: when trust
+// changes, whoever holds live connections passes leaf_pem and chain_pem to Verify() once
+// more and ends those that fail.
+struct VerifiedPeer {
+  SpiffeId id;
+  absl::Time not_after;   // of the leaf; the identity ends with it, also on a live connection
+  std::string serial;     // lower-case hex
+  std::string leaf_pem;   // the leaf alone
+  std::string chain_pem;  // what came with it, the leaf possibly repeated; may be empty
+};
+
+// The one SPIFFE ID of a leaf that is well-formed as an X.509-SVID: exactly one URI name, a
+// SPIFFE ID with a path; not a CA; keyUsage with digitalSignature and without signing of
+// certificates or lists. Nothing is verified. CERTIFICATE_MALFORMED otherwise.
+absl::StatusOr<SpiffeId> ClaimedId(const crypto::Certificate& leaf);
+
+// Verifies `leaf_pem` with the intermediates in `chain_pem` against the bundle of the
+// domain that the leaf claims, and no other. Reasons: CERTIFICATE_MALFORMED,
+// UNKNOWN_TRUST_DOMAIN, and those of crypto::VerifyChain; metadata "id" holds the claimed
+// SPIFFE ID where there is one.
+absl::StatusOr<VerifiedPeer> Verify(const TrustSnapshot& snapshot, absl::string_view leaf_pem,
+                                    absl::string_view chain_pem, crypto::Purpose purpose,
+                                    absl::Time now);
+
+// The same against one bundle that is not (yet) in a registry: enrolment. `domain` must be
+// the one that the leaf claims, else WRONG_PEER.
+absl::StatusOr<VerifiedPeer> VerifyAgainst(const crypto::TrustStore& store,
+                                           absl::string_view domain, absl::string_view leaf_pem,
+                                           absl::string_view chain_pem, crypto::Purpose purpose,
+                                           absl::Time now);
+
+}  // namespace cdgate::trust
