@@ -1,0 +1,133 @@
+// One event as conditions see it. A context is set to an event, any number of programs
+// read it, and it is set to the next; what it parsed or computed for one program serves
+// the others.
+//
+//   filter::EventContext event;                     // one per thread, kept
+//   for (const event::Record& record : commit->events) {
+//     event.Reset(record);
+//     if (program.Matches(event)) Deliver(record);
+//   }
+//
+// The JSON of the event is parsed at the first condition that reaches into it, and at
+// most once. After a few events a context has the memory it needs and allocates no more.
+//
+// Whatever Reset is given must outlive its use in the context. Not thread-safe.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "cdgate/storage/v1/storage.pb.h"
+#include "gateway/event/record.h"
+#include "gateway/filter/value.h"
+
+namespace cdgate::filter {
+
+class DataPath;
+struct EvaluationState;
+
+// One attribute of the CloudEvent by its name, lower-case letters and digits.
+struct Attribute {
+  absl::string_view name;
+  Value value;
+};
+
+// An event that is not a Record: a file for `cdgate filter eval`, an event on its way
+// in. Everything is a view.
+struct EventParts {
+  absl::string_view id;
+  absl::string_view source;
+  absl::string_view type;
+  absl::string_view spec_version = "1.0";
+  // Every other attribute: subject, time, datacontenttype, dataschema, extensions.
+  absl::Span<const Attribute> attributes;
+  // The CDEvent's JSON.
+  absl::string_view data;
+  // What gateways added; see storage.v1.StoredEvent.
+  absl::string_view origin;
+  absl::string_view plane;
+  absl::string_view classification;
+  uint32_t hops = 0;
+  // Terms the event came under; null: none. Conditions do not see them, decisions do.
+  const storage::v1::Terms* terms = nullptr;
+  // What counts against a limit of bytes: the serialised CloudEvent.
+  size_t byte_size = 0;
+};
+
+// What became of a look into the data.
+enum class DataLookup {
+  kFound,
+  kAbsent,   // nothing there, or null
+  kNoValue,  // there is an object, an array or a number that CESQL cannot hold
+  kNoJson,   // the data is not JSON
+};
+
+class EventContext {
+ public:
+  EventContext();
+  ~EventContext();
+  EventContext(EventContext&&) noexcept;
+  EventContext& operator=(EventContext&&) noexcept;
+
+  void Reset(const event::Record& record);
+  void Reset(const EventParts& parts);
+
+  absl::string_view id() const { return parts_.id; }
+  absl::string_view source() const { return parts_.source; }
+  absl::string_view type() const { return parts_.type; }
+  absl::string_view origin() const { return parts_.origin; }
+  absl::string_view plane() const { return parts_.plane; }
+  uint32_t hops() const { return parts_.hops; }
+  const storage::v1::Terms* terms() const { return parts_.terms; }
+  size_t byte_size() const { return parts_.byte_size; }
+  // The label that gateways stamped on it, else its attribute dataclassification, else "".
+  absl::string_view classification();
+
+  // Any attribute by its name; none where the event does not have it.
+  std::optional<Value> Find(absl::string_view name);
+
+  // The parts of a CDEvents type: "build", "finished" of dev.cdevents.build.finished.0.3.0;
+  // of a custom type the subject is with its tool, "mytool-probe". Empty for other types.
+  absl::string_view subject_type();
+  absl::string_view predicate();
+  // The group of the vocabulary: "core", "scm", "ci", "testing", "cd", "operations",
+  // "approval"; "custom" for custom types; empty for subjects that no release has.
+  absl::string_view stage();
+
+  // The value at `path` of the data. `value` is set where kFound is returned; a string
+  // lives until the next Reset.
+  DataLookup FindData(const DataPath& path, Value* value);
+  // kFound where anything but null is at `path`.
+  DataLookup HasData(const DataPath& path);
+  // context.version or context.specversion of the data.
+  DataLookup SpecVersion(Value* value);
+  // kFound where the event names other events: a chain, or at least one link.
+  DataLookup HasLinksOrChain();
+
+  // What programs keep between instructions; nobody else's.
+  EvaluationState& state() { return *state_; }
+
+ private:
+  const Attribute* FindAttribute(absl::string_view name);
+  void LoadAttributes();
+  void SplitType();
+
+  EventParts parts_;
+  const event::Record* record_ = nullptr;
+  // The attributes of record_, with the texts that had to be made.
+  bool attributes_loaded_ = false;
+  std::vector<Attribute> attributes_;
+  std::vector<std::string> texts_;
+  bool type_split_ = false;
+  absl::string_view subject_type_;
+  absl::string_view predicate_;
+  std::unique_ptr<EvaluationState> state_;
+};
+
+}  // namespace cdgate::filter
