@@ -1,0 +1,44 @@
+#include "gateway/rpc/bytes.h"
+
+#include <google/protobuf/io/zero_copy_stream.h>
+#include <grpcpp/support/proto_buffer_reader.h>
+
+#include <memory>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "gateway/base/errors.h"
+
+namespace cdgate::rpc {
+
+grpc::ByteBuffer ToBytes(std::string bytes) {
+  auto owner = std::make_unique<std::string>(std::move(bytes));
+  std::string* const text = owner.release();
+  const grpc::Slice slice(
+      text->data(), text->size(), [](void* p) { delete static_cast<std::string*>(p); }, text);
+  return grpc::ByteBuffer(&slice, 1);
+}
+
+grpc::ByteBuffer Serialise(const google::protobuf::MessageLite& message) {
+  const size_t size = message.ByteSizeLong();
+  const grpc::Slice slice(size);
+  message.SerializeWithCachedSizesToArray(const_cast<uint8_t*>(slice.begin()));
+  return grpc::ByteBuffer(&slice, 1);
+}
+
+absl::Status Parse(const grpc::ByteBuffer& bytes, google::protobuf::MessageLite* message) {
+  // The reader takes a mutable buffer but only counts a reference on its slices.
+  grpc::ByteBuffer copy(bytes);
+  grpc::ProtoBufferReader reader(&copy);
+  if (reader.status().ok() && message->ParseFromZeroCopyStream(&reader)) return absl::OkStatus();
+  return base::MakeError(base::Reason::kProtocolError,
+                         absl::StrCat("the message is no ", message->GetTypeName()),
+                         {{"type", message->GetTypeName()}});
+}
+
+FlatBytes::FlatBytes(const grpc::ByteBuffer& bytes) {
+  if (!bytes.Valid() || bytes.TrySingleSlice(&slice_).ok()) return;
+  if (!bytes.DumpToSingleSlice(&slice_).ok()) slice_ = grpc::Slice();
+}
+
+}  // namespace cdgate::rpc

@@ -1,0 +1,40 @@
+// Messages as bytes: between grpc::ByteBuffer, which streams carry, std::string and
+// protobuf messages. Copies are made only where the words say so.
+#pragma once
+
+#include <google/protobuf/message_lite.h>
+#include <grpcpp/support/byte_buffer.h>
+#include <grpcpp/support/slice.h>
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+
+namespace cdgate::rpc {
+
+// Takes `bytes` over without copying them.
+grpc::ByteBuffer ToBytes(std::string bytes);
+// Serialises into one slice of exactly the message's size.
+grpc::ByteBuffer Serialise(const google::protobuf::MessageLite& message);
+
+// Parses from the slices, without joining them first. PROTOCOL_ERROR where the bytes
+// are no such message; `message` is then unspecified.
+absl::Status Parse(const grpc::ByteBuffer& bytes, google::protobuf::MessageLite* message);
+
+// A message's bytes as one piece: a reference to the buffer's memory where it is one
+// slice (the usual case: a frame of ours), otherwise a joined copy. What view()
+// returns lives as long as this object. Copyable, cheap: slices are counted.
+class FlatBytes {
+ public:
+  FlatBytes() = default;
+  explicit FlatBytes(const grpc::ByteBuffer& bytes);
+  absl::string_view view() const {
+    return {reinterpret_cast<const char*>(slice_.begin()), slice_.size()};
+  }
+
+ private:
+  grpc::Slice slice_;
+};
+
+}  // namespace cdgate::rpc
