@@ -1,4 +1,4 @@
-// X.509 certificates and revocation lists, read.
+// X.509 certificates, read.
 //
 //   CDGATE_ASSIGN_OR_RETURN(auto chain, crypto::Certificate::ParsePemChain(pem));
 //   for (const std::string& uri : chain.front().uri_names()) ...
@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -17,7 +18,6 @@
 #include "auth/crypto/private_key.h"
 
 struct x509_st;
-struct X509_crl_st;
 
 namespace cdgate::crypto {
 
@@ -77,8 +77,8 @@ class Certificate {
   x509_st* handle() const { return x509_.get(); }
 
  private:
-  friend class CertificateAuthority;
-  explicit Certificate(std::shared_ptr<x509_st> x509);
+  explicit Certificate(std::shared_ptr<x509_st> x509) : x509_(std::move(x509)) {}
+  static absl::StatusOr<Certificate> FromHandle(std::shared_ptr<x509_st> x509);
 
   std::shared_ptr<x509_st> x509_;
   std::vector<std::string> uri_names_;
@@ -88,35 +88,5 @@ class Certificate {
 
 // The concatenated PEM of `certificates`.
 std::string ToPem(const std::vector<Certificate>& certificates);
-
-// A revocation list. Immutable; copies share it. Thread-safe.
-class RevocationList {
- public:
-  struct Entry {
-    std::string serial;  // as Certificate::serial()
-    absl::Time revoked;
-  };
-
-  // All lists in `pem`, in order; none is an error, as is a block that does not parse.
-  // Reason CREDENTIALS_INVALID.
-  static absl::StatusOr<std::vector<RevocationList>> ParsePem(absl::string_view pem);
-
-  std::string ToPem() const;
-  std::string issuer() const;
-  absl::Time this_update() const;
-  // Infinite future where the list does not say.
-  absl::Time next_update() const;
-  // The cRLNumber; 0 where there is none or it does not fit.
-  uint64_t number() const;
-  std::vector<Entry> entries() const;
-
-  // For the .cc files of this library.
-  X509_crl_st* handle() const { return crl_.get(); }
-
- private:
-  friend class CertificateAuthority;
-  explicit RevocationList(std::shared_ptr<X509_crl_st> crl) : crl_(std::move(crl)) {}
-  std::shared_ptr<X509_crl_st> crl_;
-};
 
 }  // namespace cdgate::crypto

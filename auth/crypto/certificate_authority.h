@@ -14,6 +14,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -21,6 +22,7 @@
 #include "absl/time/time.h"
 #include "auth/crypto/certificate.h"
 #include "auth/crypto/private_key.h"
+#include "auth/crypto/revocation_list.h"
 
 namespace cdgate::crypto {
 
@@ -41,7 +43,7 @@ struct LeafRequest {
 };
 
 struct IssuedCertificate {
-  std::string certificate_pem;  // leaf first, then the issuer where it is not a root
+  std::string certificate_pem;  // itself first, then its issuers but for the root
   std::string key_pem;          // PKCS#8
 };
 
@@ -52,8 +54,8 @@ class CertificateAuthority {
   static absl::StatusOr<IssuedCertificate> InitRoot(absl::string_view domain,
                                                     const RootOptions& options, absl::Time now);
 
-  // `certificate_pem`: the issuing CA's certificate first. CREDENTIALS_INVALID where it is
-  // not a CA or the key is not its.
+  // `certificate_pem`: the issuing CA's certificate first, then those above it, if any.
+  // CREDENTIALS_INVALID where it is not a CA or the key is not its.
   static absl::StatusOr<CertificateAuthority> Load(absl::string_view certificate_pem,
                                                    absl::string_view key_pem);
 
@@ -72,13 +74,13 @@ class CertificateAuthority {
                                        uint64_t number, absl::Duration validity,
                                        absl::Time now) const;
 
-  const Certificate& certificate() const { return certificate_; }
+  const Certificate& certificate() const { return chain_.front(); }
 
  private:
-  CertificateAuthority(Certificate certificate, PrivateKey key)
-      : certificate_(std::move(certificate)), key_(std::move(key)) {}
+  CertificateAuthority(std::vector<Certificate> chain, PrivateKey key)
+      : chain_(std::move(chain)), key_(std::move(key)) {}
 
-  Certificate certificate_;
+  std::vector<Certificate> chain_;  // ours first, then what is above it
   PrivateKey key_;
 };
 

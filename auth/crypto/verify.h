@@ -15,6 +15,8 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "auth/crypto/certificate.h"
+#include "auth/crypto/revocation_list.h"
+#include "gateway/base/errors.h"
 
 struct x509_store_st;
 
@@ -56,5 +58,8 @@ class TrustStore {
 // the certificate at fault. About half a millisecond.
 absl::Status VerifyChain(const Certificate& leaf, const std::vector<Certificate>& intermediates,
                          const TrustStore& store, Purpose purpose, absl::Time now);
+
+// What VerifyChain() makes of an X509_V_ERR_* code. For tests.
+base::Reason ReasonOfVerifyError(int error);
 
 }  // namespace cdgate::crypto

@@ -1,0 +1,70 @@
+#include "auth/crypto/revocation_list.h"
+
+#include "absl/strings/str_cat.h"
+#include "auth/crypto/openssl.h"
+#include "gateway/base/errors.h"
+
+namespace cdgate::crypto {
+namespace {
+
+absl::Status Unreadable(absl::string_view what) {
+  return base::MakeError(base::Reason::kCredentialsInvalid, what);
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<RevocationList>> RevocationList::ParsePem(absl::string_view pem) {
+  const ErrorScope errors;
+  const BioPtr bio = ReadOnlyBio(pem);
+  if (bio == nullptr) return Unreadable("the PEM text is too long");
+  std::vector<RevocationList> out;
+  while (X509_CRL* crl = PEM_read_bio_X509_CRL(bio.get(), nullptr, nullptr, nullptr)) {
+    out.push_back(RevocationList(std::shared_ptr<X509_crl_st>(crl, X509_CRL_free)));
+  }
+  const unsigned long code = ERR_peek_last_error();
+  if (ERR_GET_LIB(code) != ERR_LIB_PEM || ERR_GET_REASON(code) != PEM_R_NO_START_LINE) {
+    return Unreadable(absl::StrCat("revocation list ", out.size() + 1,
+                                   " of the PEM text cannot be read: ", TakeOpenSslError()));
+  }
+  if (out.empty()) return Unreadable("no PEM revocation list");
+  return out;
+}
+
+std::string RevocationList::ToPem() const {
+  const BioPtr bio(BIO_new(BIO_s_mem()));
+  CheckOpenSsl(bio != nullptr && PEM_write_bio_X509_CRL(bio.get(), crl_.get()) == 1,
+               "PEM_write_bio_X509_CRL");
+  return Contents(bio.get());
+}
+
+std::string RevocationList::issuer() const { return NameText(X509_CRL_get_issuer(crl_.get())); }
+
+absl::Time RevocationList::this_update() const {
+  return ToAbslTime(X509_CRL_get0_lastUpdate(crl_.get()));
+}
+
+absl::Time RevocationList::next_update() const {
+  const ASN1_TIME* next = X509_CRL_get0_nextUpdate(crl_.get());
+  return next == nullptr ? absl::InfiniteFuture() : ToAbslTime(next);
+}
+
+uint64_t RevocationList::number() const {
+  const ErrorScope errors;
+  const Asn1IntegerPtr number(static_cast<ASN1_INTEGER*>(
+      X509_CRL_get_ext_d2i(crl_.get(), NID_crl_number, nullptr, nullptr)));
+  uint64_t value = 0;
+  return number != nullptr && ASN1_INTEGER_get_uint64(&value, number.get()) == 1 ? value : 0;
+}
+
+std::vector<RevocationList::Entry> RevocationList::entries() const {
+  std::vector<Entry> out;
+  STACK_OF(X509_REVOKED)* revoked = X509_CRL_get_REVOKED(crl_.get());
+  for (int i = 0; i < sk_X509_REVOKED_num(revoked); ++i) {
+    const X509_REVOKED* entry = sk_X509_REVOKED_value(revoked, i);
+    out.push_back({SerialHex(X509_REVOKED_get0_serialNumber(entry)),
+                   ToAbslTime(X509_REVOKED_get0_revocationDate(entry))});
+  }
+  return out;
+}
+
+}  // namespace cdgate::crypto

@@ -1,0 +1,48 @@
+// Revocation lists, read.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+
+struct X509_crl_st;
+
+namespace cdgate::crypto {
+
+// Parsed, not verified: VerifyChain() checks its signature and times. Immutable; copies
+// share it. Thread-safe.
+class RevocationList {
+ public:
+  struct Entry {
+    std::string serial;  // as Certificate::serial()
+    absl::Time revoked;
+  };
+
+  // All lists in `pem`, in order; none is an error, as is a block that does not parse.
+  // Reason CREDENTIALS_INVALID.
+  static absl::StatusOr<std::vector<RevocationList>> ParsePem(absl::string_view pem);
+
+  std::string ToPem() const;
+  std::string issuer() const;
+  absl::Time this_update() const;
+  // Infinite future where the list does not say.
+  absl::Time next_update() const;
+  // The cRLNumber; 0 where there is none or it does not fit.
+  uint64_t number() const;
+  std::vector<Entry> entries() const;
+
+  // For the .cc files of this library.
+  X509_crl_st* handle() const { return crl_.get(); }
+
+ private:
+  explicit RevocationList(std::shared_ptr<X509_crl_st> crl) : crl_(std::move(crl)) {}
+  std::shared_ptr<X509_crl_st> crl_;
+};
+
+}  // namespace cdgate::crypto

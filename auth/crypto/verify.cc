@@ -1,0 +1,144 @@
+#include "auth/crypto/verify.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "auth/crypto/openssl.h"
+#include "gateway/base/encoding.h"
+#include "gateway/base/errors.h"
+
+namespace cdgate::crypto {
+namespace {
+
+// Longer chains are somebody's mistake or malice.
+constexpr int kMaxIntermediates = 8;
+// OpenSSL's level 2: keys and signatures of at least 112 bits.
+constexpr int kSecurityLevel = 2;
+
+absl::Status CheckRoot(const Certificate& root) {
+  const char* fault = nullptr;
+  if (!root.is_ca()) {
+    fault = "is not a CA";
+  } else if (!root.may_sign_certificates()) {
+    fault = "may not sign certificates";
+  } else if (!root.is_self_signed()) {
+    fault = "is not a root: it is not its own issuer";
+  }
+  if (fault == nullptr) return absl::OkStatus();
+  return base::MakeError(
+      base::Reason::kCertificateMalformed,
+      absl::StrCat("certificate ", base::Shorten(root.subject()), " of the bundle ", fault));
+}
+
+std::string FaultyCertificate(X509_STORE_CTX* context) {
+  const X509* at_fault = X509_STORE_CTX_get_current_cert(context);
+  if (at_fault == nullptr) return "the chain";
+  return absl::StrCat("certificate ", base::Shorten(NameText(X509_get_subject_name(at_fault)), 120),
+                      ", serial ", SerialHex(X509_get0_serialNumber(at_fault)));
+}
+
+absl::Status VerifyError(X509_STORE_CTX* context) {
+  const int error = X509_STORE_CTX_get_error(context);
+  return base::MakeError(
+      ReasonOfVerifyError(error),
+      absl::StrCat(FaultyCertificate(context), ": ", X509_verify_cert_error_string(error)),
+      {{"depth", absl::StrCat(X509_STORE_CTX_get_error_depth(context))}});
+}
+
+void SetParameters(X509_STORE_CTX* context, const TrustStore& store, Purpose purpose,
+                   absl::Time now) {
+  CheckOpenSsl(X509_STORE_CTX_set_default(
+                   context, purpose == Purpose::kClient ? "ssl_client" : "ssl_server") == 1,
+               "X509_STORE_CTX_set_default");
+  X509_VERIFY_PARAM* parameters = X509_STORE_CTX_get0_param(context);
+  unsigned long flags = X509_V_FLAG_X509_STRICT;
+  if (!store.crls().empty()) flags |= X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL;
+  X509_VERIFY_PARAM_set_flags(parameters, flags);
+  X509_VERIFY_PARAM_set_time(parameters, absl::ToTimeT(now));
+  X509_VERIFY_PARAM_set_depth(parameters, kMaxIntermediates);
+  X509_VERIFY_PARAM_set_auth_level(parameters, kSecurityLevel);
+}
+
+}  // namespace
+
+TrustStore::TrustStore(std::vector<Certificate> roots, std::vector<RevocationList> crls,
+                       std::shared_ptr<x509_store_st> store)
+    : roots_(std::move(roots)), crls_(std::move(crls)), store_(std::move(store)) {}
+
+absl::StatusOr<std::shared_ptr<const TrustStore>> TrustStore::Create(
+    std::vector<Certificate> roots, std::vector<RevocationList> crls) {
+  const ErrorScope errors;
+  if (roots.empty()) {
+    return base::MakeError(base::Reason::kCertificateMalformed, "the bundle has no certificate");
+  }
+  std::shared_ptr<x509_store_st> store(X509_STORE_new(), X509_STORE_free);
+  CheckOpenSsl(store != nullptr, "X509_STORE_new");
+  for (const Certificate& root : roots) {
+    if (absl::Status status = CheckRoot(root); !status.ok()) return status;
+    CheckOpenSsl(X509_STORE_add_cert(store.get(), root.handle()) == 1, "X509_STORE_add_cert");
+  }
+  for (const RevocationList& crl : crls) {
+    CheckOpenSsl(X509_STORE_add_crl(store.get(), crl.handle()) == 1, "X509_STORE_add_crl");
+  }
+  return std::shared_ptr<const TrustStore>(
+      new TrustStore(std::move(roots), std::move(crls), std::move(store)));
+}
+
+absl::Status VerifyChain(const Certificate& leaf, const std::vector<Certificate>& intermediates,
+                         const TrustStore& store, Purpose purpose, absl::Time now) {
+  const ErrorScope errors;
+  const CertificateStackPtr untrusted(sk_X509_new_null());
+  const StoreContextPtr context(X509_STORE_CTX_new());
+  CheckOpenSsl(untrusted != nullptr && context != nullptr, "X509_STORE_CTX_new");
+  for (const Certificate& intermediate : intermediates) {
+    CheckOpenSsl(sk_X509_push(untrusted.get(), intermediate.handle()) > 0, "sk_X509_push");
+  }
+  CheckOpenSsl(
+      X509_STORE_CTX_init(context.get(), store.handle(), leaf.handle(), untrusted.get()) == 1,
+      "X509_STORE_CTX_init");
+  SetParameters(context.get(), store, purpose, now);
+  return X509_verify_cert(context.get()) == 1 ? absl::OkStatus() : VerifyError(context.get());
+}
+
+base::Reason ReasonOfVerifyError(int error) {
+  switch (error) {
+    case X509_V_ERR_CERT_HAS_EXPIRED: return base::Reason::kCertificateExpired;
+    case X509_V_ERR_CERT_NOT_YET_VALID: return base::Reason::kCertificateNotYetValid;
+    case X509_V_ERR_CERT_REVOKED: return base::Reason::kCertificateRevoked;
+
+    // What no CA may issue, whoever it is: the certificate itself breaks the rules.
+    case X509_V_ERR_UNABLE_TO_DECRYPT_CERT_SIGNATURE:
+    case X509_V_ERR_UNABLE_TO_DECODE_ISSUER_PUBLIC_KEY:
+    case X509_V_ERR_ERROR_IN_CERT_NOT_BEFORE_FIELD:
+    case X509_V_ERR_ERROR_IN_CERT_NOT_AFTER_FIELD:
+    case X509_V_ERR_UNHANDLED_CRITICAL_EXTENSION:
+    case X509_V_ERR_INVALID_EXTENSION:
+    case X509_V_ERR_UNSUPPORTED_EXTENSION_FEATURE:
+    case X509_V_ERR_UNSUPPORTED_CONSTRAINT_TYPE:
+    case X509_V_ERR_UNSUPPORTED_CONSTRAINT_SYNTAX:
+    case X509_V_ERR_UNSUPPORTED_NAME_SYNTAX:
+    case X509_V_ERR_EC_KEY_EXPLICIT_PARAMS:
+    case X509_V_ERR_PATHLEN_INVALID_FOR_NON_CA:
+    case X509_V_ERR_PATHLEN_WITHOUT_KU_KEY_CERT_SIGN:
+    case X509_V_ERR_KU_KEY_CERT_SIGN_INVALID_FOR_NON_CA:
+    case X509_V_ERR_ISSUER_NAME_EMPTY:
+    case X509_V_ERR_SUBJECT_NAME_EMPTY:
+    case X509_V_ERR_MISSING_AUTHORITY_KEY_IDENTIFIER:
+    case X509_V_ERR_MISSING_SUBJECT_KEY_IDENTIFIER:
+    case X509_V_ERR_EMPTY_SUBJECT_ALT_NAME:
+    case X509_V_ERR_EMPTY_SUBJECT_SAN_NOT_CRITICAL:
+    case X509_V_ERR_CA_BCONS_NOT_CRITICAL:
+    case X509_V_ERR_AUTHORITY_KEY_IDENTIFIER_CRITICAL:
+    case X509_V_ERR_SUBJECT_KEY_IDENTIFIER_CRITICAL:
+    case X509_V_ERR_CA_CERT_MISSING_KEY_USAGE:
+    case X509_V_ERR_EXTENSIONS_REQUIRE_VERSION_3:
+    case X509_V_ERR_SIGNATURE_ALGORITHM_MISMATCH:
+    case X509_V_ERR_SIGNATURE_ALGORITHM_INCONSISTENCY: return base::Reason::kCertificateMalformed;
+
+    // Everything else, also what later releases of OpenSSL add: no way to a root of this
+    // bundle, not for this use, or its revocation cannot be known.
+    default: return base::Reason::kCertificateUntrusted;
+  }
+}
+
+}  // namespace cdgate::crypto
