@@ -1,0 +1,77 @@
+// Resources (peers, policies, grants, subscriptions, invites) as one moment of the log
+// has them.
+//
+//   std::shared_ptr<const ResourceSnapshot> now = store.Resources();
+//   if (ResourcePtr r = now->Find("policy", "beta.example")) {
+//     const auto policy = r->As<admin::v1::Policy>();
+//
+// Snapshots and resources are immutable and shared; holding one is cheap.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "gateway/base/errors.h"
+#include "gateway/base/types.h"
+
+namespace cdgate::state {
+
+// Kinds, as CommitRecord spells them.
+inline constexpr char kPeerKind[] = "peer";
+inline constexpr char kPolicyKind[] = "policy";
+inline constexpr char kGrantKind[] = "grant";
+inline constexpr char kSubscriptionKind[] = "subscription";
+inline constexpr char kInviteKind[] = "invite";
+
+// One version of one resource.
+struct StoredResource {
+  std::string kind;
+  std::string name;
+  std::string value;  // serialised message of the kind; empty where deleted
+  uint64_t version = 0;
+  uint64_t base_version = 0;
+  std::string author;
+  absl::Time commit_time;
+  base::Sequence effective_sequence;  // first event that it applies to
+  uint64_t commit = 0;                // number of the commit that made it
+  std::string source;                 // what the author wrote; may be empty
+  bool unplanned = false;
+  bool deleted = false;
+
+  // `value` as the message of its kind. LOG_CORRUPT where it is not one.
+  template <typename Message>
+  absl::StatusOr<Message> As() const {
+    Message message;
+    if (message.ParseFromString(value)) return message;
+    return base::MakeError(base::Reason::kLogCorrupt,
+                           kind + " " + name + " is not a " + message.GetTypeName());
+  }
+};
+using ResourcePtr = std::shared_ptr<const StoredResource>;
+
+class ResourceSnapshot {
+ public:
+  // Null where there is none, or it is deleted.
+  ResourcePtr Find(absl::string_view kind, absl::string_view name) const;
+  // By name, those after `after`, at most `limit`. For a page token, take the last name.
+  std::vector<ResourcePtr> List(absl::string_view kind, absl::string_view after = "",
+                                size_t limit = SIZE_MAX) const;
+  // Number of the last commit that changed a resource; 0: none did.
+  uint64_t commit() const { return commit_; }
+
+ private:
+  friend class ResourceTable;
+  using Kind = std::map<std::string, ResourcePtr, std::less<>>;
+  std::map<std::string, std::shared_ptr<const Kind>, std::less<>> kinds_;
+  uint64_t commit_ = 0;
+};
+using ResourceSnapshotPtr = std::shared_ptr<const ResourceSnapshot>;
+
+}  // namespace cdgate::state

@@ -1,0 +1,193 @@
+// The one writer in front of the event log, and the fold over it: what the log's commits
+// add up to (identities, cursors, resources, ledger, refusals, dead letters).
+//
+//   CDGATE_ASSIGN_OR_RETURN(auto store, state::Store::Open(options, deps));
+//   absl::Status queued = store->Propose(std::move(proposal), [](state::Outcome o) { ... });
+//   if (!queued.ok()) Refuse(queued);                  // `done` will not run
+//
+// Group commit: one thread takes what was proposed while the last write was on its way
+// to the disk and makes it the next commit; a proposal alone goes straight through.
+// There it is resolved against the fold: a duplicate is answered with the first
+// sequence, a conflict is refused, preconditions of resources and cursors are checked,
+// also against what is before it in the same commit.
+//
+// What a read returns is committed. A proposal's effects can be read when its `done`
+// runs. All functions are thread-safe; reads marked (disk) may block.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "cdgate/storage/v1/state.pb.h"
+#include "cdgate/storage/v1/storage.pb.h"
+#include "gateway/base/clock.h"
+#include "gateway/base/executor.h"
+#include "gateway/base/metrics.h"
+#include "gateway/base/random.h"
+#include "gateway/base/types.h"
+#include "gateway/event/record.h"
+#include "gateway/eventlog/event_log.h"
+#include "gateway/state/identity.h"
+#include "gateway/state/kv_store.h"
+#include "gateway/state/proposal.h"
+#include "gateway/state/resources.h"
+
+namespace cdgate::state {
+
+struct DiskSpace {
+  uint64_t free_bytes = 0;
+  uint64_t total_bytes = 0;
+};
+using SpaceProbe = std::function<absl::StatusOr<DiskSpace>()>;
+// Free space of the filesystem that holds `path`, for unprivileged users (statvfs).
+SpaceProbe SpaceOf(std::string path);
+
+// Digest of data in canonical JSON (event::CanonicalJsonDigest): tells a publisher's
+// retry with another key order from other content. Called off the committer.
+using CanonicalDigest = absl::StatusOr<std::string> (*)(absl::string_view data);
+
+struct StoreOptions {
+  absl::Duration dedup_horizon = absl::Hours(24 * 90);
+  absl::Duration retention = absl::Hours(24 * 30);
+  uint64_t retention_bytes = 0;  // 0: no bound
+  uint32_t min_free_percent = 5;
+  // Bounds of what waits for the committer; beyond, Propose says OVERLOADED.
+  size_t max_pending_events = 16384;
+  size_t max_pending_bytes = 64 << 20;
+  // A commit takes whole proposals until it has so much. A larger proposal is alone.
+  size_t max_commit_events = 2048;
+  size_t max_commit_bytes = 4 << 20;
+  // The fold is flushed after so much; a start after a crash applies at most this again.
+  size_t flush_events = 200'000;
+  size_t flush_bytes = 64 << 20;
+};
+
+// All outlive the store.
+struct StoreDeps {
+  eventlog::EventLog& log;
+  base::Clock& clock;
+  base::Random& random;
+  base::Metrics& metrics;
+  // Blocking work: flushes, retention, comparing contents.
+  base::Executor& background;
+  // Runs `done` callbacks and watchers, in order. Null: `done` runs on the committer's
+  // thread and must be short; watchers run on `background`.
+  base::Executor* callbacks = nullptr;
+  CanonicalDigest canonical_digest = nullptr;  // null: other bytes are other content
+  SpaceProbe space;                            // empty: space is never short
+  // Called once where the log or the fold cannot be written any more. Everything that
+  // waits has been refused with LOG_WRITE_FAILED; the process has to end.
+  std::function<void(absl::Status)> on_fatal;
+};
+
+// One event with the commit that keeps it in memory.
+struct EventRef {
+  event::CommitPtr commit;
+  const event::Record* record = nullptr;
+};
+
+// What the ledger has about one event of ours and one peer.
+struct LedgerFacts {
+  // The acknowledged range it lies in.
+  std::optional<storage::v1::LedgerRow> acknowledged;
+  std::optional<storage::v1::LedgerException> exception;
+  // Nothing beyond this sequence was sent; 0: nothing ever.
+  base::Sequence horizon;
+};
+
+struct PeerCounters {
+  uint64_t given = 0;     // our events that it acknowledged
+  uint64_t received = 0;  // its events in our log
+  uint64_t refused = 0;   // its events that we refused
+};
+
+class Store {
+ public:
+  // Reads the fold in `kv` and applies what the log has after it. LOG_CORRUPT where the
+  // log no longer has what the fold lacks; errors of the log and of `kv`.
+  static absl::StatusOr<std::unique_ptr<Store>> Open(StoreOptions options, StoreDeps deps,
+                                                     std::unique_ptr<KvStore> kv);
+  ~Store();  // Shutdown()
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+
+  // Queues `proposal`; `done` runs once when it is on disk or refused. Not OK: `done`
+  // is dropped unrun; OVERLOADED, LOG_WRITE_FAILED after a failed write, DRAINING after
+  // Shutdown. Outcomes come in the order of the proposals, except that a proposal with
+  // an event whose content has to be compared is decided later.
+  [[nodiscard]] absl::Status Propose(Proposal proposal, Done done);
+
+  // Commits what was proposed, refuses what comes, flushes the fold. Idempotent.
+  void Shutdown();
+
+  const IdentityHasher& identities() const;
+
+  // --- the log
+  eventlog::Head head() const;
+  eventlog::First first() const;
+  // (disk) TRIMMED, NOT_FOUND beyond the head, LOG_CORRUPT.
+  absl::StatusOr<EventRef> ReadEvent(base::Sequence sequence) const;
+  // (disk) Sequences of the events with this id, ascending; those that retention removed
+  // are among them.
+  absl::StatusOr<std::vector<base::Sequence>> FindById(absl::string_view id) const;
+  // (disk) First event committed at or after `time`.
+  absl::StatusOr<base::Sequence> SequenceAt(absl::Time time) const;
+  // Is (epoch, sequence) a place in this log, to resume after? WRONG_EPOCH where the
+  // epoch is of another log, EPOCH_REGRESSED where the epoch did not get that far.
+  absl::Status CheckPosition(const base::Epoch& epoch, base::Sequence sequence) const;
+
+  // --- cursors
+  std::optional<storage::v1::CursorMove> Cursor(absl::string_view reader) const;
+  // By reader, those that begin with `prefix`.
+  std::vector<storage::v1::CursorMove> Cursors(absl::string_view prefix) const;
+
+  // --- resources
+  ResourceSnapshotPtr Resources() const;
+  // (disk) All versions kept, newest first: of policies and grants every one ever made,
+  // of other kinds the last.
+  absl::StatusOr<std::vector<ResourcePtr>> History(absl::string_view kind,
+                                                   absl::string_view name) const;
+  // Calls `watcher` after commits that change resources, with the newest snapshot: one
+  // call at a time, several changes maybe in one, also once right away.
+  using Watcher = std::function<void(ResourceSnapshotPtr)>;
+  [[nodiscard]] uint64_t Watch(Watcher watcher);
+  // No call of the watcher begins after this; one may still run.
+  void Unwatch(uint64_t id);
+
+  // --- ledger, refusals, dead letters
+  // (disk) What we know of `sequence` and `peer`.
+  absl::StatusOr<LedgerFacts> Ledger(absl::string_view peer, base::Sequence sequence) const;
+  // (disk) Acknowledged ranges that end at or after `from`, ascending, at most `limit`.
+  absl::StatusOr<std::vector<storage::v1::LedgerRow>> LedgerRows(absl::string_view peer,
+                                                                 base::Sequence from,
+                                                                 size_t limit) const;
+  // (disk) Refusals of events with this id; empty source or origin match any.
+  absl::StatusOr<std::vector<storage::v1::RefusalRow>> Refusals(absl::string_view id,
+                                                                absl::string_view source,
+                                                                absl::string_view origin) const;
+  // (disk) Of one reader, oldest first, those after `after` (null: from the first).
+  absl::StatusOr<std::vector<storage::v1::DeadLetterRow>> DeadLetters(
+      absl::string_view reader, const storage::v1::DeadLetterKey* after, size_t limit) const;
+  PeerCounters Counters(absl::string_view peer) const;
+
+  // (disk) Removes from the log what retention does not keep. The composition root
+  // calls it on `background`, every minute or so.
+  absl::Status ApplyRetention();
+  // (disk) Writes the fold to disk, so that the next start applies nothing again.
+  absl::Status Flush();
+
+ private:
+  class Impl;
+  explicit Store(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace cdgate::state
