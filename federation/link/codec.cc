@@ -1,0 +1,85 @@
+#include "federation/link/codec.h"
+
+#include <google/protobuf/io/coded_stream.h>
+
+#include <cstring>
+
+namespace cdgate::link {
+namespace {
+
+using federation::v1::Batch;
+using federation::v1::Frame;
+using federation::v1::RelayedEvent;
+using google::protobuf::io::CodedOutputStream;
+
+constexpr uint32_t BytesTag(int field) { return static_cast<uint32_t>(field) << 3 | 2; }
+
+size_t FieldSize(size_t bytes) {
+  // Our tags are all one byte.
+  return 1 + CodedOutputStream::VarintSize64(bytes) + bytes;
+}
+
+uint8_t* WriteHeader(int field, size_t bytes, uint8_t* at) {
+  at = CodedOutputStream::WriteVarint32ToArray(BytesTag(field), at);
+  return CodedOutputStream::WriteVarint64ToArray(bytes, at);
+}
+
+uint8_t* WriteBytes(absl::string_view bytes, uint8_t* at) {
+  std::memcpy(at, bytes.data(), bytes.size());
+  return at + bytes.size();
+}
+
+uint8_t* Grow(size_t by, std::string* out) {
+  const size_t before = out->size();
+  out->resize(before + by);
+  return reinterpret_cast<uint8_t*>(out->data()) + before;
+}
+
+size_t RelayedBodySize(size_t cloud_event_bytes, const RelayedEvent& rest) {
+  return FieldSize(cloud_event_bytes) + rest.ByteSizeLong();
+}
+
+}  // namespace
+
+size_t EncodedSize(const SendFrame& send) {
+  if (!send.frame.has_batch()) return send.frame.ByteSizeLong();
+  return FieldSize(send.frame.batch().ByteSizeLong() + send.events.size());
+}
+
+std::string EncodeFrame(const SendFrame& send) {
+  if (!send.frame.has_batch()) return send.frame.SerializeAsString();
+  const Batch& batch = send.frame.batch();
+  const size_t head = batch.ByteSizeLong();
+  std::string out;
+  uint8_t* at = Grow(FieldSize(head + send.events.size()), &out);
+  at = WriteHeader(Frame::kBatchFieldNumber, head + send.events.size(), at);
+  at = batch.SerializeWithCachedSizesToArray(at);
+  WriteBytes(send.events, at);
+  return out;
+}
+
+size_t RelayedEventSize(size_t cloud_event_bytes, const RelayedEvent& rest) {
+  return FieldSize(RelayedBodySize(cloud_event_bytes, rest));
+}
+
+void AppendRelayedEvent(absl::string_view cloud_event, const RelayedEvent& rest,
+                        std::string* events) {
+  const size_t body = RelayedBodySize(cloud_event.size(), rest);
+  uint8_t* at = Grow(FieldSize(body), events);
+  at = WriteHeader(Batch::kEventsFieldNumber, body, at);
+  at = WriteHeader(RelayedEvent::kCloudEventFieldNumber, cloud_event.size(), at);
+  at = WriteBytes(cloud_event, at);
+  rest.SerializeWithCachedSizesToArray(at);
+}
+
+void PadHeartbeat(Frame* frame) {
+  // Frame and padding have two-byte lengths, because both are above 127 bytes: what a
+  // heartbeat holds besides is bounded by kMaxTokenBytes and kMaxLinkEpochBytes.
+  constexpr size_t kFrameHeader = 3;
+  constexpr size_t kPaddingHeader = 3;
+  const size_t used = kFrameHeader + frame->heartbeat().ByteSizeLong() + kPaddingHeader;
+  if (used + 128 > kHeartbeatFrameBytes) return;  // cannot be: see above
+  frame->mutable_heartbeat()->mutable_padding()->assign(kHeartbeatFrameBytes - used, '\0');
+}
+
+}  // namespace cdgate::link

@@ -1,0 +1,28 @@
+// Frames as bytes. Events are spliced in as they are, never rendered again.
+#pragma once
+
+#include <string>
+
+#include "absl/strings/string_view.h"
+#include "cdgate/federation/v1/link.pb.h"
+#include "federation/link/messages.h"
+
+namespace cdgate::link {
+
+// The serialised frame. For a Batch, `send.events` becomes its events.
+std::string EncodeFrame(const SendFrame& send);
+
+// Bytes that EncodeFrame will make.
+size_t EncodedSize(const SendFrame& send);
+
+// Appends one `events` field of a Batch: the serialised RelayedEvent whose parts are
+// `cloud_event` (a serialised CloudEvent) and `rest` (a RelayedEvent without it).
+void AppendRelayedEvent(absl::string_view cloud_event, const federation::v1::RelayedEvent& rest,
+                        std::string* events);
+// Bytes that AppendRelayedEvent will append.
+size_t RelayedEventSize(size_t cloud_event_bytes, const federation::v1::RelayedEvent& rest);
+
+// Fills `padding`, so that the frame has kHeartbeatFrameBytes.
+void PadHeartbeat(federation::v1::Frame* frame);
+
+}  // namespace cdgate::link

@@ -1,0 +1,114 @@
+// What a link is made of: the bounds of the protocol and one link's configuration.
+// docs/link_protocol.md explains them.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "cdgate/federation/v1/link.pb.h"
+#include "cdgate/storage/v1/storage.pb.h"
+#include "federation/link/token.h"
+#include "gateway/base/errors.h"
+#include "gateway/base/types.h"
+
+namespace cdgate::link {
+
+inline constexpr uint32_t kProtocolVersion = 1;
+// Every gateway takes frames of this size; batches of several events aim at it.
+inline constexpr uint32_t kLeastMaxFrameBytes = 64 * 1024;
+// What a Batch frame holds besides its events, at most.
+inline constexpr size_t kBatchOverheadBytes = 512;
+inline constexpr size_t kMaxBatchEvents = 4096;
+// Heartbeats have this size, always.
+inline constexpr size_t kHeartbeatFrameBytes = 512;
+inline constexpr int kMissedHeartbeats = 3;
+inline constexpr absl::Duration kLeastHeartbeat = absl::Seconds(1);
+inline constexpr absl::Duration kGreatestHeartbeat = absl::Seconds(60);
+inline constexpr uint64_t kHorizonStep = 4096;
+inline constexpr size_t kMaxTokenBytes = 256;
+inline constexpr size_t kMaxLinkEpochBytes = 64;
+inline constexpr size_t kMaxNameBytes = 255;
+inline constexpr int kMaxCapabilities = 64;
+// An Ack names at most as many refusals as fit in this.
+inline constexpr size_t kMaxAckBytes = 48 * 1024;
+// How long a GoAway may take to leave before the stream is cut.
+inline constexpr absl::Duration kCloseGrace = absl::Milliseconds(500);
+// How long a draining link waits for what is on its way.
+inline constexpr absl::Duration kLinger = absl::Seconds(2);
+// A token that only counts withheld events is committed this often.
+inline constexpr absl::Duration kTokenCommitInterval = absl::Seconds(60);
+
+// Events a second on average, and at once. 0 a second: no limit; 0 at once: as many
+// as in one second.
+struct Rate {
+  uint32_t events_per_second = 0;
+  uint32_t burst = 0;
+
+  bool operator==(const Rate&) const = default;
+};
+
+// Why a stream is refused before anything is said on it.
+struct Refuse {
+  base::Reason reason = base::Reason::kNoAgreement;
+  std::string message;
+  absl::Duration retry_after;  // zero: by the other side's own backoff
+};
+
+// Where we stand as the receiver; all empty: nowhere yet.
+struct ImportCursor {
+  base::Position position;
+  std::string token;
+  std::string link_epoch;
+
+  bool operator==(const ImportCursor&) const = default;
+};
+
+struct LinkConfig {
+  // --- who we are and whom we talk to
+  std::string domain;
+  std::string instance;
+  std::string software;
+  std::string peer;  // the authenticated domain at the other end
+  std::string agreement_id;
+  std::vector<std::string> capabilities;
+  uint32_t min_version = kProtocolVersion;
+  uint32_t max_version = kProtocolVersion;
+  // Largest frame we take; at least kLeastMaxFrameBytes.
+  uint32_t max_frame_bytes = 1 << 20;
+  absl::Duration heartbeat = absl::Seconds(5);
+  // Set: the link says this and ends.
+  std::optional<Refuse> refuse;
+
+  // --- our log, for what we send
+  base::Epoch log_epoch;
+  // The newest sequence when the link was made; moves with HeadMoved.
+  base::Sequence head;
+  // First sequence that the agreement covers: nothing older is sent.
+  base::Sequence agreed_sequence;
+  // Through which sequence the ledger on disk says that events may have been sent.
+  base::Sequence horizon;
+  // Through which sequence the ledger on disk holds acknowledged rows.
+  base::Sequence acknowledged;
+  // Names the positions of a receiver that begins from nothing; random, never reused.
+  std::string fresh_link_epoch;
+  // Not owned; outlives the link.
+  const TokenSealer* sealer = nullptr;
+  storage::v1::PolicyEpoch policy_epoch;
+  Rate export_rate;
+  // Bounds what the link remembers of events sent and not acknowledged, whatever credit
+  // the receiver gives.
+  uint64_t max_unacknowledged = 1 << 16;
+
+  // --- what we receive
+  ImportCursor import_cursor;
+  federation::v1::Interest interest;
+  Rate import_rate;
+  // What may be on its way or waiting to be committed here. Not 0.
+  uint64_t window_events = 16384;
+  uint64_t window_bytes = 8 << 20;
+};
+
+}  // namespace cdgate::link

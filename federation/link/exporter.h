@@ -1,0 +1,160 @@
+// The sending half of a link: from our log to the peer.
+//
+// It takes the peer's Interest, Resume, Credit and Ack, asks for events, gives out
+// batches and turns acks into ledger rows. In order: Resume opens it; NeedEvents and
+// Decided alternate; a decided block waits until the horizon on disk covers it and
+// then becomes one Batch; an Ack moves what it covers from in flight to the ledger.
+//
+//   log:     1 2 3 4 5 6 7 8 9 ...          a = allowed, d = denied
+//            a d a d d a a d d
+//   blocks:  [--- 1..5 ---][- 6..9 -]       scanned ranges, gapless
+//   sent:    positions 1,2 | 3,4            only allowed events have one
+//   Ack 3:   row 1..6 (5 denied ones included: the epoch decides them)
+//
+// Errors are what the peer did wrong, with the reason that goes into our GoAway. Not
+// thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "federation/link/config.h"
+#include "federation/link/messages.h"
+#include "federation/link/pace.h"
+
+namespace cdgate::link {
+
+class Exporter {
+ public:
+  explicit Exporter(const LinkConfig& config);
+
+  // --- frames from the peer
+  absl::Status OnInterest(const federation::v1::Interest& interest, Outputs* out);
+  absl::Status OnResume(const federation::v1::Resume& resume, Outputs* out);
+  absl::Status OnCredit(const federation::v1::Credit& credit);
+  absl::Status OnAck(const federation::v1::Ack& ack);
+
+  // --- answers from whoever drives the link
+  void OnDecided(Decided decided);
+  absl::Status OnPlaceChecked(bool same);
+  void OnHorizonWritten(base::Sequence through);
+  void OnHeadMoved(const HeadMoved& head);
+  void OnPolicyChanged(const PolicyChanged& change);
+
+  // The peer's limits, from its Hello.
+  void SetPeerMaxFrame(uint32_t bytes) { peer_max_frame_ = bytes; }
+  // Nothing new is sent from now on; acks still count.
+  void Stop();
+
+  // Asks for what can go on at `now`.
+  void Pump(absl::Time now, Outputs* out);
+  // Whether TakeBatch() has one.
+  bool HasBatch() const;
+  // The next Batch; it counts as sent.
+  SendFrame TakeBatch();
+  // Fills position, token and time of a Heartbeat; what is to be recorded of withheld
+  // events goes with the next Pump().
+  void FillHeartbeat(federation::v1::Heartbeat* heartbeat);
+
+  bool resumed() const { return place_known_; }
+  bool idle() const { return unacknowledged_ == 0; }
+  // When Pump() may have more to ask for, because a rate allows it.
+  absl::Time WakeAt() const { return wake_at_; }
+
+  base::Position sent_position() const { return sent_; }
+  base::Position acknowledged_position() const { return acknowledged_; }
+  base::Sequence sent_through() const { return sent_place_.sequence; }
+  base::Sequence acknowledged_through() const { return acknowledged_through_; }
+  uint64_t unacknowledged() const { return unacknowledged_; }
+  bool paused() const { return paused_; }
+
+ private:
+  // A scanned range, decided.
+  struct Block {
+    base::Sequence first, last;
+    uint64_t last_mark = 0;
+    std::string events;
+    std::vector<base::Sequence> sequences;
+    storage::v1::PolicyEpoch policy_epoch;
+    std::vector<storage::v1::LedgerException> exceptions;
+    bool trimmed = false;  // it was gone before it could be decided
+  };
+  // A block that is sent, or had nothing to send.
+  struct Sent {
+    Block block;  // without its events
+    base::Position first_position;
+    size_t acknowledged = 0;  // of block.sequences
+  };
+
+  absl::Status BeginFromNothing(const federation::v1::Resume& resume);
+  absl::Status BeginAfter(const federation::v1::Resume& resume, Outputs* out);
+  void Begin(const Place& place, std::string link_epoch);
+  void PlaceIsKnown();
+
+  absl::Status CheckAck(const federation::v1::Ack& ack) const;
+  void NoteRefusals(const federation::v1::Ack& ack);
+  void AcknowledgeThrough(base::Position position);
+  void AddRow(Block* block, base::Sequence last);
+  void FlushRows(Outputs* out);
+
+  void Requeue();
+  void MoveQuietBlocks();
+  void KeepSent(Block block, base::Position first_position);
+  void AskForEvents(absl::Time now, Outputs* out);
+  void AskForHorizon(Outputs* out);
+  uint64_t RoomForEvents() const;
+  void UpdateCaughtUp();
+  TokenScope Scope(std::string link_epoch) const;
+
+  // Constant after construction.
+  const std::string peer_, agreement_id_, fresh_link_epoch_;
+  const base::Epoch log_epoch_;
+  const base::Sequence agreed_;
+  const base::Sequence recorded_;  // acknowledged in the ledger when the link began
+  const TokenSealer* const sealer_;
+  const uint64_t max_unacknowledged_;
+
+  // The peer as a receiver.
+  uint32_t peer_max_frame_ = kLeastMaxFrameBytes;
+  bool interest_seen_ = false;
+  uint64_t interest_version_ = 0;
+  bool paused_ = false;
+  uint64_t credit_events_ = 0, credit_bytes_ = 0;
+  uint64_t used_events_ = 0, used_bytes_ = 0;
+
+  // Where we stand. Invariant: acknowledged_ <= sent_;
+  // sent_place_.sequence < queue_ ranges < next_.
+  bool resume_seen_ = false;
+  bool place_known_ = false;
+  bool stopped_ = false;
+  std::string link_epoch_;
+  base::Position sent_, acknowledged_;
+  Place sent_place_;                     // sent or withheld through here
+  base::Sequence acknowledged_through_;  // acknowledged or withheld through here
+  base::Sequence next_;                  // the next to ask for
+  bool asked_ = false;                   // last_request_ is unanswered
+  uint64_t last_request_ = 0;
+  std::deque<Block> queue_;    // decided, not sent; at most kMaxQueuedBlocks
+  std::deque<Sent> inflight_;  // sent, not acknowledged
+  uint64_t unacknowledged_ = 0;
+  std::vector<storage::v1::LedgerRow> rows_;  // to be recorded
+  bool record_now_ = false;                   // with the next Pump()
+  storage::v1::PolicyEpoch policy_epoch_;
+
+  base::Sequence horizon_, horizon_asked_;
+  Pace pace_;
+  absl::Time wake_at_ = absl::InfiniteFuture();
+
+  // "Caught up as of": see FillHeartbeat.
+  HeadMoved head_;
+  absl::Time head_before_ = absl::InfinitePast();
+  std::optional<HeadMoved> claim_;  // true once sent through claim_->head
+  absl::Time caught_up_ = absl::InfinitePast();
+};
+
+}  // namespace cdgate::link

@@ -1,0 +1,305 @@
+#include "federation/link/link.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "federation/link/codec.h"
+#include "gateway/base/encoding.h"
+#include "gateway/base/status_macros.h"
+
+namespace cdgate::link {
+namespace {
+
+using base::Reason;
+using federation::v1::Frame;
+
+absl::Status ProtocolError(absl::string_view message) {
+  return base::MakeError(Reason::kProtocolError, message);
+}
+
+// The reason of an error of ours or of the transport.
+Reason ReasonOr(const absl::Status& status, Reason otherwise) {
+  return base::ReasonOf(status).value_or(otherwise);
+}
+
+// What a peer may ask us to wait.
+constexpr absl::Duration kGreatestRetryAfter = absl::Minutes(5);
+
+}  // namespace
+
+absl::string_view StateName(State state) {
+  switch (state) {
+    case State::kIdle: return "idle";
+    case State::kHandshake: return "handshake";
+    case State::kEstablishing: return "establishing";
+    case State::kUp: return "up";
+    case State::kDraining: return "draining";
+    case State::kClosing: return "closing";
+    case State::kClosed: return "closed";
+  }
+  return "closed";
+}
+
+Link::Link(LinkConfig config)
+    : config_(std::move(config)), exporter_(config_), importer_(config_) {}
+
+Outputs Link::Step(Input input, absl::Time now) {
+  Outputs out;
+  if (state_ == State::kClosed) return out;
+  out_ = &out;
+  now_ = std::max(now_, now);
+  std::visit([this](auto&& in) { On(std::move(in)); }, std::move(input));
+  CheckTimes();
+  if (greeted()) {
+    exporter_.Pump(now_, &out);
+    CheckEstablished();
+    CheckDrained();
+  }
+  SendNext();
+  ArmTimer();
+  out_ = nullptr;
+  return out;
+}
+
+// ------------------------------------------------------------------- inputs
+
+void Link::On(StreamOpened) {
+  if (state_ != State::kIdle) return;
+  opened_at_ = heard_at_ = now_;
+  SetState(State::kHandshake);
+  if (config_.refuse) {
+    return On(End{config_.refuse->reason, config_.refuse->message, config_.refuse->retry_after});
+  }
+  hello_due_ = true;
+}
+
+void Link::On(FrameReceived received) {
+  if (!alive()) return;
+  heard_at_ = now_;
+  const absl::Status status = OnFrame(std::move(received.frame), received.wire_bytes);
+  if (!status.ok()) Fail(status);
+}
+
+void Link::On(FrameMalformed) {
+  if (alive()) Fail(ProtocolError("bytes came that are no frame"));
+}
+
+void Link::On(StreamClosed closed) {
+  if (state_ == State::kClosing || state_ == State::kDraining) return Finish(end_);
+  Finish({.reason = ReasonOr(closed.why, Reason::kLinkDown),
+          .message = closed.why.ok() ? "the other side closed the stream"
+                                     : std::string(closed.why.message())});
+}
+
+void Link::On(Written) {
+  writing_ = false;
+  if (go_away_writing_ && state_ == State::kClosing) Finish(end_);
+}
+
+void Link::On(PlaceChecked checked) {
+  const absl::Status status = exporter_.OnPlaceChecked(checked.same);
+  if (!status.ok() && alive()) Fail(status);
+}
+
+void Link::On(InterestChanged change) {
+  config_.interest = std::move(change.interest);
+  importer_.SetRate(change.import_rate);
+  interest_due_ = interest_due_ || greeted();
+}
+
+void Link::On(Drain) {
+  if (state_ == State::kIdle) return Finish({Reason::kDraining, "the gateway is shutting down"});
+  if (!alive() || state_ == State::kDraining) return;
+  end_ = {.reason = Reason::kDraining, .message = "the gateway is shutting down"};
+  go_away_due_ = true;
+  StartDraining();
+}
+
+void Link::On(End end) {
+  CloseStream close{.reason = end.reason, .message = std::move(end.message)};
+  close.retry_after = end.retry_after;
+  if (state_ == State::kIdle) return Finish(std::move(close));
+  if (state_ == State::kClosing) return;
+  end_ = std::move(close);
+  go_away_due_ = true;
+  deadline_ = now_ + kCloseGrace;
+  exporter_.Stop();
+  SetState(State::kClosing);
+}
+
+void Link::Fail(const absl::Status& why) {
+  On(End{ReasonOr(why, Reason::kInternal), std::string(why.message()), absl::ZeroDuration()});
+}
+
+// ------------------------------------------------------------------- frames
+
+absl::Status Link::OnFrame(Frame frame, size_t wire_bytes) {
+  if (frame.has_go_away()) return OnGoAway(frame.go_away()), absl::OkStatus();
+  if (state_ == State::kHandshake) {
+    if (!frame.has_hello()) return ProtocolError("the first frame is not a Hello");
+    return OnHello(frame.hello());
+  }
+  switch (frame.frame_case()) {
+    case Frame::kHello: return ProtocolError("a second Hello");
+    case Frame::kInterest: return exporter_.OnInterest(frame.interest(), out_);
+    case Frame::kResume: return exporter_.OnResume(frame.resume(), out_);
+    case Frame::kCredit: return exporter_.OnCredit(frame.credit());
+    case Frame::kAck: return exporter_.OnAck(frame.ack());
+    case Frame::kBatch:
+      return importer_.OnBatch(std::move(*frame.mutable_batch()), wire_bytes, out_);
+    case Frame::kHeartbeat: return importer_.OnHeartbeat(frame.heartbeat(), now_, out_);
+    case Frame::kCatalogue: return absl::OkStatus();  // reserved: ignored in version 1
+    default: return ProtocolError("a frame of a kind that version 1 does not have");
+  }
+}
+
+absl::Status Link::OnHello(const federation::v1::Hello& hello) {
+  CDGATE_ASSIGN_OR_RETURN(agreed_, JudgeHello(hello, config_));
+  exporter_.SetPeerMaxFrame(agreed_.peer_max_frame_bytes);
+  interest_due_ = resume_due_ = true;
+  heartbeat_at_ = now_ + config_.heartbeat;
+  SetState(State::kEstablishing);
+  return absl::OkStatus();
+}
+
+void Link::OnGoAway(const federation::v1::GoAway& go_away) {
+  CloseStream close;
+  // A reason of a newer release than ours still ends the link.
+  close.reason = base::ReasonFromText(go_away.reason()).value_or(Reason::kLinkDown);
+  close.message = base::Shorten(go_away.message(), 200);
+  close.by_peer = true;
+  const auto& retry = go_away.retry_after();
+  close.retry_after = std::clamp(absl::Seconds(retry.seconds()) + absl::Nanoseconds(retry.nanos()),
+                                 absl::ZeroDuration(), kGreatestRetryAfter);
+  if (close.reason != Reason::kDraining || !greeted()) return Finish(std::move(close));
+  if (state_ == State::kDraining) return;  // both drain: each waits for its own
+  end_ = std::move(close);
+  StartDraining();
+}
+
+// ------------------------------------------------------------------ progress
+
+void Link::SetState(State to) {
+  out_->push_back(StateChanged{state_, to});
+  state_ = to;
+}
+
+void Link::StartDraining() {
+  exporter_.Stop();
+  importer_.Stop(out_);
+  deadline_ = now_ + kLinger;
+  SetState(State::kDraining);
+}
+
+void Link::CheckTimes() {
+  if (state_ == State::kClosing || state_ == State::kDraining) {
+    if (now_ >= deadline_) Finish(end_);
+    return;
+  }
+  if (!alive()) return;
+  const bool greeted_before = greeted();
+  const absl::Duration interval = greeted_before ? agreed_.peer_heartbeat : config_.heartbeat;
+  if (now_ - heard_at_ >= kMissedHeartbeats * interval) {
+    return Fail(
+        base::MakeError(Reason::kHeartbeatLost,
+                        absl::StrCat("nothing came for ", absl::FormatDuration(now_ - heard_at_))));
+  }
+  if (state_ != State::kUp && now_ - opened_at_ >= 2 * kMissedHeartbeats * config_.heartbeat) {
+    Fail(ProtocolError("the peer does not begin: no Resume came in time"));
+  }
+}
+
+void Link::CheckEstablished() {
+  if (state_ == State::kEstablishing && exporter_.resumed() && !resume_due_) SetState(State::kUp);
+}
+
+// What is on its way has arrived: acks for what we sent, commits and acks for what we took.
+void Link::CheckDrained() {
+  if (state_ != State::kDraining || writing_ || go_away_due_) return;
+  if (exporter_.idle() && importer_.idle() && !importer_.HasAck()) Finish(end_);
+}
+
+bool Link::HeartbeatDue() const { return greeted() && now_ >= heartbeat_at_; }
+
+void Link::SendNext() {
+  if (writing_ || state_ == State::kClosed || state_ == State::kIdle) return;
+  SendFrame send;
+  if (NextControlFrame(&send.frame)) return Send(std::move(send));
+  if (greeted() && exporter_.HasBatch()) return Send(exporter_.TakeBatch());
+}
+
+// In order of urgency. Everything here is about the latest state, so that a slow
+// transport merges what it could not send.
+bool Link::NextControlFrame(Frame* frame) {
+  if (go_away_due_) {
+    go_away_due_ = false;
+    go_away_writing_ = true;
+    federation::v1::GoAway& go_away = *frame->mutable_go_away();
+    go_away.set_reason(std::string(base::ReasonText(end_.reason)));
+    go_away.set_message(end_.message);
+    if (end_.retry_after > absl::ZeroDuration()) {
+      go_away.mutable_retry_after()->set_seconds(absl::ToInt64Seconds(end_.retry_after));
+    }
+    return true;
+  }
+  if (state_ == State::kClosing) return false;
+  if (std::exchange(hello_due_, false)) {
+    *frame->mutable_hello() = MakeHello(config_);
+  } else if (!greeted()) {
+    return false;
+  } else if (std::exchange(interest_due_, false)) {
+    *frame->mutable_interest() = config_.interest;
+  } else if (std::exchange(resume_due_, false)) {
+    *frame->mutable_resume() = importer_.MakeResume();
+  } else if (importer_.HasAck()) {
+    *frame->mutable_ack() = importer_.TakeAck();
+  } else if (importer_.HasCredit(now_)) {
+    *frame->mutable_credit() = importer_.TakeCredit();
+  } else if (HeartbeatDue()) {
+    exporter_.FillHeartbeat(frame->mutable_heartbeat());
+    PadHeartbeat(frame);
+    heartbeat_at_ = now_ + config_.heartbeat;
+    exporter_.Pump(now_, out_);
+  } else {
+    return false;
+  }
+  return true;
+}
+
+void Link::Send(SendFrame send) {
+  writing_ = true;
+  out_->push_back(std::move(send));
+  CheckEstablished();
+}
+
+void Link::ArmTimer() {
+  if (state_ == State::kIdle || state_ == State::kClosed) return;
+  absl::Time at = deadline_;
+  if (alive() && state_ != State::kDraining) {
+    at = std::min(at, heard_at_ + kMissedHeartbeats *
+                                      (greeted() ? agreed_.peer_heartbeat : config_.heartbeat));
+    if (state_ != State::kUp) {
+      at = std::min(at, opened_at_ + 2 * kMissedHeartbeats * config_.heartbeat);
+    }
+  }
+  // A due heartbeat that waits for the transport goes out with its Written.
+  if (greeted() && !writing_) {
+    at = std::min({at, heartbeat_at_, exporter_.WakeAt(), importer_.WakeAt()});
+  } else if (greeted()) {
+    at = std::min(at, exporter_.WakeAt());
+  }
+  // A later time than armed needs no new timer: the early Tick is harmless.
+  const bool armed = armed_ > now_ && armed_ <= at;
+  if (armed || at == absl::InfiniteFuture()) return;
+  armed_ = at;
+  out_->push_back(SetTimer{at});
+}
+
+void Link::Finish(CloseStream close) {
+  if (state_ == State::kClosed) return;
+  SetState(State::kClosed);
+  out_->push_back(std::move(close));
+}
+
+}  // namespace cdgate::link

@@ -1,0 +1,116 @@
+// The protocol between two gateways, as a pure state machine: inputs in, outputs out, no
+// I/O, clock, thread or randomness inside. The same inputs give the same outputs.
+// docs/link_protocol.md has the states, the order of frames and examples.
+//
+//   link::Link link(config);
+//   for (link::Output& o : link.Step(link::StreamOpened{}, now)) Do(std::move(o));
+//   for (link::Output& o : link.Step(link::FrameReceived{frame, bytes}, now)) ...
+//
+// One Link is one established stream, either way dialled; a reconnect makes a new one
+// from what is on disk: the import cursor, the ledger's horizon and acknowledged
+// sequence. So nothing that a link remembers needs to survive it.
+//
+// It holds two halves, Exporter (our events to the peer) and Importer (the peer's to
+// us), and keeps between them what both share: the handshake, the order of frames,
+// heartbeats, the one frame being written, and the end.
+//
+// Invariants, whatever comes in:
+// - Memory is bounded by the configuration: two undispatched blocks of at most one
+//   frame each, max_unacknowledged sequences, one window of received events.
+// - Exactly one CloseStream, with a registered reason; nothing after it.
+// - At most one SendFrame without its Written, one current NeedEvents without its Decided.
+// - No Batch before the horizon row that covers it; no Ack before the commit it reports.
+//
+// Not thread-safe; movable. `now` never decreases from call to call: drive it from a
+// monotonic clock (its absolute value has no meaning here).
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "federation/link/config.h"
+#include "federation/link/exporter.h"
+#include "federation/link/handshake.h"
+#include "federation/link/importer.h"
+#include "federation/link/messages.h"
+
+namespace cdgate::link {
+
+class Link {
+ public:
+  explicit Link(LinkConfig config);
+
+  Outputs Step(Input input, absl::Time now);
+
+  State state() const { return state_; }
+  // What the Hellos agreed on; empty before.
+  const Agreed& agreed() const { return agreed_; }
+  // For status and metrics.
+  const Exporter& exporter() const { return exporter_; }
+  const Importer& importer() const { return importer_; }
+
+ private:
+  // One for each input.
+  void On(StreamOpened);
+  void On(FrameReceived received);
+  void On(FrameMalformed);
+  void On(StreamClosed closed);
+  void On(Written);
+  void On(Tick) {}
+  void On(HeadMoved head) { exporter_.OnHeadMoved(head); }
+  void On(Decided decided) { exporter_.OnDecided(std::move(decided)); }
+  void On(PlaceChecked checked);
+  void On(HorizonWritten written) { exporter_.OnHorizonWritten(written.through); }
+  void On(Committed committed) { importer_.OnCommitted(std::move(committed)); }
+  void On(PolicyChanged change) { exporter_.OnPolicyChanged(change); }
+  void On(InterestChanged change);
+  void On(Drain);
+  void On(End end);
+
+  absl::Status OnFrame(federation::v1::Frame frame, size_t wire_bytes);
+  absl::Status OnHello(const federation::v1::Hello& hello);
+  void OnGoAway(const federation::v1::GoAway& go_away);
+
+  void SetState(State to);
+  void CheckTimes();
+  void CheckEstablished();
+  void CheckDrained();
+  void SendNext();
+  bool NextControlFrame(federation::v1::Frame* frame);
+  bool HeartbeatDue() const;
+  void Send(SendFrame send);
+  void ArmTimer();
+  void StartDraining();
+  // Says why in a GoAway, if it still can, and ends.
+  void Fail(const absl::Status& why);
+  void Finish(CloseStream close);
+  bool alive() const { return state_ > State::kIdle && state_ < State::kClosing; }
+  bool greeted() const { return state_ > State::kHandshake && state_ < State::kClosing; }
+
+  LinkConfig config_;
+  Exporter exporter_;
+  Importer importer_;
+  Agreed agreed_;
+  State state_ = State::kIdle;
+  absl::Time now_ = absl::InfinitePast();
+  Outputs* out_ = nullptr;  // during Step()
+
+  bool writing_ = false;  // a SendFrame waits for its Written
+  bool hello_due_ = false;
+  bool interest_due_ = false;
+  bool resume_due_ = false;
+  bool go_away_due_ = false;
+  bool go_away_writing_ = false;
+  CloseStream end_;  // what the GoAway says, then CloseStream
+
+  absl::Time opened_at_, heard_at_, heartbeat_at_, deadline_ = absl::InfiniteFuture();
+  absl::Time armed_ = absl::InfiniteFuture();
+};
+
+// "up"
+absl::string_view StateName(State state);
+
+}  // namespace cdgate::link

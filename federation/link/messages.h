@@ -1,0 +1,222 @@
+// What goes into a Link and what comes out of it. Each input and output says who owes
+// what to whom; together they are the contract between the state machine and whoever
+// drives it (federation/session, or a test).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "cdgate/federation/v1/link.pb.h"
+#include "cdgate/storage/v1/storage.pb.h"
+#include "federation/link/config.h"
+#include "gateway/base/errors.h"
+#include "gateway/base/types.h"
+
+namespace cdgate::link {
+
+// ---------------------------------------------------------------- inputs
+
+// The stream to the peer is open and authenticated. First, once.
+struct StreamOpened {};
+
+// One frame came. `wire_bytes`: its size as it travelled.
+struct FrameReceived {
+  federation::v1::Frame frame;
+  size_t wire_bytes = 0;
+};
+
+// Bytes came that are no frame.
+struct FrameMalformed {};
+
+// The stream is over. At most once; the link ends with it.
+struct StreamClosed {
+  absl::Status why;
+};
+
+// The frame last given out by SendFrame is with the transport. Exactly one for each.
+struct Written {};
+
+// Time passed. Also harmless at any other time than SetTimer asked for.
+struct Tick {};
+
+// The newest sequence of our log at wall time `as_of`. Before each Resume is stepped and
+// with each Tick.
+struct HeadMoved {
+  base::Sequence head;
+  absl::Time as_of;
+};
+
+// Answers NeedEvents: the log from `first` to `last` was read and decided.
+struct Decided {
+  uint64_t request = 0;  // NeedEvents::request
+  // First and last sequence scanned. `first` is what was asked for, or later where the
+  // log was trimmed in between.
+  base::Sequence first;
+  base::Sequence last;
+  uint64_t last_mark = 0;  // Place::mark of `last`
+  // The allowed events as serialised `events` fields of a Batch, one after another, and
+  // their sequences, ascending. At most NeedEvents::max_events; may be none.
+  std::string events;
+  std::vector<base::Sequence> sequences;
+  // What they were decided under; the same for all.
+  storage::v1::PolicyEpoch policy_epoch;
+  // Events in the range whose outcome is not as the policy epoch decides, ascending.
+  std::vector<storage::v1::LedgerException> exceptions;
+};
+
+// Answers CheckPlace. `same`: our log has that record at that sequence, or no longer
+// knows (trimmed).
+struct PlaceChecked {
+  bool same = true;
+};
+
+// Answers WriteHorizon: the horizon row is on disk.
+struct HorizonWritten {
+  base::Sequence through;
+};
+
+// Answers CommitImport, in order; one input may answer several. Everything up to
+// `position` is on disk. `refused`: those of it that were not taken, ascending, with
+// what the peer may know of the reason.
+struct Committed {
+  base::Position position{};
+  std::vector<federation::v1::Refusal> refused;
+};
+
+// Our export policy for the peer changed: what is not yet sent is decided anew.
+struct PolicyChanged {
+  storage::v1::PolicyEpoch policy_epoch;
+  Rate export_rate;
+};
+
+// Our import rules or limits changed, or we want the direction stopped or started.
+struct InterestChanged {
+  federation::v1::Interest interest;
+  Rate import_rate;
+};
+
+// We are shutting down: say so, finish what is on its way, end.
+struct Drain {};
+
+// End now, nothing more crosses: frozen, removed, replaced.
+struct End {
+  base::Reason reason = base::Reason::kLinkDown;
+  std::string message;
+  absl::Duration retry_after{};
+};
+
+using Input = std::variant<StreamOpened, FrameReceived, FrameMalformed, StreamClosed, Written, Tick,
+                           HeadMoved, Decided, PlaceChecked, HorizonWritten, Committed,
+                           PolicyChanged, InterestChanged, Drain, End>;
+
+// --------------------------------------------------------------- outputs
+
+// Send this (EncodeFrame) and answer Written. None follows before that.
+struct SendFrame {
+  federation::v1::Frame frame;
+  // For a Batch: its serialised `events` fields, which `frame` lacks.
+  std::string events;
+};
+
+// Read our log from `from`, decide, answer Decided with the same `request`. One at a
+// time; a later one with another number supersedes it. Where there is nothing to read,
+// the answer waits until there is. Never answered is allowed only at the end.
+struct NeedEvents {
+  uint64_t request = 0;
+  base::Sequence from;
+  // Stop at this many allowed events,
+  size_t max_events = 0;
+  // or before the allowed ones together exceed this many bytes as `events` fields, where
+  // there is at least one.
+  size_t max_bytes = 0;
+  // An event of more bytes than this, as an `events` field, is not sent at all: an
+  // exception, too_large.
+  size_t max_event_bytes = 0;
+};
+
+// Compare the record at `sequence` with the mark, answer PlaceChecked.
+struct CheckPlace {
+  base::Sequence sequence{};
+  uint64_t mark = 0;
+};
+
+// Commit a horizon row, answer HorizonWritten. Batches wait for it, so: at once.
+struct WriteHorizon {
+  storage::v1::LedgerRow row;
+};
+
+// Import these events and commit them with the cursor in one commit record, or refuse
+// each with a reason; answer Committed. They come in order and may overlap.
+struct CommitImport {
+  base::Position first_position;
+  google::protobuf::RepeatedPtrField<federation::v1::RelayedEvent> events;
+  // After the last of them.
+  ImportCursor cursor;
+};
+
+// Commit the cursor alone, when convenient; superseded by a later CommitImport or
+// MoveCursor. No answer.
+struct MoveCursor {
+  ImportCursor cursor;
+};
+
+// Commit these rows and how far the peer is, soon: several may share one commit. Rows are
+// in order of sequence. No answer; losing the last ones in a crash is allowed.
+struct RecordLedger {
+  std::vector<storage::v1::LedgerRow> rows;
+  base::Position acknowledged_position;
+  base::Sequence acknowledged_sequence;
+  std::string link_epoch;
+};
+
+// The peer showed its import rules, or stopped the direction. What is decided from now
+// on is decided with them; what was asked for before is superseded.
+struct InterestReceived {
+  federation::v1::Interest interest;
+};
+
+// The peer says that everything it accepted before this is sent or withheld.
+struct PeerCaughtUp {
+  absl::Time as_of;
+};
+
+// Wake the link with a Tick at this time; replaces the time before.
+struct SetTimer {
+  absl::Time at;
+};
+
+enum class State {
+  kIdle,          // the stream is not open
+  kHandshake,     // waiting for the peer's Hello
+  kEstablishing,  // waiting for its Resume
+  kUp,            // carries events
+  kDraining,      // nothing new is sent; what is on its way ends
+  kClosing,       // only the GoAway is left to be sent
+  kClosed,        // over; every input is ignored
+};
+
+struct StateChanged {
+  State from = State::kIdle;
+  State to = State::kIdle;
+};
+
+// The link is over: close the stream, if it is not. Last output, exactly once.
+struct CloseStream {
+  base::Reason reason = base::Reason::kLinkDown;
+  std::string message;
+  // True: the peer said so in a GoAway.
+  bool by_peer = false;
+  // When the peer wants to be dialled again; zero: it did not say.
+  absl::Duration retry_after{};
+};
+
+using Output =
+    std::variant<SendFrame, NeedEvents, CheckPlace, WriteHorizon, CommitImport, MoveCursor,
+                 RecordLedger, InterestReceived, PeerCaughtUp, SetTimer, StateChanged, CloseStream>;
+using Outputs = std::vector<Output>;
+
+}  // namespace cdgate::link
