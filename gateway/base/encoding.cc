@@ -16,6 +16,39 @@ int HexDigit(char c) {
   return -1;
 }
 
+uint8_t ByteAt(absl::string_view text, size_t i) { return static_cast<uint8_t>(text[i]); }
+
+// Length of the UTF-8 character at the start of `text` (RFC 3629: shortest form, no
+// surrogates); 0 where the bytes are none, or are a control character.
+size_t PrintableLength(absl::string_view text) {
+  const uint8_t first = ByteAt(text, 0);
+  if (first < 0x80) return first >= 0x20 && first != 0x7F ? 1 : 0;
+  const size_t length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
+  if (first < 0xC2 || first > 0xF4 || text.size() < length) return 0;
+  uint32_t code = first & (0x7F >> length);
+  for (size_t i = 1; i < length; ++i) {
+    if ((ByteAt(text, i) & 0xC0) != 0x80) return 0;
+    code = code << 6 | (ByteAt(text, i) & 0x3F);
+  }
+  constexpr uint32_t kLeast[] = {0, 0, 0xA0, 0x800, 0x10000};  // 0x80 to 0x9F are controls
+  if (code < kLeast[length] || code > 0x10FFFF || (code >= 0xD800 && code < 0xE000)) return 0;
+  return length;
+}
+
+std::string EscapeUnprintable(absl::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const size_t length = PrintableLength(text);
+    if (length > 1) {
+      absl::StrAppend(&out, text.substr(0, length));
+    } else {
+      absl::StrAppend(&out, absl::CEscape(text.substr(0, 1)));
+    }
+    text.remove_prefix(length == 0 ? 1 : length);
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string HexEncode(absl::string_view bytes) { return absl::BytesToHexString(bytes); }
@@ -70,10 +103,10 @@ std::string Fingerprint(absl::string_view bytes) {
 }
 
 std::string Shorten(absl::string_view text, size_t max_bytes) {
-  if (text.size() <= max_bytes) return absl::Utf8SafeCEscape(text);
+  if (text.size() <= max_bytes) return EscapeUnprintable(text);
   size_t cut = max_bytes;
   while (cut > 0 && (static_cast<uint8_t>(text[cut]) & 0xC0) == 0x80) --cut;
-  return absl::StrCat(absl::Utf8SafeCEscape(text.substr(0, cut)), "…");
+  return absl::StrCat(EscapeUnprintable(text.substr(0, cut)), "…");
 }
 
 }  // namespace cdgate::base

@@ -73,6 +73,13 @@ bool Strand::Post(Task task) {
 }
 
 void Strand::Drain() {
+  while (RunTurn()) {
+    if (executor_.TryPost([self = shared_from_this()] { self->Drain(); })) return;
+    // The pool is full or stopping: what was accepted still runs, here.
+  }
+}
+
+bool Strand::RunTurn() {
   // A bounded turn, so that a busy strand shares the pool with the others.
   constexpr int kTurn = 64;
   for (int i = 0; i < kTurn; ++i) {
@@ -81,15 +88,14 @@ void Strand::Drain() {
       MutexLock lock(mu_);
       if (queue_.empty()) {
         scheduled_ = false;
-        return;
+        return false;
       }
       task = std::move(queue_.front());
       queue_.pop_front();
     }
     task();
   }
-  if (executor_.TryPost([self = shared_from_this()] { self->Drain(); })) return;
-  Drain();  // the pool is full or stopping: what was accepted still runs
+  return true;
 }
 
 }  // namespace cdgate::base

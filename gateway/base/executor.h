@@ -79,6 +79,8 @@ class Strand : public std::enable_shared_from_this<Strand> {
  private:
   explicit Strand(Executor& executor) : executor_(executor) {}
   void Drain();
+  // Runs some tasks; false when the queue is empty.
+  bool RunTurn();
 
   Executor& executor_;
   Mutex mu_;
