@@ -1,0 +1,37 @@
+// Renders a CloudEvent in the canonical form: the bytes that are stored, delivered and
+// relayed. The same event always gives the same bytes.
+//
+//   CloudEventFields fields;
+//   fields.id = "1"; ...
+//   fields.attributes.push_back(subject);
+//   const std::string bytes = RenderCloudEvent(&fields);
+//
+// The form is what a generated message serialises to deterministically: id, source,
+// spec_version, type, attributes by name, binary_data; strings that are empty are left
+// out, binary_data never is.
+#pragma once
+
+#include <string>
+
+#include "absl/container/inlined_vector.h"
+#include "absl/strings/string_view.h"
+#include "gateway/event/cloud_event_view.h"
+
+namespace cdgate::event {
+
+// What to render; the views must outlive the call.
+struct CloudEventFields {
+  absl::string_view id;
+  absl::string_view source;
+  absl::string_view type;
+  absl::string_view data;
+  absl::InlinedVector<AttributeView, 12> attributes;  // names are unique; any order
+};
+
+AttributeView TextAttribute(absl::string_view name, absl::string_view text);
+AttributeView TimeAttribute(absl::string_view name, int64_t seconds, int32_t nanos);
+
+// Sorts fields->attributes by name. spec_version is "1.0".
+std::string RenderCloudEvent(CloudEventFields* fields);
+
+}  // namespace cdgate::event

@@ -1,0 +1,116 @@
+// The one way in: bytes become a ValidEvent here or not at all. Nothing later on this
+// hop validates again.
+//
+//   event::Admitter admitter({.max_event_bytes = 1'000'000});    // one per worker
+//   CDGATE_ASSIGN_OR_RETURN(event::ValidEvent valid, admitter.Admit(cloud_event_bytes));
+//   std::move(valid).MoveInto(&stored);
+//
+// Admitted is a CloudEvent 1.0 in protobuf form whose data is the JSON of one CDEvent:
+//  - its JSON is I-JSON (json_parser.h) and has what every CDEvent has
+//    (cdevent_envelope.h); the model of its type is checked elsewhere;
+//  - its type and source are those of the CDEvent, else ENVELOPE_MISMATCH;
+//  - its other attributes have well-formed names, none begins with "cdgate"
+//    (RESERVED_ATTRIBUTE), and datacontenttype, where it is there, is JSON.
+//
+// The canonical form has the data bytes verbatim in binary_data, and id, subject and
+// time from the CDEvent: outer ones that disagree are replaced, and the event is noted
+// (kNoteOuterDisagrees). Where the event carries `dssematerial`, a signature covers the
+// outer attributes: they are kept as they came, absent ones stay absent, and the
+// CDEvent's values are in inner_id, inner_subject and inner_time of the stored record.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "auth/crypto/digest.h"
+#include "cdgate/storage/v1/storage.pb.h"
+#include "gateway/event/cdevent_envelope.h"
+#include "gateway/event/cloud_event_view.h"
+#include "gateway/event/cloud_event_writer.h"
+#include "gateway/event/json_parser.h"
+
+namespace cdgate::event {
+
+struct AdmitLimits {
+  size_t max_event_bytes = 1'000'000;  // of the serialised CloudEvent as it came
+};
+
+// An event that passed. Only an Admitter makes one. A value; views point into it.
+class ValidEvent {
+ public:
+  // The canonical CloudEvent.
+  const std::string& cloud_event() const { return cloud_event_; }
+  // SHA-256 of the data bytes.
+  const crypto::Sha256Digest& content_digest() const { return content_digest_; }
+
+  // The CDEvent's own values.
+  absl::string_view id() const { return inner_id_.empty() ? At(id_) : inner_id_; }
+  absl::string_view source() const { return At(source_); }
+  absl::string_view type() const { return At(type_); }
+  absl::string_view subject() const {
+    return inner_subject_.empty() ? At(subject_) : inner_subject_;
+  }
+  absl::Time time() const { return absl::FromUnixSeconds(seconds_) + absl::Nanoseconds(nanos_); }
+  absl::string_view data() const { return At(data_); }
+  // Bits as in record.h.
+  uint32_t notes() const { return notes_; }
+
+  // Sets what the event itself decides of a stored record: cloud_event, content_digest,
+  // notes, inner_*. The event is empty afterwards.
+  void MoveInto(storage::v1::StoredEvent* stored) &&;
+
+ private:
+  friend class Admitter;
+  // Part of cloud_event_; survives moves and copies, as a view would not.
+  struct Span {
+    uint32_t offset = 0;
+    uint32_t size = 0;
+  };
+  ValidEvent() = default;
+  absl::string_view At(Span span) const {
+    return absl::string_view(cloud_event_).substr(span.offset, span.size);
+  }
+  Span SpanOf(absl::string_view part) const;
+  void LocateParts();
+
+  std::string cloud_event_;
+  crypto::Sha256Digest content_digest_{};
+  Span id_, source_, type_, subject_, data_;
+  int64_t seconds_ = 0;
+  int32_t nanos_ = 0;
+  uint32_t notes_ = 0;
+  // Set only where the outer attribute was kept although it says something else.
+  std::string inner_id_, inner_subject_, inner_time_;
+};
+
+// Not thread-safe; reuses its memory from event to event.
+class Admitter {
+ public:
+  explicit Admitter(AdmitLimits limits = {}) : limits_(limits) {}
+
+  // A serialised io.cloudevents.v1.CloudEvent. Reasons: TOO_LARGE, INVALID_CLOUD_EVENT,
+  // RESERVED_ATTRIBUTE, UNSUPPORTED_DATA, INVALID_JSON, AMBIGUOUS_JSON, INVALID_EVENT,
+  // ENVELOPE_MISMATCH.
+  absl::StatusOr<ValidEvent> Admit(absl::string_view cloud_event);
+
+  // A CDEvent's JSON without an envelope: makes the one that the CDEvents CloudEvents
+  // binding prescribes.
+  absl::StatusOr<ValidEvent> AdmitCdEventJson(absl::string_view json);
+
+  // For callers that read the data of what they admitted.
+  JsonParser& parser() { return parser_; }
+
+ private:
+  absl::StatusOr<CdEventEnvelope> ParseData(absl::string_view data);
+  ValidEvent Finish(CloudEventFields* fields, const CdEventEnvelope& inner);
+
+  const AdmitLimits limits_;
+  JsonParser parser_;
+  crypto::Sha256Hasher hasher_;
+};
+
+}  // namespace cdgate::event

@@ -1,0 +1,44 @@
+// Whatever comes, as an envelope or as bare JSON, is refused with a registered reason or
+// becomes an event that is admitted again unchanged.
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+
+#include "gateway/base/errors.h"
+#include "gateway/event/digests.h"
+#include "gateway/event/valid_event.h"
+#include "io/cloudevents/v1/cloudevents.pb.h"
+
+namespace {
+
+using cdgate::event::Admitter;
+using cdgate::event::ValidEvent;
+
+void Check(bool condition) {
+  if (!condition) abort();
+}
+
+void CheckResult(const absl::StatusOr<ValidEvent>& event) {
+  if (!event.ok()) {
+    Check(cdgate::base::ReasonOf(event.status()).has_value());
+    return;
+  }
+  io::cloudevents::v1::CloudEvent proto;
+  Check(proto.ParseFromString(event->cloud_event()));
+  Check(event->data() == proto.binary_data());
+  Check(!event->id().empty() && !event->source().empty() && !event->subject().empty());
+  Admitter admitter;
+  const auto again = admitter.Admit(event->cloud_event());
+  Check(again.ok() && again->cloud_event() == event->cloud_event());
+  Check(cdgate::event::CanonicalJsonDigest(event->data()).ok());
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const absl::string_view bytes(reinterpret_cast<const char*>(data), size);
+  static Admitter admitter;  // reused, as a worker does
+  CheckResult(admitter.Admit(bytes));
+  CheckResult(admitter.AdmitCdEventJson(bytes));
+  return 0;
+}
