@@ -47,6 +47,12 @@ NamePtr MakeName(absl::string_view organisation, absl::string_view common_name) 
   return name;
 }
 
+std::string RandomHex() {
+  uint8_t bytes[4];
+  CheckOpenSsl(RAND_bytes(bytes, sizeof bytes) == 1, "RAND_bytes");
+  return base::HexEncode(absl::string_view(reinterpret_cast<const char*>(bytes), sizeof bytes));
+}
+
 void SetRandomSerial(X509* x509) {
   uint8_t bytes[kSerialBytes];
   CheckOpenSsl(RAND_bytes(bytes, sizeof bytes) == 1, "RAND_bytes");
@@ -245,7 +251,13 @@ absl::StatusOr<IssuedCertificate> CertificateAuthority::IssueIntermediate(
   const ErrorScope errors;
   CDGATE_RETURN_IF_ERROR(CheckValidity(options.validity));
   CDGATE_ASSIGN_OR_RETURN(const PrivateKey key, PrivateKey::Generate(options.key_type));
-  const NamePtr name = MakeName(domain, "issuing CA");
+  if (X509_get_pathlen(certificate().handle()) == 0) {
+    return Invalid(absl::StrCat("the CA ", base::Shorten(certificate().subject()),
+                                " may issue leaves only"));
+  }
+  // A name of its own: a CA named like its issuer is "self-issued", and those do not count
+  // against a path length.
+  const NamePtr name = MakeName(domain, absl::StrCat("issuing CA ", RandomHex()));
   const std::shared_ptr<X509> x509 = NewCertificate(key, name.get());
   X509* const issuer = certificate().handle();
   CheckOpenSsl(X509_set_issuer_name(x509.get(), X509_get_subject_name(issuer)) == 1,

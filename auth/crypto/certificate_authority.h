@@ -60,6 +60,7 @@ class CertificateAuthority {
                                                    absl::string_view key_pem);
 
   // A CA below this one, for domains that keep the root's key offline; path length 0.
+  // INVALID_ARGUMENT where this CA is such a one itself.
   absl::StatusOr<IssuedCertificate> IssueIntermediate(absl::string_view domain,
                                                       const RootOptions& options,
                                                       absl::Time now) const;

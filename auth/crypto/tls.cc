@@ -9,9 +9,9 @@
 namespace cdgate::crypto {
 namespace {
 
-// "Protocol = -TLSv1.2" and not "MinProtocol": gRPC sets the least version of each of its
-// contexts itself, and would override that; it leaves disabled protocols alone. It sets
-// 1.2 as the least, so 1.2 is all there is to disable.
+// "Protocol" and not "MinProtocol": gRPC sets the least version of each of its contexts
+// itself, which overrides that, but it leaves disabled protocols alone. All of the older ones are
+// named, because a context with a hole in its range of versions fails in odd ways.
 constexpr absl::string_view kSystemDefault =
     "openssl_conf = init\n"
     "[init]\n"
@@ -19,7 +19,7 @@ constexpr absl::string_view kSystemDefault =
     "[tls]\n"
     "system_default = every_context\n"
     "[every_context]\n"
-    "Protocol = -TLSv1.2\n"
+    "Protocol = -SSLv3,-TLSv1,-TLSv1.1,-TLSv1.2\n"
     "Options = -SessionTicket\n";
 
 absl::Status Configure() {

@@ -38,7 +38,7 @@ absl::StatusOr<std::string> BundleDigest(absl::string_view bundle_pem);
 // Immutable; thread-safe.
 class TrustSnapshot {
  public:
-  using Stores = std::map<std::string, std::shared_ptr<const crypto::TrustStore>, std::less<>>;
+  using Stores = std::map<std::string, std::shared_ptr<const crypto::TrustStore>>;
 
   explicit TrustSnapshot(Stores stores) : stores_(std::move(stores)) {}
 
@@ -62,6 +62,9 @@ class SnapshotSource {
 
  private:
   friend class TrustRegistry;
+  // Replaces the snapshot by a changed copy; `change` must not call out.
+  void Change(const std::function<void(TrustSnapshot::Stores&)>& change);
+
   mutable base::Mutex mu_;
   std::shared_ptr<const TrustSnapshot> current_ CDGATE_GUARDED_BY(mu_) =
       std::make_shared<const TrustSnapshot>(TrustSnapshot::Stores{});

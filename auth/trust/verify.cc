@@ -1,0 +1,105 @@
+#include "auth/trust/verify.h"
+
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gateway/base/encoding.h"
+#include "gateway/base/errors.h"
+#include "gateway/base/status_macros.h"
+
+namespace cdgate::trust {
+namespace {
+
+using crypto::Certificate;
+
+absl::Status Malformed(const Certificate& leaf, absl::string_view fault) {
+  return base::MakeError(base::Reason::kCertificateMalformed,
+                         absl::StrCat("certificate ", base::Shorten(leaf.subject()), ", serial ",
+                                      leaf.serial(), " ", fault));
+}
+
+// The same reason and message, with the claimed ID for programs and logs.
+absl::Status About(const SpiffeId& id, const absl::Status& status) {
+  if (status.ok()) return status;
+  base::Metadata metadata = base::MetadataOf(status);
+  metadata.emplace_back("id", id.text());
+  return base::MakeError(base::ReasonOf(status).value_or(base::Reason::kInternal),
+                         absl::StrCat(id.text(), ": ", status.message()), std::move(metadata));
+}
+
+absl::StatusOr<std::vector<Certificate>> ParseIntermediates(absl::string_view chain_pem) {
+  if (chain_pem.empty()) return std::vector<Certificate>();
+  return Certificate::ParsePemChain(chain_pem);
+}
+
+struct Shown {
+  Certificate leaf;
+  SpiffeId id;
+};
+
+absl::StatusOr<Shown> ReadLeaf(absl::string_view leaf_pem) {
+  CDGATE_ASSIGN_OR_RETURN(Certificate leaf, Certificate::FromPem(leaf_pem));
+  CDGATE_ASSIGN_OR_RETURN(SpiffeId id, ClaimedId(leaf));
+  return Shown{std::move(leaf), std::move(id)};
+}
+
+absl::StatusOr<VerifiedPeer> VerifyShown(const Shown& shown, const crypto::TrustStore& store,
+                                         absl::string_view chain_pem, crypto::Purpose purpose,
+                                         absl::Time now) {
+  const auto intermediates = ParseIntermediates(chain_pem);
+  if (!intermediates.ok()) return About(shown.id, intermediates.status());
+  const absl::Status verified =
+      crypto::VerifyChain(shown.leaf, *intermediates, store, purpose, now);
+  if (!verified.ok()) return About(shown.id, verified);
+  return VerifiedPeer{shown.id, shown.leaf.not_after(), shown.leaf.serial(), shown.leaf.ToPem(),
+                      std::string(chain_pem)};
+}
+
+}  // namespace
+
+absl::StatusOr<SpiffeId> ClaimedId(const Certificate& leaf) {
+  if (leaf.uri_names().size() != 1) {
+    return Malformed(leaf, absl::StrCat("has ", leaf.uri_names().size(),
+                                        " URI names instead of one, its SPIFFE ID"));
+  }
+  CDGATE_ASSIGN_OR_RETURN(SpiffeId id, SpiffeId::Parse(leaf.uri_names().front()));
+  if (id.path().empty()) return About(id, Malformed(leaf, "names a domain and nobody in it"));
+  if (leaf.is_ca()) return About(id, Malformed(leaf, "is a CA's"));
+  if (!leaf.has_key_usage() || !leaf.may_sign_data() || leaf.may_sign_certificates() ||
+      leaf.may_sign_crls()) {
+    return About(id, Malformed(leaf,
+                               "does not have the key usage of a leaf: digitalSignature, "
+                               "and neither keyCertSign nor cRLSign"));
+  }
+  return id;
+}
+
+absl::StatusOr<VerifiedPeer> Verify(const TrustSnapshot& snapshot, absl::string_view leaf_pem,
+                                    absl::string_view chain_pem, crypto::Purpose purpose,
+                                    absl::Time now) {
+  CDGATE_ASSIGN_OR_RETURN(const Shown shown, ReadLeaf(leaf_pem));
+  const crypto::TrustStore* store = snapshot.Find(shown.id.trust_domain());
+  if (store == nullptr) {
+    return About(shown.id,
+                 base::MakeError(base::Reason::kUnknownTrustDomain,
+                                 absl::StrCat("no trust bundle is held for the domain ",
+                                              shown.id.trust_domain(), ": peer with it first")));
+  }
+  return VerifyShown(shown, *store, chain_pem, purpose, now);
+}
+
+absl::StatusOr<VerifiedPeer> VerifyAgainst(const crypto::TrustStore& store,
+                                           absl::string_view domain, absl::string_view leaf_pem,
+                                           absl::string_view chain_pem, crypto::Purpose purpose,
+                                           absl::Time now) {
+  CDGATE_ASSIGN_OR_RETURN(const Shown shown, ReadLeaf(leaf_pem));
+  if (shown.id.trust_domain() != domain) {
+    return About(shown.id, base::MakeError(base::Reason::kWrongPeer,
+                                           absl::StrCat("the certificate is not of the domain ",
+                                                        base::Shorten(domain))));
+  }
+  return VerifyShown(shown, store, chain_pem, purpose, now);
+}
+
+}  // namespace cdgate::trust
