@@ -1,0 +1,257 @@
+#include "gateway/admission/admission.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "auth/trust/spiffe_id.h"
+#include "gateway/base/encoding.h"
+#include "gateway/base/status_macros.h"
+#include "gateway/event/digests.h"
+
+namespace cdgate::admission {
+namespace {
+
+constexpr absl::Duration kMaxClockSkew = absl::Hours(1);
+constexpr size_t kMaxLabelBytes = 255;
+constexpr char kClassificationAttribute[] = "dataclassification";
+
+// Salts from the kernel's generator, many at a time: one system call for 256 events.
+class SaltSource {
+ public:
+  explicit SaltSource(base::Random& random) : random_(random) {}
+
+  absl::string_view Next() {
+    if (used_ == buffer_.size()) {
+      buffer_ = random_.Bytes(256 * event::kSaltBytes);
+      used_ = 0;
+    }
+    used_ += event::kSaltBytes;
+    return absl::string_view(buffer_).substr(used_ - event::kSaltBytes, event::kSaltBytes);
+  }
+
+ private:
+  base::Random& random_;
+  std::string buffer_;
+  size_t used_ = 0;
+};
+
+void SetBytes(std::string* out, absl::string_view bytes) {
+  out->assign(bytes.data(), bytes.size());
+}
+
+std::string ClassificationOf(const event::ValidEvent& valid) {
+  event::CloudEventView view;
+  if (!view.Assign(valid.cloud_event())) return "";
+  const auto attribute = view.Find(kClassificationAttribute);
+  if (!attribute || !attribute->is_text()) return "";
+  return std::string(attribute->text);
+}
+
+absl::Status Malformed(absl::string_view what) {
+  return base::MakeError(base::Reason::kProtocolError, absl::StrCat("relayed event: ", what));
+}
+
+}  // namespace
+
+struct Admission::Worker {
+  Worker(event::AdmitLimits limits, base::Random& random) : admitter(limits), salts(random) {}
+  event::Admitter admitter;
+  crypto::Sha256Hasher hasher;
+  SaltSource salts;
+};
+
+// A worker for the length of one call.
+class Admission::WorkerLease {
+ public:
+  explicit WorkerLease(Admission& owner) : owner_(owner) {
+    {
+      base::MutexLock lock(owner_.mu_);
+      if (!owner_.idle_.empty()) {
+        worker_ = std::move(owner_.idle_.back());
+        owner_.idle_.pop_back();
+      }
+    }
+    if (worker_ == nullptr) {
+      worker_ = std::make_unique<Worker>(owner_.deps_.limits, owner_.deps_.random);
+    }
+  }
+  ~WorkerLease() {
+    base::MutexLock lock(owner_.mu_);
+    owner_.idle_.push_back(std::move(worker_));
+  }
+  Worker& operator*() { return *worker_; }
+
+ private:
+  Admission& owner_;
+  std::unique_ptr<Worker> worker_;
+};
+
+Admission::Admission(AdmissionDeps deps)
+    : deps_(std::move(deps)),
+      accepted_(deps_.metrics.AddCounter("cdgate_published_events_total",
+                                         "Published events by outcome.",
+                                         {{"outcome", "accepted"}})),
+      duplicates_(deps_.metrics.AddCounter("cdgate_published_events_total",
+                                           "Published events by outcome.",
+                                           {{"outcome", "duplicate"}})) {
+  for (const base::ReasonInfo& info : base::AllReasons()) {
+    refused_[info.reason] = &deps_.metrics.AddCounter("cdgate_publish_refusals_total",
+                                                      "Events refused at publishing, by reason.",
+                                                      {{"reason", base::ReasonLabel(info.reason)}});
+  }
+}
+
+Admission::~Admission() = default;
+
+void Admission::Count(const absl::Status& status) {
+  const auto reason = base::ReasonOf(status);
+  refused_.at(reason.value_or(base::Reason::kInternal))->Add();
+}
+
+void Admission::CountOutcome(const Result& result) {
+  if (!result.status.ok()) return Count(result.status);
+  (result.duplicate ? duplicates_ : accepted_).Add();
+}
+
+absl::Status Admission::AdmitPublished(const authz::Principal& principal,
+                                       const authz::Grants& grants, absl::string_view cloud_event,
+                                       Worker& worker, state::NewEvent* out) const {
+  CDGATE_ASSIGN_OR_RETURN(event::ValidEvent valid, worker.admitter.Admit(cloud_event));
+  absl::string_view plane;
+  CDGATE_RETURN_IF_ERROR(grants.MayPublish(principal, valid.source(), valid.type(), &plane));
+
+  storage::v1::StoredEvent& stored = out->stored;
+  const absl::string_view salt = worker.salts.Next();
+  stored.set_origin(deps_.domain);
+  stored.set_accepted_time_nanos(absl::ToUnixNanos(deps_.clock.Now()));
+  SetBytes(stored.mutable_salt(), salt);
+  SetBytes(stored.mutable_commitment(),
+           event::AsBytes(event::Commitment(salt, valid.content_digest(), worker.hasher)));
+  SetBytes(stored.mutable_plane(), plane);
+  stored.set_classification(ClassificationOf(valid));
+  stored.set_publisher(principal.id);
+  out->identity = deps_.store.identities().Of(deps_.domain, valid.source(), valid.id());
+  std::move(valid).MoveInto(&stored);
+  return absl::OkStatus();
+}
+
+void Admission::Publish(const authz::Principal& principal,
+                        absl::Span<const absl::string_view> cloud_events, Done done) {
+  std::vector<Result> results(cloud_events.size());
+  std::vector<size_t> proposed;  // indexes of the events that are in the proposal
+  state::Proposal proposal;
+  proposal.events.reserve(cloud_events.size());
+  proposed.reserve(cloud_events.size());
+  {
+    const std::shared_ptr<const authz::Grants> grants = deps_.grants.Current();
+    WorkerLease worker(*this);
+    for (size_t i = 0; i < cloud_events.size(); ++i) {
+      state::NewEvent event;
+      results[i].status = AdmitPublished(principal, *grants, cloud_events[i], *worker, &event);
+      if (!results[i].status.ok()) continue;
+      proposal.events.push_back(std::move(event));
+      proposed.push_back(i);
+    }
+  }
+  if (proposed.empty()) {
+    for (const Result& result : results) CountOutcome(result);
+    return done(std::move(results));
+  }
+  // Shared, because the store drops its callback where it refuses the proposal.
+  struct Pending {
+    std::vector<Result> results;
+    std::vector<size_t> proposed;
+    Done done;
+  };
+  auto pending =
+      std::make_shared<Pending>(Pending{std::move(results), std::move(proposed), std::move(done)});
+  const auto finish = [this, pending](const absl::Status& all,
+                                      const std::vector<state::EventResult>& outcomes) {
+    for (size_t k = 0; k < pending->proposed.size(); ++k) {
+      Result& result = pending->results[pending->proposed[k]];
+      result.status = k < outcomes.size() ? outcomes[k].status : all;
+      if (!result.status.ok()) continue;
+      result.sequence = outcomes[k].sequence;
+      result.duplicate = outcomes[k].duplicate;
+    }
+    for (const Result& result : pending->results) CountOutcome(result);
+    pending->done(std::move(pending->results));
+  };
+  const absl::Status queued =
+      deps_.store.Propose(std::move(proposal), [finish](state::Outcome outcome) {
+        if (outcome.status.ok()) return finish(absl::OkStatus(), outcome.events);
+        finish(outcome.status, {});
+      });
+  if (!queued.ok()) finish(queued, {});
+}
+
+absl::Status Admission::CheckRelayed(absl::string_view peer,
+                                     const federation::v1::RelayedEvent& relayed) const {
+  if (!trust::ValidTrustDomain(relayed.origin())) return Malformed("origin is not a domain");
+  const int hops = relayed.path_size();
+  if (hops == 0 || relayed.hops() != static_cast<uint32_t>(hops) || relayed.hops() > kMaxHops) {
+    return Malformed(absl::StrCat("hops ", relayed.hops(), " with a path of ", hops,
+                                  "; they must agree and be at most ", kMaxHops));
+  }
+  if (relayed.path(0) != relayed.origin() || relayed.path(hops - 1) != peer) {
+    return Malformed("its path does not lead from its origin to the sender");
+  }
+  if (std::find(relayed.path().begin(), relayed.path().end(), deps_.domain) !=
+      relayed.path().end()) {
+    return Malformed("its path leads through this domain already");
+  }
+  if (relayed.plane().size() > kMaxLabelBytes || relayed.classification().size() > kMaxLabelBytes) {
+    return Malformed("plane or classification is longer than 255 bytes");
+  }
+  if (absl::FromUnixNanos(relayed.accepted_time_nanos()) > deps_.clock.Now() + kMaxClockSkew) {
+    return base::MakeError(base::Reason::kInvalidEvent,
+                           "its origin accepted it more than an hour in the future; compare the "
+                           "clocks of both domains");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Admission::AdmitRelayed(absl::string_view peer,
+                                     const federation::v1::RelayedEvent& relayed, Worker& worker,
+                                     state::NewEvent* out) const {
+  storage::v1::StoredEvent& stored = out->stored;
+  stored.set_origin(relayed.origin());
+  stored.set_commitment(relayed.commitment());
+  SetBytes(stored.mutable_received_from(), peer);
+  CDGATE_ASSIGN_OR_RETURN(event::ValidEvent valid, worker.admitter.Admit(relayed.cloud_event()));
+  out->identity = deps_.store.identities().Of(relayed.origin(), valid.source(), valid.id());
+  const crypto::Sha256Digest digest = valid.content_digest();
+  stored.set_accepted_time_nanos(relayed.accepted_time_nanos());
+  stored.set_salt(relayed.salt());
+  stored.set_plane(relayed.plane());
+  stored.set_classification(relayed.classification());
+  stored.set_hops(relayed.hops());
+  *stored.mutable_path() = relayed.path();
+  if (relayed.has_terms()) *stored.mutable_terms() = relayed.terms();
+  *stored.mutable_statements() = relayed.statements();
+  std::move(valid).MoveInto(&stored);
+  CDGATE_RETURN_IF_ERROR(CheckRelayed(peer, relayed));
+  const auto commitment = event::Commitment(relayed.salt(), digest, worker.hasher);
+  if (relayed.salt().size() == event::kSaltBytes &&
+      event::AsBytes(commitment) == relayed.commitment()) {
+    return absl::OkStatus();
+  }
+  return base::MakeError(base::Reason::kAttestationInvalid,
+                         "relayed event: its commitment does not fit its data and salt");
+}
+
+std::vector<Imported> Admission::Import(
+    absl::string_view peer,
+    const google::protobuf::RepeatedPtrField<federation::v1::RelayedEvent>& events) {
+  std::vector<Imported> imported(static_cast<size_t>(events.size()));
+  WorkerLease worker(*this);
+  for (int i = 0; i < events.size(); ++i) {
+    Imported& in = imported[static_cast<size_t>(i)];
+    in.status = AdmitRelayed(peer, events[i], *worker, &in.event);
+  }
+  return imported;
+}
+
+}  // namespace cdgate::admission
