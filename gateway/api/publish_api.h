@@ -1,0 +1,50 @@
+// Publishing over gRPC: one event, several, or a stream of them.
+//
+// Requests are read as wire twins (cdgate/storage/v1/wire.proto), so an event's bytes
+// reach admission as they came. The events of one stream are admitted in their order;
+// results go back in that order, as many in one message as are ready.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/types/span.h"
+#include "cdgate/events/v1/events.pb.h"
+#include "gateway/admission/admission.h"
+#include "gateway/base/executor.h"
+#include "gateway/rpc/router.h"
+#include "gateway/state/store.h"
+
+namespace cdgate::api {
+
+// One call of PublishBatch, or one message of PublishStream, has at most so many events.
+inline constexpr int kMaxBatchEvents = 10'000;
+
+// A stream has at most so many messages being admitted or committed; beyond, it is not
+// read, and the client's own flow control holds it.
+inline constexpr size_t kMaxStreamMessages = 32;
+
+// Thread-safe; outlives the router's server.
+class PublishApi {
+ public:
+  PublishApi(admission::Admission& admission, const state::Store& store, base::Executor& pool)
+      : admission_(admission), store_(store), pool_(pool) {}
+
+  absl::Status Register(rpc::Router& router);
+
+ private:
+  void Publish(const rpc::CallPtr& call, const grpc::ByteBuffer& request,
+               const rpc::Reply<grpc::ByteBuffer>& reply);
+  void PublishBatch(const rpc::CallPtr& call, const grpc::ByteBuffer& request,
+                    const rpc::Reply<grpc::ByteBuffer>& reply);
+
+  admission::Admission& admission_;
+  const state::Store& store_;
+  base::Executor& pool_;
+};
+
+// Results as messages.
+events::v1::PublishResult ToProto(const admission::Result& result);
+
+}  // namespace cdgate::api

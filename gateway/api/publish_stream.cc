@@ -1,0 +1,115 @@
+#include "gateway/api/publish_stream.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "cdgate/storage/v1/wire.pb.h"
+#include "gateway/api/publish_api.h"
+#include "gateway/api/unary.h"
+#include "gateway/base/errors.h"
+
+namespace cdgate::api {
+
+void PublishStream::Run(rpc::ServerStreamPtr stream, admission::Admission& admission,
+                        base::Executor& pool) {
+  const std::shared_ptr<PublishStream> self(new PublishStream(std::move(stream), admission, pool));
+  // The callbacks keep the session alive until the stream has run on_closed.
+  self->stream_->Start({.on_message = [self](grpc::ByteBuffer m) { self->OnMessage(std::move(m)); },
+                        .on_end = [self] { self->OnEnd(); },
+                        .on_closed = [self](const absl::Status&) {}});
+}
+
+PublishStream::PublishStream(rpc::ServerStreamPtr stream, admission::Admission& admission,
+                             base::Executor& pool)
+    : stream_(std::move(stream)), admission_(admission), strand_(base::Strand::Create(pool)) {}
+
+void PublishStream::OnMessage(grpc::ByteBuffer message) {
+  uint64_t slot = 0;
+  {
+    base::MutexLock lock(mu_);
+    reading_ = false;
+    slot = first_slot_ + slots_.size();
+    slots_.emplace_back();
+  }
+  const bool posted = strand_->Post([self = shared_from_this(), message = std::move(message),
+                                     slot] { self->Admit(message, slot); });
+  if (!posted) return stream_->Close(Overloaded());
+  Advance();
+}
+
+void PublishStream::OnEnd() {
+  {
+    base::MutexLock lock(mu_);
+    ended_ = true;
+  }
+  Advance();
+}
+
+void PublishStream::Admit(const grpc::ByteBuffer& message, uint64_t slot) {
+  storage::v1::RawPublishRequest request;
+  if (absl::Status parsed = rpc::Parse(message, &request); !parsed.ok()) {
+    return stream_->Close(parsed);
+  }
+  if (request.events_size() > kMaxBatchEvents) {
+    return stream_->Close(base::MakeError(base::Reason::kTooLarge,
+                                          absl::StrCat("a message with ", request.events_size(),
+                                                       " events; send at most ", kMaxBatchEvents)));
+  }
+  const std::vector<absl::string_view> events(request.events().begin(), request.events().end());
+  admission_.Publish(stream_->call().principal, events,
+                     [self = shared_from_this(), slot](std::vector<admission::Result> results) {
+                       self->Answer(slot, std::move(results));
+                     });
+}
+
+void PublishStream::Answer(uint64_t slot, std::vector<admission::Result> results) {
+  {
+    base::MutexLock lock(mu_);
+    Slot& answered = slots_[slot - first_slot_];
+    answered.answered = true;
+    answered.results = std::move(results);
+  }
+  Advance();
+}
+
+std::unique_ptr<events::v1::PublishStreamResponse> PublishStream::TakeReady() {
+  if (slots_.empty() || !slots_.front().answered) return nullptr;
+  auto response = std::make_unique<events::v1::PublishStreamResponse>();
+  while (!slots_.empty() && slots_.front().answered) {
+    for (const admission::Result& result : slots_.front().results) {
+      *response->add_results() = ToProto(result);
+    }
+    slots_.pop_front();
+    ++first_slot_;
+  }
+  return response;
+}
+
+void PublishStream::Advance() {
+  std::unique_ptr<events::v1::PublishStreamResponse> response;
+  bool read = false;
+  bool close = false;
+  {
+    base::MutexLock lock(mu_);
+    if (closed_) return;
+    if (!sending_) response = TakeReady();
+    if (response != nullptr) sending_ = true;
+    read = !reading_ && !ended_ && slots_.size() < kMaxStreamMessages;
+    if (read) reading_ = true;
+    close = ended_ && slots_.empty() && !sending_;
+    if (close) closed_ = true;
+  }
+  if (response != nullptr) {
+    stream_->Send(rpc::Serialise(*response), [self = shared_from_this()](bool) {
+      {
+        base::MutexLock lock(self->mu_);
+        self->sending_ = false;
+      }
+      self->Advance();
+    });
+  }
+  if (read) stream_->Read();
+  if (close) stream_->Close(absl::OkStatus());
+}
+
+}  // namespace cdgate::api

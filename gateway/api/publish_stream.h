@@ -1,0 +1,60 @@
+// One PublishStream call: takes messages off the stream, admits their events in order on
+// a strand, and sends the results back in order.
+//
+//   Idle ──Run──▶ Reading ──half-close──▶ Finishing ──all answered──▶ Done
+//
+// Ends with the client's half-close once every event is answered, or with the first
+// malformed message. Owns itself from Run until the stream is closed.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "cdgate/events/v1/events.pb.h"
+#include "gateway/admission/admission.h"
+#include "gateway/base/executor.h"
+#include "gateway/base/mutex.h"
+#include "gateway/rpc/call.h"
+
+namespace cdgate::api {
+
+class PublishStream : public std::enable_shared_from_this<PublishStream> {
+ public:
+  // `admission` and `pool` outlive the stream.
+  static void Run(rpc::ServerStreamPtr stream, admission::Admission& admission,
+                  base::Executor& pool);
+
+ private:
+  // One message: empty until its events are answered.
+  struct Slot {
+    bool answered = false;
+    std::vector<admission::Result> results;
+  };
+
+  PublishStream(rpc::ServerStreamPtr stream, admission::Admission& admission, base::Executor& pool);
+
+  void OnMessage(grpc::ByteBuffer message);
+  void OnEnd();
+  // On the strand.
+  void Admit(const grpc::ByteBuffer& message, uint64_t slot);
+  void Answer(uint64_t slot, std::vector<admission::Result> results);
+  // Sends what is ready, reads on where there is room, closes where all is done.
+  void Advance();
+  // The results at the front that are ready, as one message; null where there are none.
+  std::unique_ptr<events::v1::PublishStreamResponse> TakeReady() CDGATE_REQUIRES(mu_);
+
+  const rpc::ServerStreamPtr stream_;
+  admission::Admission& admission_;
+  const std::shared_ptr<base::Strand> strand_;
+
+  base::Mutex mu_;
+  std::deque<Slot> slots_ CDGATE_GUARDED_BY(mu_);   // oldest first
+  uint64_t first_slot_ CDGATE_GUARDED_BY(mu_) = 0;  // number of slots_.front()
+  bool reading_ CDGATE_GUARDED_BY(mu_) = true;      // a Read is outstanding
+  bool sending_ CDGATE_GUARDED_BY(mu_) = false;     // a Send is outstanding
+  bool ended_ CDGATE_GUARDED_BY(mu_) = false;       // the client sends no more
+  bool closed_ CDGATE_GUARDED_BY(mu_) = false;      // Close was called
+};
+
+}  // namespace cdgate::api
