@@ -179,9 +179,8 @@ class Publisher final
     }
     const uint64_t count = Sendable();
     if (count == 0) return;
-    message_ = pool_.Make(state_.published, count, [this](uint64_t i) {
-      return state_.sent_at[i] = state_.due(i);
-    });
+    message_ = pool_.Make(state_.published, count,
+                          [this](uint64_t i) { return state_.sent_at[i] = state_.due(i); });
     state_.published += count;
     state_.t_last_pub = bench::now_ns();
     writing_ = true;

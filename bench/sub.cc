@@ -70,8 +70,8 @@ class Stream final : public grpc::ClientBidiReactor<SubscribeRequest, grpc::Byte
     if (!ok) return;
     grpc::Slice slice;
     if (!response_.TrySingleSlice(&slice).ok()) (void)response_.DumpToSingleSlice(&slice);
-    const uint64_t count = Receive(
-        absl::string_view(reinterpret_cast<const char*>(slice.begin()), slice.size()));
+    const uint64_t count =
+        Receive(absl::string_view(reinterpret_cast<const char*>(slice.begin()), slice.size()));
     if (count > 0) {
       std::lock_guard<std::mutex> lock(mutex_);
       if (unacknowledged_ == 0) waiting_since_ = bench::now_ns();
@@ -178,8 +178,8 @@ class Connection {
  public:
   Connection(const Args& args, int number, Recorder* recorder)
       : stub_(Dial(args, number)),
-        progress_{recorder, Name(args, number), static_cast<uint32_t>(args.u("prefetch", 1000)),
-                  "", 0},
+        progress_{recorder, Name(args, number), static_cast<uint32_t>(args.u("prefetch", 1000)), "",
+                  0},
         stream_(std::make_unique<Stream>(&progress_, &stub_)) {}
 
   void WaitUntilStarted() {
