@@ -16,6 +16,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -31,6 +32,11 @@ namespace cdgate::filter {
 
 class DataPath;
 struct EvaluationState;
+
+// Attributes that are read without comparing names.
+enum class AttributeId : uint8_t { kOther, kId, kSource, kType, kSpecVersion, kSubject, kTime };
+// `name` in lower case.
+AttributeId AttributeIdOf(absl::string_view name);
 
 // One attribute of the CloudEvent by its name, lower-case letters and digits.
 struct Attribute {
@@ -81,6 +87,7 @@ class EventContext {
   absl::string_view id() const { return parts_.id; }
   absl::string_view source() const { return parts_.source; }
   absl::string_view type() const { return parts_.type; }
+  absl::string_view data() const { return parts_.data; }
   absl::string_view origin() const { return parts_.origin; }
   absl::string_view plane() const { return parts_.plane; }
   uint32_t hops() const { return parts_.hops; }
@@ -89,8 +96,9 @@ class EventContext {
   // The label that gateways stamped on it, else its attribute dataclassification, else "".
   absl::string_view classification();
 
-  // Any attribute by its name; none where the event does not have it.
-  std::optional<Value> Find(absl::string_view name);
+  // Any attribute by its name in lower case; none where the event does not have it.
+  std::optional<Value> Find(absl::string_view name) { return Find(AttributeIdOf(name), name); }
+  std::optional<Value> Find(AttributeId id, absl::string_view name);
 
   // The parts of a CDEvents type: "build", "finished" of dev.cdevents.build.finished.0.3.0;
   // of a custom type the subject is with its tool, "mytool-probe". Empty for other types.
@@ -114,16 +122,21 @@ class EventContext {
   EvaluationState& state() { return *state_; }
 
  private:
-  const Attribute* FindAttribute(absl::string_view name);
+  std::optional<Value> FindByName(absl::string_view name);
+  std::optional<Value> Subject();
   void LoadAttributes();
+  void Add(absl::string_view name, std::string text);
   void SplitType();
+  void Clear();
+  bool ParseData();
+  DataLookup ReadElement(const DataPath& path, void* element);
 
   EventParts parts_;
   const event::Record* record_ = nullptr;
-  // The attributes of record_, with the texts that had to be made.
+  // The attributes of record_ but subject, with the texts that had to be made.
   bool attributes_loaded_ = false;
   std::vector<Attribute> attributes_;
-  std::vector<std::string> texts_;
+  std::deque<std::string> texts_;
   bool type_split_ = false;
   absl::string_view subject_type_;
   absl::string_view predicate_;

@@ -53,10 +53,10 @@ struct EvalError {
   uint32_t begin = 0;
   uint32_t end = 0;
   // kCast: what could not become what.
-  Value operand;
+  Value operand = {};
   Type target = Type::kBoolean;
   // kFunctionEvaluation, kGeneric: what is wrong.
-  absl::string_view detail;
+  absl::string_view detail = {};
 
   explicit operator bool() const { return kind != ErrorKind::kNone; }
 };

@@ -1,0 +1,122 @@
+#include "gateway/filter/lexer.h"
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "gateway/base/encoding.h"
+#include "gateway/base/errors.h"
+#include "gateway/filter/unicode.h"
+
+namespace cdgate::filter {
+namespace {
+
+struct Keyword {
+  absl::string_view text;
+  TokenKind kind;
+};
+constexpr Keyword kKeywords[] = {
+    {"AND", TokenKind::kAnd},       {"OR", TokenKind::kOr},     {"XOR", TokenKind::kXor},
+    {"NOT", TokenKind::kNot},       {"LIKE", TokenKind::kLike}, {"IN", TokenKind::kIn},
+    {"EXISTS", TokenKind::kExists}, {"TRUE", TokenKind::kTrue}, {"FALSE", TokenKind::kFalse},
+};
+
+// The longer before those they begin with.
+constexpr Keyword kSymbols[] = {
+    {"<=", TokenKind::kLessEqual}, {"<>", TokenKind::kNotEqual}, {">=", TokenKind::kGreaterEqual},
+    {"!=", TokenKind::kNotEqual},  {"<", TokenKind::kLess},      {">", TokenKind::kGreater},
+    {"=", TokenKind::kEqual},      {"(", TokenKind::kOpen},      {")", TokenKind::kClose},
+    {",", TokenKind::kComma},      {"+", TokenKind::kPlus},      {"-", TokenKind::kMinus},
+    {"*", TokenKind::kTimes},      {"/", TokenKind::kDivide},    {"%", TokenKind::kModulo},
+};
+
+bool IsWordCharacter(char c) {
+  return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '_';
+}
+
+bool IsSpace(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
+
+}  // namespace
+
+Position PositionAt(absl::string_view source, size_t offset) {
+  const absl::string_view before = source.substr(0, offset);
+  Position position{1, 1};
+  size_t line_begin = 0;
+  for (size_t i = 0; i < before.size(); ++i) {
+    if (before[i] != '\n') continue;
+    ++position.line;
+    line_begin = i + 1;
+  }
+  position.column += static_cast<uint32_t>(CountCharacters(before.substr(line_begin)));
+  return position;
+}
+
+absl::Status SourceError(absl::string_view source, size_t begin, ErrorKind kind,
+                         absl::string_view message, absl::string_view expected) {
+  const Position at = PositionAt(source, begin);
+  return base::MakeError(base::Reason::kInvalidFilter,
+                         absl::StrCat("line ", at.line, ", column ", at.column, ": ", message),
+                         {{"line", absl::StrCat(at.line)},
+                          {"column", absl::StrCat(at.column)},
+                          {"kind", std::string(ErrorKindName(kind))},
+                          {"expected", std::string(expected)}});
+}
+
+absl::Status SyntaxError(absl::string_view source, size_t begin, absl::string_view expected,
+                         absl::string_view found) {
+  return SourceError(source, begin, ErrorKind::kParse,
+                     absl::StrCat("expected ", expected, ", found ", found), expected);
+}
+
+Token Lexer::Take(TokenKind kind, size_t size) {
+  Token token{kind, static_cast<uint32_t>(at_), static_cast<uint32_t>(at_ + size)};
+  at_ += size;
+  return token;
+}
+
+absl::StatusOr<Token> Lexer::Next() {
+  while (at_ < source_.size() && IsSpace(source_[at_])) ++at_;
+  if (at_ == source_.size()) return Take(TokenKind::kEnd, 0);
+  const char c = source_[at_];
+  if (c == '\'' || c == '"') return String();
+  if (IsWordCharacter(c)) return Word();
+  for (const Keyword& symbol : kSymbols) {
+    if (absl::StartsWith(source_.substr(at_), symbol.text)) {
+      return Take(symbol.kind, symbol.text.size());
+    }
+  }
+  const absl::string_view found = source_.substr(at_, DecodeFirst(source_.substr(at_)).size);
+  return SyntaxError(source_, at_, "an attribute, literal, function or operator",
+                     absl::StrCat("'", base::Shorten(found), "'"));
+}
+
+// A backslash takes the character after it along, so that an escaped quote does not end
+// the string.
+absl::StatusOr<Token> Lexer::String() {
+  const char quote = source_[at_];
+  for (size_t i = at_ + 1; i < source_.size(); ++i) {
+    if (source_[i] == '\\') {
+      ++i;
+    } else if (source_[i] == quote) {
+      return Take(TokenKind::kString, i + 1 - at_);
+    }
+  }
+  return SyntaxError(source_, at_, absl::StrCat("a closing ", absl::string_view(&quote, 1)),
+                     "the end of the text");
+}
+
+Token Lexer::Word() {
+  size_t size = 0;
+  bool digits = true;
+  while (at_ + size < source_.size() && IsWordCharacter(source_[at_ + size])) {
+    digits = digits && absl::ascii_isdigit(static_cast<unsigned char>(source_[at_ + size]));
+    ++size;
+  }
+  if (digits) return Take(TokenKind::kInteger, size);
+  const absl::string_view word = source_.substr(at_, size);
+  for (const Keyword& keyword : kKeywords) {
+    if (absl::EqualsIgnoreCase(word, keyword.text)) return Take(keyword.kind, size);
+  }
+  return Take(TokenKind::kName, size);
+}
+
+}  // namespace cdgate::filter

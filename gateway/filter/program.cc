@@ -1,0 +1,107 @@
+#include "gateway/filter/program.h"
+
+#include <utility>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "gateway/base/errors.h"
+#include "gateway/base/status_macros.h"
+#include "gateway/filter/check.h"
+#include "gateway/filter/code.h"
+#include "gateway/filter/lexer.h"
+#include "gateway/filter/machine.h"
+#include "gateway/filter/parser.h"
+
+namespace cdgate::filter {
+namespace {
+
+ErrorKind KindFromName(absl::string_view name) {
+  for (const ErrorKind kind :
+       {ErrorKind::kMath, ErrorKind::kCast, ErrorKind::kMissingFunction, ErrorKind::kGeneric}) {
+    if (ErrorKindName(kind) == name) return kind;
+  }
+  return ErrorKind::kParse;
+}
+
+// What the metadata of an INVALID_FILTER error says.
+Problem ProblemOf(const absl::Status& status) {
+  Problem problem{ErrorKind::kParse, {1, 1}, std::string(status.message())};
+  for (const auto& [key, value] : base::MetadataOf(status)) {
+    if (key == "kind") problem.kind = KindFromName(value);
+    if (key == "line") (void)absl::SimpleAtoi(value, &problem.position.line);
+    if (key == "column") (void)absl::SimpleAtoi(value, &problem.position.column);
+  }
+  return problem;
+}
+
+}  // namespace
+
+absl::StatusOr<Program> Program::Compile(absl::string_view source, const CompileOptions& options) {
+  auto code = std::make_shared<Code>();
+  code->source = std::string(source);
+  CDGATE_ASSIGN_OR_RETURN(Ast ast, Parse(code->source, options));
+  CDGATE_RETURN_IF_ERROR(Check(code->source, options, &ast));
+  code->max_work = options.max_work;
+  Emit(ast, ast.root, code.get());
+  if (code->instructions.size() > options.max_steps) {
+    return SourceError(code->source, 0, ErrorKind::kParse,
+                       absl::StrCat("the expression has more than ", options.max_steps, " steps"));
+  }
+  const Node& root = ast.nodes[ast.root];
+  if (root.kind == NodeKind::kLiteral) code->constant = root.literal;
+  // The elements of a deque stay where they are when it is moved.
+  code->texts = std::move(ast.texts);
+  return Program(std::move(code));
+}
+
+bool Program::Matches(EventContext& event, MatchError* error) const {
+  Machine machine(*code_, event, true, nullptr, nullptr);
+  const Value value = machine.Run();
+  if (error != nullptr) *error = machine.first_error();
+  if (machine.failed()) return false;
+  if (value.type() == Type::kBoolean) return value.boolean();
+  if (error != nullptr) {
+    *error = {.kind = ErrorKind::kCast,
+              .end = static_cast<uint32_t>(code_->source.size()),
+              .operand = value,
+              .target = Type::kBoolean};
+  }
+  return false;
+}
+
+Value Program::Evaluate(EventContext& event, std::vector<EvalError>* errors,
+                        std::vector<ValueRead>* reads) const {
+  return Machine(*code_, event, false, errors, reads).Run();
+}
+
+const std::string& Program::source() const { return code_->source; }
+size_t Program::steps() const { return code_->instructions.size(); }
+const Value* Program::constant() const { return code_->constant ? &*code_->constant : nullptr; }
+
+Position Program::PositionOf(const EvalError& error) const {
+  return PositionAt(code_->source, error.begin);
+}
+
+std::string Program::MessageOf(const EvalError& error) const {
+  return ErrorMessage(code_->source, error);
+}
+
+Evaluation EvaluateSource(absl::string_view source, EventContext& event) {
+  Evaluation out;
+  const absl::StatusOr<Program> program = Program::Compile(source, {.condition = false});
+  if (!program.ok()) {
+    out.value = Value().ToString();
+    out.problems.push_back(ProblemOf(program.status()));
+    return out;
+  }
+  std::vector<EvalError> errors;
+  const Value value = program->Evaluate(event, &errors);
+  out.type = value.type();
+  out.value = value.ToString();
+  for (const EvalError& error : errors) {
+    out.problems.push_back({error.kind, program->PositionOf(error), program->MessageOf(error)});
+  }
+  return out;
+}
+
+}  // namespace cdgate::filter
