@@ -1,4 +1,4 @@
-#include "gateway/api/read_scope.h"
+#include "gateway/delivery/read_scope.h"
 
 #include <algorithm>
 #include <string>
@@ -8,7 +8,7 @@
 #include "gateway/base/errors.h"
 #include "gateway/base/status_macros.h"
 
-namespace cdgate::api {
+namespace cdgate::delivery {
 
 absl::StatusOr<ReadScope> ReadScope::Make(const authz::Grants& grants,
                                           const authz::Principal& principal,
@@ -44,4 +44,4 @@ bool ReadScope::Covers(const event::Record& record) {
   return !own_ || matches(*own_);
 }
 
-}  // namespace cdgate::api
+}  // namespace cdgate::delivery

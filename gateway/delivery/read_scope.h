@@ -13,7 +13,7 @@
 #include "gateway/filter/event_context.h"
 #include "gateway/filter/program.h"
 
-namespace cdgate::api {
+namespace cdgate::delivery {
 
 // Immutable after Make; not thread-safe (it keeps a context for evaluation).
 class ReadScope {
@@ -32,4 +32,4 @@ class ReadScope {
   filter::EventContext context_;
 };
 
-}  // namespace cdgate::api
+}  // namespace cdgate::delivery

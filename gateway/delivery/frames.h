@@ -1,0 +1,23 @@
+// Renders deliveries as the bytes of cdgate.events.v1 messages, without parsing or
+// rendering an event again: its CloudEvent is spliced in. Tests hold every function
+// against the generated messages.
+#pragma once
+
+#include <string>
+
+#include "absl/strings/string_view.h"
+#include "gateway/base/types.h"
+#include "gateway/event/record.h"
+
+namespace cdgate::delivery {
+
+// Appends one DeliveredEvent as an `events` field of an EventBatch.
+void AppendDelivered(const event::Record& record, uint32_t attempt, std::string* batch);
+
+// Makes an EventBatch a SubscribeResponse, in place.
+std::string AsSubscribeResponse(std::string batch);
+
+// A WatchResponse with one event.
+std::string AsWatchResponse(const event::Record& record, const base::Epoch& epoch);
+
+}  // namespace cdgate::delivery

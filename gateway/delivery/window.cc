@@ -1,0 +1,79 @@
+#include "gateway/delivery/window.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "gateway/base/errors.h"
+
+namespace cdgate::delivery {
+
+void Window::Offer(std::vector<event::CommitPtr> commits) {
+  commits_ = std::move(commits);
+  commit_ = 0;
+  record_ = 0;
+}
+
+bool Window::Full() const {
+  return complete() || outstanding_.size() >= limits_.max_events ||
+         outstanding_bytes_ >= limits_.max_bytes;
+}
+
+bool Window::HasRoom(const event::Record& record, const Frame& frame) const {
+  if (Full()) return false;
+  if (frame.records.empty() && outstanding_.empty()) return true;  // however large
+  if (outstanding_bytes_ + record.byte_size() > limits_.max_bytes) return false;
+  if (frame.records.empty()) return true;
+  return !limits_.one_per_frame && frame.bytes + record.byte_size() <= kFrameBytes;
+}
+
+void Window::Deliver(const event::Record& record, Frame* frame) {
+  frame->records.push_back(&record);
+  frame->bytes += record.byte_size();
+  delivered_ = record.sequence();
+  ++count_;
+  if (limits_.auto_ack) {
+    acknowledged_ = record.sequence();
+    return;
+  }
+  outstanding_.push_back({record.sequence(), record.byte_size()});
+  outstanding_bytes_ += record.byte_size();
+}
+
+std::optional<Window::Frame> Window::Next(ReadScope& scope) {
+  Frame frame;
+  for (; commit_ < commits_.size(); ++commit_, record_ = 0) {
+    const std::vector<event::Record>& records = commits_[commit_]->events;
+    for (; record_ < records.size(); ++record_) {
+      const event::Record& record = records[record_];
+      if (record.sequence() <= scanned_) continue;
+      if (Full()) return frame.records.empty() ? std::nullopt : std::optional(std::move(frame));
+      if (scope.Covers(record)) {
+        if (!HasRoom(record, frame)) {
+          return frame.records.empty() ? std::nullopt : std::optional(std::move(frame));
+        }
+        Deliver(record, &frame);
+      }
+      scanned_ = record.sequence();
+    }
+  }
+  return frame.records.empty() ? std::nullopt : std::optional(std::move(frame));
+}
+
+absl::Status Window::Acknowledge(base::Sequence sequence) {
+  if (sequence > scanned_) {
+    return base::MakeError(
+        base::Reason::kInvalidArgument,
+        absl::StrCat("ack of ", sequence.value(), ", but only events up to ", scanned_.value(),
+                     " were delivered; acknowledge what was received"),
+        {{"field", "ack.sequence"}});
+  }
+  while (!outstanding_.empty() && outstanding_.front().sequence <= sequence) {
+    outstanding_bytes_ -= outstanding_.front().bytes;
+    outstanding_.pop_front();
+  }
+  acknowledged_ = std::max(acknowledged_, sequence);
+  return absl::OkStatus();
+}
+
+}  // namespace cdgate::delivery
