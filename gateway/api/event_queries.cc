@@ -9,11 +9,11 @@
 #include "absl/strings/str_cat.h"
 #include "gateway/api/event_lookup.h"
 #include "gateway/api/paging.h"
-#include "gateway/delivery/read_scope.h"
 #include "gateway/api/unary.h"
 #include "gateway/base/encoding.h"
 #include "gateway/base/errors.h"
 #include "gateway/base/status_macros.h"
+#include "gateway/delivery/read_scope.h"
 
 namespace cdgate::api {
 namespace {
@@ -76,7 +76,8 @@ absl::Status EventQueries::Register(rpc::Router& router) {
 
 absl::StatusOr<events::v1::DeliveredEvent> EventQueries::Get(
     const rpc::Call& call, const events::v1::GetEventRequest& request) const {
-  CDGATE_ASSIGN_OR_RETURN(delivery::ReadScope scope, delivery::ReadScope::Make(*grants_.Current(), call.principal, ""));
+  CDGATE_ASSIGN_OR_RETURN(delivery::ReadScope scope,
+                          delivery::ReadScope::Make(*grants_.Current(), call.principal, ""));
   CDGATE_ASSIGN_OR_RETURN(const EventQuery query, QueryOf(request));
   CDGATE_ASSIGN_OR_RETURN(const state::EventRef ref, FindEvent(store_, query));
   if (scope.Covers(*ref.record)) return Deliver(*ref.record);
@@ -90,8 +91,9 @@ absl::StatusOr<events::v1::DeliveredEvent> EventQueries::Get(
 absl::StatusOr<events::v1::ListEventsResponse> EventQueries::List(
     const rpc::Call& call, const events::v1::ListEventsRequest& request) const {
   CDGATE_ASSIGN_OR_RETURN(const size_t size, PageSize(request.page_size()));
-  CDGATE_ASSIGN_OR_RETURN(delivery::ReadScope scope,
-                          delivery::ReadScope::Make(*grants_.Current(), call.principal, request.filter()));
+  CDGATE_ASSIGN_OR_RETURN(
+      delivery::ReadScope scope,
+      delivery::ReadScope::Make(*grants_.Current(), call.principal, request.filter()));
   const std::string arguments = absl::StrCat(kList, " ", request.filter());
   CDGATE_ASSIGN_OR_RETURN(base::Sequence from, FirstOfPage(log_, arguments, request.page_token()));
   Page page;

@@ -1,0 +1,409 @@
+#include "gateway/delivery/subscribe_stream.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "gateway/base/errors.h"
+#include "gateway/base/status_macros.h"
+#include "gateway/delivery/frames.h"
+#include "gateway/delivery/start_position.h"
+#include "gateway/rpc/bytes.h"
+
+namespace cdgate::delivery {
+namespace {
+
+absl::Status OutOfOrder(absl::string_view what) {
+  return base::MakeError(
+      base::Reason::kInvalidArgument,
+      absl::StrCat("Subscribe: ", what, "; send `start` first and once, then only `ack`"));
+}
+
+// The feed answers with whole commits, so these are aims, not bounds.
+constexpr eventlog::ReadLimits kFeedLimits{.max_events = 1024, .max_bytes = 512 << 10};
+
+}  // namespace
+
+std::shared_ptr<SubscribeStream> SubscribeStream::Subscribe(rpc::ServerStreamPtr stream,
+                                                            const SubscribeDeps& deps) {
+  std::shared_ptr<SubscribeStream> self(
+      new SubscribeStream(std::move(stream), deps, Kind::kSubscribe));
+  self->Run(std::nullopt);
+  return self;
+}
+
+std::shared_ptr<SubscribeStream> SubscribeStream::Watch(rpc::ServerStreamPtr stream,
+                                                        const events::v1::WatchRequest& request,
+                                                        const SubscribeDeps& deps) {
+  std::shared_ptr<SubscribeStream> self(new SubscribeStream(std::move(stream), deps, Kind::kWatch));
+  events::v1::SubscribeStart start;
+  start.set_filter(request.filter());
+  if (request.has_from()) *start.mutable_from() = request.from();
+  start.set_max_events(request.max_events());
+  start.set_auto_ack(true);
+  self->Run(std::move(start));
+  return self;
+}
+
+SubscribeStream::SubscribeStream(rpc::ServerStreamPtr stream, const SubscribeDeps& deps, Kind kind)
+    : stream_(std::move(stream)),
+      deps_(deps),
+      kind_(kind),
+      strand_(base::Strand::Create(deps.pool)) {}
+
+void SubscribeStream::Run(std::optional<events::v1::SubscribeStart> start) {
+  // The callbacks keep the session alive until on_closed has run.
+  const auto self = shared_from_this();
+  stream_->Start(
+      {.on_message =
+           [self](grpc::ByteBuffer message) {
+             self->Post([self, message = std::move(message)] { self->OnMessage(message); });
+           },
+       .on_end = [self] { self->Post([self] { self->OnClientDone(); }); },
+       .on_closed = [self](const absl::Status&) { self->Post([self] { self->OnClosed(); }); }});
+  deps_.holders.Add(self);
+  if (start) {
+    Post([self, start = *std::move(start)] { self->OnStart(start); });
+  }
+}
+
+void SubscribeStream::Post(base::Task task) {
+  if (strand_->Post(std::move(task))) return;
+  stream_->Cancel(base::MakeError(base::Reason::kOverloaded,
+                                  "the gateway has more work queued than it accepts"));
+}
+
+void SubscribeStream::Drain() {
+  Post([self = shared_from_this()] {
+    self->GoAway(base::MakeError(base::Reason::kDraining,
+                                 "the gateway is shutting down; resume after the last position"));
+  });
+}
+
+void SubscribeStream::TakenOver() {
+  Post([self = shared_from_this()] {
+    self->GoAway(base::MakeError(base::Reason::kTakenOver,
+                                 absl::StrCat("another stream reads subscription ", self->name_,
+                                              " now; one stream at a time holds a name")));
+  });
+}
+
+// ------------------------------------------------------------ what comes in
+
+void SubscribeStream::OnMessage(const grpc::ByteBuffer& message) {
+  if (closed_ || closing_) return;
+  events::v1::SubscribeRequest request;
+  if (absl::Status parsed = rpc::Parse(message, &request); !parsed.ok()) return Close(parsed);
+  if (request.has_start()) {
+    if (scope_) return Close(OutOfOrder("a second start"));
+    OnStart(request.start());
+  } else if (request.has_ack()) {
+    if (!window_) return Close(OutOfOrder("an ack before the subscription started"));
+    OnAck(request.ack());
+  } else {
+    return Close(OutOfOrder("a message with neither start nor ack"));
+  }
+  if (!closed_) stream_->Read();
+}
+
+void SubscribeStream::OnStart(const events::v1::SubscribeStart& start) {
+  if (absl::Status opened = Open(start); !opened.ok()) Close(opened);
+}
+
+void SubscribeStream::OnAck(const events::v1::Ack& ack) {
+  const base::Sequence sequence(ack.sequence());
+  if (absl::Status status = window_->Acknowledge(sequence); !status.ok()) return Close(status);
+  if (ack.confirm()) confirm_.push_back(sequence);
+  if (name_.empty()) {
+    Confirm(sequence);
+  } else {
+    PersistAck();
+  }
+  Pump();
+}
+
+void SubscribeStream::OnClientDone() {
+  client_done_ = true;
+  if (!persisting_) Close(absl::OkStatus());
+}
+
+void SubscribeStream::OnClosed() {
+  closed_ = true;
+  if (asking_) deps_.feed.Cancel(ticket_);
+  if (heartbeat_ != 0) deps_.timers.Cancel(heartbeat_);
+}
+
+void SubscribeStream::OnWritten() {
+  writing_ = false;
+  if (closing_) return Close(close_status_);
+  Pump();
+}
+
+void SubscribeStream::OnCommits(eventlog::Feed::Commits commits) {
+  asking_ = false;
+  if (closed_ || closing_) return;
+  if (!commits.ok()) return GoAway(commits.status());
+  window_->Offer(*std::move(commits));
+  Pump();
+}
+
+void SubscribeStream::OnHeartbeatDue() {
+  heartbeat_ = 0;
+  if (closed_ || closing_) return;
+  if (!wrote_since_heartbeat_ && !writing_ && kind_ == Kind::kSubscribe) {
+    events::v1::SubscribeResponse response;
+    *response.mutable_heartbeat()->mutable_position() = PositionAt(window_->scanned());
+    response.mutable_heartbeat()->set_head(deps_.feed.head().value());
+    control_.push_back(std::move(response));
+  }
+  wrote_since_heartbeat_ = false;
+  ArmHeartbeat();
+  Pump();
+}
+
+// ------------------------------------------------------------------ opening
+
+absl::Status SubscribeStream::Open(const events::v1::SubscribeStart& start) {
+  granted_by_ = deps_.grants.Current();
+  filter_ = start.filter();
+  epoch_ = deps_.store.head().epoch;
+  auto_ack_ = start.auto_ack();
+  const WindowLimits limits = LimitsOf(start, kind_ == Kind::kWatch);
+  if (!start.subscription().empty()) return OpenNamed(start, limits);
+  CDGATE_ASSIGN_OR_RETURN(scope_,
+                          ReadScope::Make(*granted_by_, stream_->call().principal, filter_));
+  CDGATE_ASSIGN_OR_RETURN(const base::Sequence after, ResolveStart(deps_.store, start.from()));
+  Activate(limits, after);
+  return absl::OkStatus();
+}
+
+absl::Status SubscribeStream::OpenNamed(const events::v1::SubscribeStart& start,
+                                        WindowLimits limits) {
+  name_ = start.subscription();
+  CDGATE_RETURN_IF_ERROR(CheckName(name_));
+  const state::ResourcePtr resource =
+      deps_.store.Resources()->Find(state::kSubscriptionKind, name_);
+  if (resource != nullptr) {
+    CDGATE_ASSIGN_OR_RETURN(const auto subscription, resource->As<admin::v1::Subscription>());
+    CDGATE_RETURN_IF_ERROR(CheckOwner(subscription, stream_->call().principal, filter_));
+    filter_ = subscription.filter();
+  }
+  CDGATE_ASSIGN_OR_RETURN(scope_,
+                          ReadScope::Make(*granted_by_, stream_->call().principal, filter_));
+  if (resource == nullptr) {
+    CDGATE_ASSIGN_OR_RETURN(const base::Sequence after, ResolveStart(deps_.store, start.from()));
+    CreateNamed(start, limits, after);
+    return absl::OkStatus();
+  }
+  redelivered_through_ = deps_.holders.Take(name_, shared_from_this());
+  const auto cursor = deps_.store.Cursor(ReaderOf(name_));
+  const base::Sequence after(cursor ? cursor->position() : 0);
+  if (cursor) {
+    CDGATE_RETURN_IF_ERROR(deps_.store.CheckPosition(base::Epoch(cursor->epoch()), after));
+    redelivered_through_ = std::max(redelivered_through_, DeliveredThrough(*cursor));
+  }
+  Activate(limits, after);
+  return absl::OkStatus();
+}
+
+void SubscribeStream::CreateNamed(const events::v1::SubscribeStart& start, WindowLimits limits,
+                                  base::Sequence after) {
+  admin::v1::Subscription subscription;
+  subscription.set_name(name_);
+  subscription.set_owner(stream_->call().principal.id);
+  subscription.set_filter(start.filter());
+  subscription.mutable_create_time()->set_seconds(absl::ToUnixSeconds(deps_.clock.Now()));
+  state::Proposal proposal;
+  state::ResourceEdit edit;
+  edit.kind = state::kSubscriptionKind;
+  edit.name = name_;
+  edit.value = subscription.SerializeAsString();
+  edit.expected_version = 0;
+  edit.author = subscription.owner();
+  proposal.resources.push_back(std::move(edit));
+  state::CursorEdit cursor;
+  cursor.move = MakeCursor(name_, epoch_, after, after);
+  proposal.cursors.push_back(std::move(cursor));
+  const auto self = shared_from_this();
+  const absl::Status queued =
+      deps_.store.Propose(std::move(proposal), [self, limits, after](state::Outcome outcome) {
+        self->Post([self, limits, after, status = std::move(outcome.status)] {
+          if (self->closed_) return;
+          if (!status.ok()) return self->Close(status);
+          self->deps_.holders.Take(self->name_, self);
+          self->Activate(limits, after);
+        });
+      });
+  if (!queued.ok()) Close(queued);
+}
+
+void SubscribeStream::Activate(WindowLimits limits, base::Sequence after) {
+  window_.emplace(limits, after);
+  persisted_ = after;
+  if (kind_ == Kind::kSubscribe) {
+    events::v1::SubscribeResponse response;
+    *response.mutable_started()->mutable_position() = PositionAt(after);
+    response.mutable_started()->set_head(deps_.feed.head().value());
+    control_.push_back(std::move(response));
+  }
+  ArmHeartbeat();
+  Pump();
+}
+
+// ----------------------------------------------------------- what goes out
+
+void SubscribeStream::Pump() {
+  if (closed_ || closing_ || !window_) return;
+  if (!StillGranted()) return;
+  if (!writing_ && !WriteNext() && window_->complete()) {
+    // All that was asked for is delivered; a named subscription waits for its acks.
+    const bool settled = name_.empty() || (window_->outstanding() == 0 && !persisting_);
+    if (settled) return Close(absl::OkStatus());
+  }
+  if (window_->hungry()) AskFeed();
+}
+
+bool SubscribeStream::WriteNext() {
+  if (!control_.empty()) {
+    const events::v1::SubscribeResponse response = std::move(control_.front());
+    control_.erase(control_.begin());
+    WriteControl(response);
+    return true;
+  }
+  const std::optional<Window::Frame> frame = window_->Next(*scope_);
+  if (!frame) return false;
+  WriteFrame(*frame);
+  return true;
+}
+
+void SubscribeStream::WriteFrame(const Window::Frame& frame) {
+  if (!name_.empty()) {
+    deps_.holders.Delivered(name_, frame.records.back()->sequence());
+    if (auto_ack_) PersistAck();
+  }
+  if (kind_ == Kind::kWatch) return Write(AsWatchResponse(*frame.records.front(), epoch_));
+  std::string batch;
+  batch.reserve(frame.bytes + frame.records.size() * 64);
+  for (const event::Record* record : frame.records) {
+    const bool again = record->sequence().value() <= redelivered_through_;
+    AppendDelivered(*record, again ? 2 : 1, &batch);
+  }
+  Write(AsSubscribeResponse(std::move(batch)));
+}
+
+void SubscribeStream::WriteControl(const events::v1::SubscribeResponse& response) {
+  Write(response.SerializeAsString());
+}
+
+void SubscribeStream::Write(std::string bytes) {
+  writing_ = true;
+  wrote_since_heartbeat_ = true;
+  stream_->Send(rpc::ToBytes(std::move(bytes)),
+                [self = shared_from_this()](bool) { self->Post([self] { self->OnWritten(); }); });
+}
+
+void SubscribeStream::AskFeed() {
+  if (asking_) return;
+  asking_ = true;
+  ticket_ = deps_.feed.Next(window_->next(), kFeedLimits,
+                            [self = shared_from_this()](eventlog::Feed::Commits commits) {
+                              self->Post([self, commits = std::move(commits)]() mutable {
+                                self->OnCommits(std::move(commits));
+                              });
+                            });
+}
+
+bool SubscribeStream::StillGranted() {
+  std::shared_ptr<const authz::Grants> now = deps_.grants.Current();
+  if (now == granted_by_) return true;
+  auto scope = ReadScope::Make(*now, stream_->call().principal, filter_);
+  if (!scope.ok()) {
+    GoAway(scope.status());
+    return false;
+  }
+  granted_by_ = std::move(now);
+  scope_ = *std::move(scope);
+  return true;
+}
+
+// -------------------------------------------------------------------- acks
+
+void SubscribeStream::PersistAck() {
+  if (persisting_ || window_->acknowledged() <= persisted_) {
+    if (!persisting_) Confirm(persisted_);
+    return;
+  }
+  persisting_ = true;
+  const base::Sequence acknowledged = window_->acknowledged();
+  state::Proposal proposal;
+  state::CursorEdit cursor;
+  cursor.move = MakeCursor(name_, epoch_, acknowledged, window_->delivered());
+  proposal.cursors.push_back(std::move(cursor));
+  const auto self = shared_from_this();
+  const absl::Status queued =
+      deps_.store.Propose(std::move(proposal), [self, acknowledged](state::Outcome outcome) {
+        self->Post([self, acknowledged, status = std::move(outcome.status)] {
+          self->persisting_ = false;
+          if (self->closed_) return;
+          if (!status.ok()) return self->GoAway(status);
+          self->persisted_ = acknowledged;
+          self->Confirm(acknowledged);
+          self->PersistAck();
+          if (self->client_done_ && !self->persisting_) return self->Close(absl::OkStatus());
+          self->Pump();
+        });
+      });
+  if (queued.ok()) return;
+  persisting_ = false;
+  GoAway(queued);
+}
+
+void SubscribeStream::Confirm(base::Sequence persisted) {
+  const auto rest = std::stable_partition(confirm_.begin(), confirm_.end(),
+                                          [&](base::Sequence s) { return s <= persisted; });
+  for (auto it = confirm_.begin(); it != rest; ++it) {
+    events::v1::SubscribeResponse response;
+    response.mutable_ack_confirmed()->set_sequence(it->value());
+    control_.push_back(std::move(response));
+  }
+  confirm_.erase(confirm_.begin(), rest);
+}
+
+// --------------------------------------------------------------------- end
+
+void SubscribeStream::ArmHeartbeat() {
+  const std::weak_ptr<SubscribeStream> weak = weak_from_this();
+  heartbeat_ = deps_.timers.At(deps_.clock.Monotonic() + kHeartbeatInterval, [weak] {
+    if (const auto self = weak.lock()) self->Post([self] { self->OnHeartbeatDue(); });
+  });
+}
+
+void SubscribeStream::GoAway(absl::Status why) {
+  if (closed_ || closing_) return;
+  closing_ = true;
+  close_status_ = std::move(why);
+  if (kind_ == Kind::kWatch || writing_) {
+    if (!writing_) Close(close_status_);
+    return;
+  }
+  events::v1::SubscribeResponse response;
+  const auto reason = base::ReasonOf(close_status_).value_or(base::Reason::kInternal);
+  response.mutable_go_away()->set_reason(std::string(base::ReasonText(reason)));
+  response.mutable_go_away()->set_message(std::string(close_status_.message()));
+  WriteControl(response);
+}
+
+void SubscribeStream::Close(const absl::Status& status) {
+  if (closed_) return;
+  closed_ = true;
+  stream_->Close(status);
+}
+
+events::v1::LogPosition SubscribeStream::PositionAt(base::Sequence sequence) const {
+  events::v1::LogPosition position;
+  position.set_epoch(epoch_.value());
+  position.set_sequence(sequence.value());
+  return position;
+}
+
+}  // namespace cdgate::delivery

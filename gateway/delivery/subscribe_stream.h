@@ -1,0 +1,141 @@
+// One Subscribe or Watch call.
+//
+//   Opening ──start resolved──▶ Active ──end, drain, error──▶ Closed
+//
+// Everything happens on one strand: messages of the client, answers of the feed, the end
+// of a write, timers. At most one write and one question to the feed are outstanding, so
+// a consumer that does not read costs what its window allows and nothing else.
+//
+// A named subscription's position moves with acknowledgements: the newest one is
+// proposed to the store, at most one proposal at a time. Its name is held by one stream
+// (SubscriptionHolders); a newer stream takes it over and this one ends with TAKEN_OVER.
+//
+// Owned by its stream's callbacks: it lives until the stream is closed.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "auth/authz/grants.h"
+#include "cdgate/events/v1/events.pb.h"
+#include "gateway/base/clock.h"
+#include "gateway/base/executor.h"
+#include "gateway/base/timer_queue.h"
+#include "gateway/delivery/read_scope.h"
+#include "gateway/delivery/subscriptions.h"
+#include "gateway/delivery/window.h"
+#include "gateway/eventlog/feed.h"
+#include "gateway/rpc/call.h"
+#include "gateway/state/store.h"
+
+namespace cdgate::delivery {
+
+// A stream with nothing else to send says this often that it lives.
+inline constexpr absl::Duration kHeartbeatInterval = absl::Seconds(5);
+
+// All outlive the streams.
+struct SubscribeDeps {
+  state::Store& store;
+  eventlog::Feed& feed;
+  const authz::GrantRegistry& grants;
+  SubscriptionHolders& holders;
+  base::Executor& pool;
+  base::Clock& clock;
+  base::TimerQueue& timers;
+};
+
+class SubscribeStream : public std::enable_shared_from_this<SubscribeStream> {
+ public:
+  // A Subscribe call: its first message says what is wanted.
+  static std::shared_ptr<SubscribeStream> Subscribe(rpc::ServerStreamPtr stream,
+                                                    const SubscribeDeps& deps);
+  // A Watch call.
+  static std::shared_ptr<SubscribeStream> Watch(rpc::ServerStreamPtr stream,
+                                                const events::v1::WatchRequest& request,
+                                                const SubscribeDeps& deps);
+
+  // The gateway shuts down: says goodbye and ends. Thread-safe.
+  void Drain();
+  // Another stream has taken the subscription's name. Thread-safe.
+  void TakenOver();
+
+ private:
+  enum class Kind { kSubscribe, kWatch };
+
+  SubscribeStream(rpc::ServerStreamPtr stream, const SubscribeDeps& deps, Kind kind);
+  void Run(std::optional<events::v1::SubscribeStart> start);
+  // Posts to the strand; where that is dead, the stream ends.
+  void Post(base::Task task);
+
+  // --- on the strand
+  void OnMessage(const grpc::ByteBuffer& message);
+  void OnStart(const events::v1::SubscribeStart& start);
+  void OnAck(const events::v1::Ack& ack);
+  void OnClientDone();
+  void OnClosed();
+  void OnWritten();
+  void OnCommits(eventlog::Feed::Commits commits);
+  void OnHeartbeatDue();
+
+  // Opens the window. For a named subscription this may have to make it first: `then`
+  // runs on the strand when that is on disk.
+  absl::Status Open(const events::v1::SubscribeStart& start);
+  absl::Status OpenNamed(const events::v1::SubscribeStart& start, WindowLimits limits);
+  void CreateNamed(const events::v1::SubscribeStart& start, WindowLimits limits,
+                   base::Sequence after);
+  void Activate(WindowLimits limits, base::Sequence after);
+
+  // Writes the next thing there is to write, asks the feed where all is looked at.
+  void Pump();
+  bool WriteNext();
+  void WriteFrame(const Window::Frame& frame);
+  void WriteControl(const events::v1::SubscribeResponse& response);
+  void Write(std::string bytes);
+  void AskFeed();
+  // Ends the stream where the principal may not read any more.
+  bool StillGranted();
+  void PersistAck();
+  void Confirm(base::Sequence persisted);
+  void ArmHeartbeat();
+  // Says goodbye, then closes.
+  void GoAway(absl::Status why);
+  void Close(const absl::Status& status);
+  events::v1::LogPosition PositionAt(base::Sequence sequence) const;
+
+  const rpc::ServerStreamPtr stream_;
+  const SubscribeDeps deps_;
+  const Kind kind_;
+  const std::shared_ptr<base::Strand> strand_;
+
+  // --- touched on the strand only
+  std::shared_ptr<const authz::Grants> granted_by_;
+  std::optional<ReadScope> scope_;
+  std::string filter_;
+  std::optional<Window> window_;
+  base::Epoch epoch_;
+  std::string name_;  // of a named subscription
+  bool auto_ack_ = false;
+  uint64_t redelivered_through_ = 0;  // named: these were delivered to an earlier stream
+  bool writing_ = false;
+  bool closing_ = false;      // Close after the write that is outstanding
+  bool closed_ = false;       // Close was called or the stream is over
+  bool client_done_ = false;  // the client half-closed
+  absl::Status close_status_;
+  std::vector<events::v1::SubscribeResponse> control_;  // to be written first
+  std::vector<base::Sequence> confirm_;                 // acks that asked for it
+  bool persisting_ = false;
+  base::Sequence persisted_;
+  eventlog::Feed::Ticket ticket_ = 0;
+  bool asking_ = false;
+  base::TimerQueue::Id heartbeat_ = 0;
+  bool wrote_since_heartbeat_ = false;
+};
+
+}  // namespace cdgate::delivery

@@ -1,0 +1,110 @@
+#include "gateway/delivery/subscriptions.h"
+
+#include <algorithm>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "gateway/base/encoding.h"
+#include "gateway/base/errors.h"
+#include "gateway/delivery/subscribe_stream.h"
+
+namespace cdgate::delivery {
+
+std::string ReaderOf(absl::string_view name) { return absl::StrCat("subscription/", name); }
+
+absl::Status CheckName(absl::string_view name) {
+  const auto fits = [](char c) {
+    return absl::ascii_islower(static_cast<unsigned char>(c)) ||
+           absl::ascii_isdigit(static_cast<unsigned char>(c)) || c == '-';
+  };
+  if (!name.empty() && name.size() <= 63 &&
+      absl::ascii_islower(static_cast<unsigned char>(name[0])) &&
+      std::all_of(name.begin(), name.end(), fits)) {
+    return absl::OkStatus();
+  }
+  return base::MakeError(
+      base::Reason::kInvalidArgument,
+      absl::StrCat("subscription name ", base::Shorten(name),
+                   ": use 1 to 63 lower-case letters, digits and '-', a letter first"),
+      {{"field", "subscription"}});
+}
+
+absl::Status CheckOwner(const admin::v1::Subscription& subscription,
+                        const authz::Principal& principal, absl::string_view filter) {
+  if (subscription.owner() != principal.id) {
+    return base::MakeError(base::Reason::kNotGranted,
+                           absl::StrCat("subscription ", subscription.name(),
+                                        " belongs to another principal; choose another name"),
+                           {{"name", subscription.name()}});
+  }
+  if (filter.empty() || filter == subscription.filter()) return absl::OkStatus();
+  return base::MakeError(base::Reason::kInvalidArgument,
+                         absl::StrCat("subscription ", subscription.name(), " has the filter ",
+                                      base::Shorten(subscription.filter()),
+                                      "; leave the filter empty, or delete the subscription first"),
+                         {{"field", "filter"}});
+}
+
+storage::v1::CursorMove MakeCursor(absl::string_view name, const base::Epoch& epoch,
+                                   base::Sequence acknowledged, base::Sequence delivered) {
+  storage::v1::CursorMove cursor;
+  cursor.set_reader(ReaderOf(name));
+  cursor.set_position(acknowledged.value());
+  cursor.set_epoch(epoch.value());
+  cursor.set_token(absl::StrCat(delivered.value()));
+  return cursor;
+}
+
+uint64_t DeliveredThrough(const storage::v1::CursorMove& cursor) {
+  uint64_t delivered = 0;
+  return absl::SimpleAtoi(cursor.token(), &delivered) ? delivered : 0;
+}
+
+void SubscriptionHolders::Add(const std::shared_ptr<SubscribeStream>& stream) {
+  bool draining = false;
+  {
+    base::MutexLock lock(mu_);
+    streams_.erase(std::remove_if(streams_.begin(), streams_.end(),
+                                  [](const auto& weak) { return weak.expired(); }),
+                   streams_.end());
+    streams_.push_back(stream);
+    draining = draining_;
+  }
+  if (draining) stream->Drain();
+}
+
+uint64_t SubscriptionHolders::Take(const std::string& name,
+                                   const std::shared_ptr<SubscribeStream>& stream) {
+  std::shared_ptr<SubscribeStream> before;
+  uint64_t delivered = 0;
+  {
+    base::MutexLock lock(mu_);
+    Holder& holder = holders_[name];
+    before = holder.stream.lock();
+    holder.stream = stream;
+    delivered = holder.delivered;
+  }
+  if (before != nullptr && before != stream) before->TakenOver();
+  return delivered;
+}
+
+void SubscriptionHolders::Delivered(const std::string& name, base::Sequence sequence) {
+  base::MutexLock lock(mu_);
+  Holder& holder = holders_[name];
+  holder.delivered = std::max(holder.delivered, sequence.value());
+}
+
+void SubscriptionHolders::Drain() {
+  std::vector<std::weak_ptr<SubscribeStream>> streams;
+  {
+    base::MutexLock lock(mu_);
+    draining_ = true;
+    streams = streams_;
+  }
+  for (const auto& weak : streams) {
+    if (const auto stream = weak.lock()) stream->Drain();
+  }
+}
+
+}  // namespace cdgate::delivery

@@ -1,0 +1,65 @@
+// What named subscriptions share between streams: who holds a name, and through which
+// sequence it was delivered to whoever held it before.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "auth/authz/principal.h"
+#include "cdgate/admin/v1/resources.pb.h"
+#include "cdgate/storage/v1/storage.pb.h"
+#include "gateway/base/mutex.h"
+#include "gateway/base/types.h"
+
+namespace cdgate::delivery {
+
+class SubscribeStream;
+
+// "subscription/NAME", as cursors spell readers.
+std::string ReaderOf(absl::string_view name);
+
+// INVALID_ARGUMENT unless `name` is 1 to 63 of lower-case letters, digits and '-',
+// beginning with a letter.
+absl::Status CheckName(absl::string_view name);
+
+// NOT_GRANTED where `subscription` is another principal's, INVALID_ARGUMENT where
+// `filter` is neither empty nor the subscription's own.
+absl::Status CheckOwner(const admin::v1::Subscription& subscription,
+                        const authz::Principal& principal, absl::string_view filter);
+
+// A cursor at `acknowledged`, that remembers through which sequence was delivered.
+storage::v1::CursorMove MakeCursor(absl::string_view name, const base::Epoch& epoch,
+                                   base::Sequence acknowledged, base::Sequence delivered);
+// That sequence; 0 where the cursor does not say.
+uint64_t DeliveredThrough(const storage::v1::CursorMove& cursor);
+
+// All live streams, and which one holds each name. Thread-safe.
+class SubscriptionHolders {
+ public:
+  void Add(const std::shared_ptr<SubscribeStream>& stream);
+  // `stream` holds `name` from now on. The stream that held it is told, and ends.
+  // Returns through which sequence earlier holders were delivered.
+  uint64_t Take(const std::string& name, const std::shared_ptr<SubscribeStream>& stream);
+  // Remembers, for the next holder, through which sequence `name` was delivered.
+  void Delivered(const std::string& name, base::Sequence sequence);
+  // Tells all streams to say goodbye; later ones are told at once.
+  void Drain();
+
+ private:
+  struct Holder {
+    std::weak_ptr<SubscribeStream> stream;
+    uint64_t delivered = 0;
+  };
+
+  base::Mutex mu_;
+  absl::flat_hash_map<std::string, Holder> holders_ CDGATE_GUARDED_BY(mu_);
+  std::vector<std::weak_ptr<SubscribeStream>> streams_ CDGATE_GUARDED_BY(mu_);
+  bool draining_ CDGATE_GUARDED_BY(mu_) = false;
+};
+
+}  // namespace cdgate::delivery
