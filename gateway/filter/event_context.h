@@ -91,6 +91,8 @@ class EventContext {
   absl::string_view origin() const { return parts_.origin; }
   absl::string_view plane() const { return parts_.plane; }
   uint32_t hops() const { return parts_.hops; }
+  // The event as it will be elsewhere, until the next Reset.
+  void set_hops(uint32_t hops) { parts_.hops = hops; }
   const storage::v1::Terms* terms() const { return parts_.terms; }
   size_t byte_size() const { return parts_.byte_size; }
   // The label that gateways stamped on it, else its attribute dataclassification, else "".

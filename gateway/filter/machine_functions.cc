@@ -167,7 +167,9 @@ void Machine::Fact(const Instruction& at, FunctionId id) {
     case FunctionId::kPredicate: value = Value::String(event_.predicate()); break;
     case FunctionId::kStage: value = Value::String(event_.stage()); break;
     case FunctionId::kOrigin: value = Value::String(event_.origin()); break;
-    case FunctionId::kHops: value = Value::Integer(static_cast<int32_t>(event_.hops())); break;
+    case FunctionId::kHops:
+      value = Value::Integer(static_cast<int32_t>(std::min<uint32_t>(event_.hops(), INT32_MAX)));
+      break;
     case FunctionId::kPlane: value = Value::String(event_.plane()); break;
     case FunctionId::kClassification: value = Value::String(event_.classification()); break;
     case FunctionId::kRegulation: value = LabelAttribute("dataregulation"); break;
