@@ -6,8 +6,8 @@
 // the observer; `clock` must live as long as the process uses gRPC. All functions are
 // thread-safe.
 //
-// What the TLS library refuses before our verifier runs (an expired certificate by the
-// system's clock, a root in no bundle at all, TLS 1.2) is counted by ObserveTlsFailures().
+// Who connected, a handler asks peer_identity.h; what the TLS library refuses before our
+// verifier runs is told by tls_log.h.
 #pragma once
 
 #include <memory>
@@ -23,7 +23,6 @@
 #include "gateway/base/mutex.h"
 
 namespace grpc {
-class AuthContext;
 class ChannelCredentials;
 class ServerCredentials;
 }  // namespace grpc
@@ -52,6 +51,9 @@ std::shared_ptr<grpc::ChannelCredentials> PeerChannelCredentials(
 // Thread-safe.
 class CapturedServer {
  public:
+  // For the verifier. WRONG_PEER where another leaf was captured before.
+  absl::Status Capture(absl::string_view leaf_pem, absl::string_view chain_pem);
+
   // The server's identity, verified against `bundle_pem`, the bundle of `domain`. The caller
   // has compared the bundle's digest with the one pinned in the invite. PEER_CLOSED_HANDSHAKE
   // where no handshake was made; otherwise reasons of trust::VerifyAgainst.
@@ -60,7 +62,6 @@ class CapturedServer {
                                                     absl::Time now) const;
 
  private:
-  friend class CapturingVerifier;
   mutable base::Mutex mu_;
   std::string leaf_pem_ CDGATE_GUARDED_BY(mu_);
   std::string chain_pem_ CDGATE_GUARDED_BY(mu_);
@@ -96,14 +97,5 @@ class ClientIdentity {
   trust::TrustRegistry registry_;
   std::unique_ptr<IdentityStore> store_;
 };
-
-// The identity at the other end of a connection that our credentials made: facts of the
-// handshake, not verified anew. UNAUTHENTICATED_CALL where there is none: a connection
-// without TLS, or not exactly one SPIFFE ID.
-absl::StatusOr<trust::VerifiedPeer> PeerFromAuthContext(const grpc::AuthContext& context);
-
-// From now on gRPC's own log goes to base::Log, and each TLS failure it reports goes to
-// `observer` as TLS_HANDSHAKE_FAILED. Process-wide: call once, before gRPC starts.
-void ObserveTlsFailures(std::shared_ptr<VerificationObserver> observer);
 
 }  // namespace cdgate::credentials

@@ -10,7 +10,7 @@
 //
 // Published files live in a directory of our own (mode 0700, in memory where the machine
 // has such a place), removed at destruction: tls.crt, tls.key and roots.pem, replaced
-// together by swapping a symbolic link. gRPC looks once a second. roots.pem is the union of all
+// together. gRPC looks once a second. roots.pem is the union of all
 // bundles of the TrustRegistry, the TLS library's own check in front of our verifier, and
 // follows the registry by itself.
 #pragma once
@@ -22,7 +22,6 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "auth/trust/spiffe_id.h"
 #include "auth/trust/trust_registry.h"
 #include "gateway/base/clock.h"
 
@@ -45,8 +44,9 @@ struct IdentityOptions {
 
 // What is in use.
 struct IdentityInfo {
-  trust::SpiffeId id;
-  std::string serial;
+  std::string id;      // SPIFFE ID
+  std::string domain;  // its trust domain: ours
+  std::string serial;  // lower-case hex
   absl::Time not_before;
   absl::Time not_after;
   std::string leaf_pem;
@@ -60,8 +60,8 @@ class IdentityStore {
   // Loads and publishes; also puts our own bundle and lists into `registry`, under our own
   // domain. FILE_UNREADABLE, FILE_UNWRITABLE, or CREDENTIALS_INVALID naming the file and what
   // is wrong: key and certificate do not match, the chain does not verify against the
-  // bundle, expired, not exactly one SPIFFE ID, another SPIFFE ID than expected.
-  // `registry` and `clock` must outlive the store.
+  // bundle, expired, not exactly one SPIFFE ID, another SPIFFE ID than expected, a key that every
+  // user of the machine can read. `registry` and `clock` must outlive the store.
   static absl::StatusOr<std::unique_ptr<IdentityStore>> Create(IdentityOptions options,
                                                                trust::TrustRegistry& registry,
                                                                const base::Clock& clock);
@@ -69,8 +69,10 @@ class IdentityStore {
   IdentityStore(const IdentityStore&) = delete;
   IdentityStore& operator=(const IdentityStore&) = delete;
 
-  // Reads the files again. On an error the last good identity stays in use. New handshakes
-  // see a new identity within about a second; live connections keep what they have.
+  // Reads the files again. On an error the last good identity stays in use, bundle and lists
+  // included; errors as Create, and CREDENTIALS_INVALID where the domain is another than
+  // before. New handshakes see a new identity within about a second; live connections keep
+  // what they have. One call at a time.
   absl::Status Reload();
 
   // True where one of the files was modified since the last Reload() that read them.

@@ -1,0 +1,122 @@
+#include "auth/credentials/identity_files.h"
+
+#include <sys/stat.h>
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "auth/crypto/certificate.h"
+#include "auth/crypto/private_key.h"
+#include "auth/crypto/verify.h"
+#include "auth/trust/verify.h"
+#include "gateway/base/errors.h"
+#include "gateway/base/file.h"
+#include "gateway/base/status_macros.h"
+
+namespace cdgate::credentials {
+namespace {
+
+using crypto::Certificate;
+
+constexpr size_t kMaxFileBytes = 1 << 20;
+
+absl::Status Invalid(const std::string& path, absl::string_view fault) {
+  return base::MakeError(base::Reason::kCredentialsInvalid, absl::StrCat(path, ": ", fault),
+                         {{"path", path}});
+}
+
+// `status`, about the file, under the reason that all faults of an identity have.
+absl::Status InvalidBecause(const std::string& path, const absl::Status& status) {
+  return Invalid(path, status.message());
+}
+
+absl::Status CheckKeyIsPrivate(const std::string& path) {
+  struct stat info {};
+  if (stat(path.c_str(), &info) == 0 && (info.st_mode & S_IRWXO) != 0) {
+    return Invalid(path, "every user of this machine can read the key: chmod 600 it");
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<trust::SpiffeId> IdOf(const Certificate& leaf, const IdentityOptions& options) {
+  const auto id = trust::ClaimedId(leaf);
+  if (!id.ok()) return InvalidBecause(options.certificate_path, id.status());
+  if (!options.expected_id.empty() && id->text() != options.expected_id) {
+    return Invalid(options.certificate_path, absl::StrCat("the certificate is of ", id->text(),
+                                                          " and not of ", options.expected_id));
+  }
+  return id;
+}
+
+absl::Status CheckKeyMatches(const Certificate& leaf, absl::string_view key_pem,
+                             const IdentityOptions& options) {
+  CDGATE_RETURN_IF_ERROR(CheckKeyIsPrivate(options.key_path));
+  const auto key = crypto::PrivateKey::FromPem(key_pem);
+  if (!key.ok()) return InvalidBecause(options.key_path, key.status());
+  if (leaf.MatchesKey(*key)) return absl::OkStatus();
+  return Invalid(options.key_path,
+                 absl::StrCat("the key is not that of the certificate in ",
+                              options.certificate_path, ", serial ", leaf.serial()));
+}
+
+// As others will verify it, in both directions.
+absl::Status CheckChain(const std::vector<Certificate>& chain, const trust::SpiffeId& id,
+                        const Material& material, const IdentityOptions& options, absl::Time now) {
+  const auto store =
+      trust::MakeTrustStore(id.trust_domain(), material.info.bundle_pem, material.crl_pems);
+  if (!store.ok()) return InvalidBecause(options.bundle_path, store.status());
+  for (const auto purpose : {crypto::Purpose::kServer, crypto::Purpose::kClient}) {
+    const absl::Status status = crypto::VerifyChain(chain.front(), chain, **store, purpose, now);
+    if (!status.ok()) return InvalidBecause(options.certificate_path, status);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<Material> LoadMaterial(const IdentityOptions& options, absl::Time now) {
+  Material material{};
+  CDGATE_ASSIGN_OR_RETURN(material.chain_pem,
+                          base::ReadFile(options.certificate_path, kMaxFileBytes));
+  CDGATE_ASSIGN_OR_RETURN(material.key_pem, base::ReadFile(options.key_path, kMaxFileBytes));
+  CDGATE_ASSIGN_OR_RETURN(material.info.bundle_pem,
+                          base::ReadFile(options.bundle_path, kMaxFileBytes));
+  for (const std::string& path : options.crl_paths) {
+    CDGATE_ASSIGN_OR_RETURN(std::string pem, base::ReadFile(path, kMaxFileBytes));
+    material.crl_pems.push_back(std::move(pem));
+  }
+  const auto chain = Certificate::ParsePemChain(material.chain_pem);
+  if (!chain.ok()) return InvalidBecause(options.certificate_path, chain.status());
+  const Certificate& leaf = chain->front();
+  CDGATE_ASSIGN_OR_RETURN(const trust::SpiffeId id, IdOf(leaf, options));
+  CDGATE_RETURN_IF_ERROR(CheckKeyMatches(leaf, material.key_pem, options));
+  CDGATE_RETURN_IF_ERROR(CheckChain(*chain, id, material, options, now));
+  material.info.id = id.text();
+  material.info.domain = std::string(id.trust_domain());
+  material.info.serial = leaf.serial();
+  material.info.not_before = leaf.not_before();
+  material.info.not_after = leaf.not_after();
+  material.info.leaf_pem = leaf.ToPem();
+  CDGATE_ASSIGN_OR_RETURN(material.info.bundle_digest,
+                          trust::BundleDigest(material.info.bundle_pem));
+  return material;
+}
+
+std::string FilesVersion(const IdentityOptions& options) {
+  std::vector<std::string> paths = {options.certificate_path, options.key_path,
+                                    options.bundle_path};
+  paths.insert(paths.end(), options.crl_paths.begin(), options.crl_paths.end());
+  std::string out;
+  for (const std::string& path : paths) {
+    struct stat info {};
+    if (stat(path.c_str(), &info) != 0) {
+      absl::StrAppend(&out, "absent;");
+    } else {
+      absl::StrAppend(&out, info.st_dev, ":", info.st_ino, ":", info.st_size, ":",
+                      info.st_mtim.tv_sec, ".", info.st_mtim.tv_nsec, ";");
+    }
+  }
+  return out;
+}
+
+}  // namespace cdgate::credentials

@@ -1,0 +1,63 @@
+#include "auth/credentials/tls_log.h"
+
+#include <grpc/support/log.h>
+
+#include <string>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "gateway/base/logging.h"
+#include "gateway/base/mutex.h"
+
+namespace cdgate::credentials {
+namespace {
+
+struct Target {
+  base::Mutex mu;
+  std::shared_ptr<VerificationObserver> observer CDGATE_GUARDED_BY(mu);
+};
+
+Target& TheTarget() {
+  static Target* const target = new Target;  // gRPC may log until the very end
+  return *target;
+}
+
+base::LogLevel LevelOf(gpr_log_severity severity) {
+  switch (severity) {
+    case GPR_LOG_SEVERITY_DEBUG: return base::LogLevel::kDebug;
+    case GPR_LOG_SEVERITY_INFO: return base::LogLevel::kInfo;
+    case GPR_LOG_SEVERITY_ERROR: return base::LogLevel::kWarning;  // ours to judge, not fatal
+  }
+  return base::LogLevel::kWarning;
+}
+
+void OnLog(gpr_log_func_args* args) {
+  const absl::string_view file = args->file;
+  base::Log(LevelOf(args->severity), "grpc",
+            {{"message", args->message},
+             {"file", absl::StrCat(file.substr(file.rfind('/') + 1), ":", args->line)}});
+  if (args->severity != GPR_LOG_SEVERITY_ERROR ||
+      !absl::EndsWith(file, "/ssl_transport_security.cc")) {
+    return;
+  }
+  std::shared_ptr<VerificationObserver> observer;
+  {
+    base::MutexLock lock(TheTarget().mu);
+    observer = TheTarget().observer;
+  }
+  if (observer == nullptr) return;
+  observer->OnRefused({Side::kServer, base::Reason::kTlsHandshakeFailed, "", args->message});
+}
+
+}  // namespace
+
+void ObserveTlsFailures(std::shared_ptr<VerificationObserver> observer) {
+  {
+    base::MutexLock lock(TheTarget().mu);
+    TheTarget().observer = std::move(observer);
+  }
+  gpr_set_log_function(OnLog);
+}
+
+}  // namespace cdgate::credentials
