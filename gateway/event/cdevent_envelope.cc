@@ -1,6 +1,6 @@
 #include "gateway/event/cdevent_envelope.h"
 
-#include <optional>
+#include <cstring>
 #include <string>
 
 #include "absl/strings/match.h"
@@ -34,20 +34,34 @@ absl::string_view Describe(const element& value) {
   }
 }
 
+bool IsPrintableAscii(absl::string_view text) {
+  constexpr uint64_t kOnes = 0x0101010101010101;
+  uint64_t seen = 0;  // the high bit of a byte: below 0x20 or above 0x7e
+  size_t at = 0;
+  for (; at + 8 <= text.size(); at += 8) {
+    uint64_t word;
+    std::memcpy(&word, text.data() + at, 8);
+    seen |= word | (word - 0x20 * kOnes) | (word + kOnes);
+  }
+  bool good = (seen & 0x80 * kOnes) == 0;
+  for (; at < text.size(); ++at) good &= text[at] >= 0x20 && text[at] < 0x7f;
+  return good;
+}
+
 // C0, DEL and C1: what a CloudEvents attribute cannot carry.
 bool HasControlCharacter(absl::string_view text) {
+  if (IsPrintableAscii(text)) return false;
   for (size_t i = 0; i < text.size(); ++i) {
-    const auto c = static_cast<unsigned char>(text[i]);
-    if (c < 0x20 || c == 0x7f) return true;
-    if (c == 0xc2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xa0) {
-      return true;
-    }
+    const auto byte = static_cast<unsigned char>(text[i]);
+    if (byte < 0x20 || byte == 0x7f) return true;
+    if (byte == 0xc2 && static_cast<unsigned char>(text[i + 1]) < 0xa0) return true;  // is UTF-8
   }
   return false;
 }
 
-// Reads the required string `name`, once for each member of an object.
+// One string member of an object.
 struct Text {
+  std::string_view name;
   const char* path;
   absl::string_view* out;
   bool seen = false;
@@ -95,20 +109,21 @@ absl::Status CheckContext(const element& value, CdEventEnvelope* envelope) {
   object context;
   CDGATE_RETURN_IF_ERROR(TakeObject(value, "context", &context));
   absl::string_view release;
-  Text id{"context.id", &envelope->id}, source{"context.source", &envelope->source},
-      type{"context.type", &envelope->type}, timestamp{"context.timestamp", &envelope->timestamp},
-      version{"context.version", &release}, specversion{"context.specversion", &release};
+  Text texts[] = {{"id", "context.id", &envelope->id},
+                  {"source", "context.source", &envelope->source},
+                  {"type", "context.type", &envelope->type},
+                  {"timestamp", "context.timestamp", &envelope->timestamp},
+                  {"version", "context.version", &release},
+                  {"specversion", "context.specversion", &release}};
   for (const auto member : context) {
-    for (Text* text : {&id, &source, &type, &timestamp, &version, &specversion}) {
-      if (member.key == text->path + sizeof("context.") - 1) {
-        CDGATE_RETURN_IF_ERROR(Take(member.value, text));
-      }
+    for (Text& text : texts) {
+      if (member.key == text.name) CDGATE_RETURN_IF_ERROR(Take(member.value, &text));
     }
   }
-  for (const Text* text : {&id, &source, &type, &timestamp}) CDGATE_RETURN_IF_ERROR(Require(*text));
-  if (version.seen == specversion.seen) {
-    return Fault("context", version.seen ? "has both version and specversion, expected one"
-                                         : "has neither version nor specversion, expected one");
+  for (size_t i = 0; i < 4; ++i) CDGATE_RETURN_IF_ERROR(Require(texts[i]));
+  if (texts[4].seen == texts[5].seen) {
+    return Fault("context", texts[4].seen ? "has both version and specversion, expected one"
+                                          : "has neither version nor specversion, expected one");
   }
   CDGATE_RETURN_IF_ERROR(CheckType(envelope->type));
   return CheckTimestamp(envelope);
@@ -117,10 +132,10 @@ absl::Status CheckContext(const element& value, CdEventEnvelope* envelope) {
 absl::Status CheckSubject(const element& value, CdEventEnvelope* envelope) {
   object subject;
   CDGATE_RETURN_IF_ERROR(TakeObject(value, "subject", &subject));
-  Text id{"subject.id", &envelope->subject};
+  Text id{"id", "subject.id", &envelope->subject};
   bool has_content = false;
   for (const auto member : subject) {
-    if (member.key == "id") {
+    if (member.key == id.name) {
       CDGATE_RETURN_IF_ERROR(Take(member.value, &id));
     } else if (member.key == "content") {
       object content;

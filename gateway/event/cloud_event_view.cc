@@ -2,6 +2,8 @@
 
 #include <simdjson.h>
 
+#include <cstring>
+
 #include "gateway/base/errors.h"
 #include "gateway/event/wire_reader.h"
 
@@ -18,12 +20,29 @@ constexpr uint32_t kBinaryData = 6;
 constexpr uint32_t kTextData = 7;
 constexpr uint32_t kProtoData = 8;
 
-bool IsUtf8(absl::string_view text) { return simdjson::validate_utf8(text.data(), text.size()); }
+constexpr uint64_t kHighBits = 0x8080808080808080;
+
+// Most attributes are short ASCII, which is cheaper to see here than in the library.
+bool IsUtf8(absl::string_view text) {
+  if (text.size() > 128) return simdjson::validate_utf8(text.data(), text.size());
+  uint64_t seen = 0;
+  size_t at = 0;
+  for (; at + 8 <= text.size(); at += 8) {
+    uint64_t word;
+    std::memcpy(&word, text.data() + at, 8);
+    seen |= word;
+  }
+  for (; at < text.size(); ++at) seen |= static_cast<uint64_t>(text[at]) & 0x80;
+  return (seen & kHighBits) == 0 || simdjson::validate_utf8(text.data(), text.size());
+}
 
 bool TakeText(absl::string_view text, absl::string_view* out) {
   *out = text;
   return IsUtf8(text);
 }
+
+// Whether texts are judged: at the scan, or known to be good since.
+enum class Texts { kCheck, kTrust };
 
 // google.protobuf.Timestamp, merged into `out` as the generated parser does.
 bool MergeTimestamp(absl::string_view bytes, AttributeView* out) {
@@ -47,6 +66,7 @@ bool MergeVarintValue(uint32_t field, uint64_t value, AttributeView* out) {
   return true;
 }
 
+template <Texts texts>
 bool MergeBytesValue(uint32_t field, absl::string_view value, AttributeView* out) {
   if (field < 3 || field > 7) return true;
   const auto kind = static_cast<AttributeKind>(field);
@@ -57,27 +77,35 @@ bool MergeBytesValue(uint32_t field, absl::string_view value, AttributeView* out
   }
   out->kind = kind;
   out->text = value;
-  return kind == AttributeKind::kBytes || IsUtf8(value);
+  return texts == Texts::kTrust || kind == AttributeKind::kBytes || IsUtf8(value);
 }
 
 // CloudEventAttributeValue, merged into `out`.
+template <Texts texts>
 bool MergeValue(absl::string_view bytes, AttributeView* out) {
   WireReader reader(bytes);
   while (reader.Next()) {
     if (reader.is_varint() && !MergeVarintValue(reader.field(), reader.varint(), out)) return false;
-    if (reader.is_bytes() && !MergeBytesValue(reader.field(), reader.bytes(), out)) return false;
+    if (reader.is_bytes() && !MergeBytesValue<texts>(reader.field(), reader.bytes(), out)) {
+      return false;
+    }
   }
   return reader.ok();
 }
 
 // One entry of the attributes map.
+template <Texts texts>
 bool ReadEntry(absl::string_view bytes, AttributeView* out) {
   *out = AttributeView();
   WireReader reader(bytes);
   while (reader.Next()) {
     if (!reader.is_bytes()) continue;
-    if (reader.field() == 1 && !TakeText(reader.bytes(), &out->name)) return false;
-    if (reader.field() == 2 && !MergeValue(reader.bytes(), out)) return false;
+    if (reader.field() == 1) {
+      out->name = reader.bytes();
+      if (texts == Texts::kCheck && !IsUtf8(out->name)) return false;
+    } else if (reader.field() == 2) {
+      if (!MergeValue<texts>(reader.bytes(), out)) return false;
+    }
   }
   return reader.ok();
 }
@@ -140,13 +168,17 @@ bool CloudEventView::ScanFields() {
 
 bool CloudEventView::ScanAttributes() {
   if (attribute_entries_ == 0) return true;
+  absl::string_view names[kMaxAttributes];
+  size_t count = 0;
   WireReader reader(bytes_, first_attribute_);
-  AttributeView ignored;
-  while (reader.Next()) {
-    const bool entry = reader.field() == kAttributes && reader.is_bytes();
-    if (entry && !ReadEntry(reader.bytes(), &ignored)) return false;
+  AttributeView attribute;
+  while (count < attribute_entries_ && reader.Next()) {
+    if (reader.field() != kAttributes || !reader.is_bytes()) continue;
+    if (!ReadEntry<Texts::kCheck>(reader.bytes(), &attribute)) return false;
+    for (size_t i = 0; i < count; ++i) repeated_names_ |= names[i] == attribute.name;
+    names[count++] = attribute.name;
   }
-  return reader.ok();
+  return true;
 }
 
 std::optional<AttributeView> CloudEventView::Find(absl::string_view name) const {
@@ -161,7 +193,7 @@ std::optional<AttributeView> CloudEventView::Find(absl::string_view name) const 
 
 bool CloudEventView::Next(Cursor* cursor, AttributeView* attribute) const {
   while (NextEntry(cursor, attribute)) {
-    if (!ReplacedAfter(*cursor, attribute->name)) return true;
+    if (!repeated_names_ || !ReplacedAfter(*cursor, attribute->name)) return true;
   }
   return false;
 }
@@ -172,7 +204,7 @@ bool CloudEventView::NextEntry(Cursor* cursor, AttributeView* attribute) const {
   while (reader.Next()) {
     if (reader.field() != kAttributes || !reader.is_bytes()) continue;
     cursor->offset = reader.offset();
-    return ReadEntry(reader.bytes(), attribute);
+    return ReadEntry<Texts::kTrust>(reader.bytes(), attribute);
   }
   cursor->offset = bytes_.size();
   return false;

@@ -104,6 +104,7 @@ class CloudEventView {
   bool NextEntry(Cursor* cursor, AttributeView* attribute) const;
   bool ReplacedAfter(Cursor cursor, absl::string_view name) const;
   bool ScanFields();
+  // Takes every entry apart once, so that later readers need not judge it.
   bool ScanAttributes();
 
   absl::string_view bytes_;
@@ -114,6 +115,7 @@ class CloudEventView {
   absl::string_view data_;
   DataKind data_kind_ = DataKind::kNone;
   uint32_t attribute_entries_ = 0;
+  bool repeated_names_ = false;
   size_t first_attribute_ = 0;  // offset of the first map entry's tag
 };
 

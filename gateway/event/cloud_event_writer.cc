@@ -52,8 +52,25 @@ size_t TextSize(absl::string_view text) {
   return text.empty() ? 0 : BytesFieldSize(1, text.size());
 }
 
-void AppendText(uint32_t field, absl::string_view text, std::string* out) {
+using Span = CloudEventSpans::Span;
+
+// The `size` bytes that `out` ends with.
+Span Last(const std::string& out, size_t size) {
+  return Span{static_cast<uint32_t>(out.size() - size), static_cast<uint32_t>(size)};
+}
+
+Span AppendText(uint32_t field, absl::string_view text, std::string* out) {
   if (!text.empty()) AppendBytesField(field, text, out);
+  return Last(*out, text.size());
+}
+
+Span AppendAttribute(const AttributeView& a, std::string* out) {
+  const size_t value_size = ValueSize(a);
+  AppendBytesHeader(5, BytesFieldSize(1, a.name.size()) + BytesFieldSize(2, value_size), out);
+  AppendBytesField(1, a.name, out);
+  AppendBytesHeader(2, value_size, out);
+  AppendValue(a, out);
+  return Last(*out, a.is_text() ? a.text.size() : 0);
 }
 
 }  // namespace
@@ -75,7 +92,7 @@ AttributeView TimeAttribute(absl::string_view name, int64_t seconds, int32_t nan
   return attribute;
 }
 
-std::string RenderCloudEvent(CloudEventFields* fields) {
+std::string RenderCloudEvent(CloudEventFields* fields, CloudEventSpans* spans) {
   auto& attributes = fields->attributes;
   std::sort(attributes.begin(), attributes.end(),
             [](const AttributeView& a, const AttributeView& b) { return a.name < b.name; });
@@ -83,19 +100,20 @@ std::string RenderCloudEvent(CloudEventFields* fields) {
                 TextSize(fields->type) + BytesFieldSize(6, fields->data.size());
   for (const AttributeView& a : attributes) size += BytesFieldSize(5, EntrySize(a));
 
+  CloudEventSpans found;
   std::string out;
   out.reserve(size);
-  AppendText(1, fields->id, &out);
-  AppendText(2, fields->source, &out);
+  found.id = AppendText(1, fields->id, &out);
+  found.source = AppendText(2, fields->source, &out);
   AppendText(3, kSpecVersion, &out);
-  AppendText(4, fields->type, &out);
+  found.type = AppendText(4, fields->type, &out);
   for (const AttributeView& a : attributes) {
-    AppendBytesHeader(5, EntrySize(a), &out);
-    AppendBytesField(1, a.name, &out);
-    AppendBytesHeader(2, ValueSize(a), &out);
-    AppendValue(a, &out);
+    const Span text = AppendAttribute(a, &out);
+    if (a.name == "subject") found.subject = text;
   }
   AppendBytesField(6, fields->data, &out);
+  found.data = Last(out, fields->data.size());
+  if (spans != nullptr) *spans = found;
   return out;
 }
 

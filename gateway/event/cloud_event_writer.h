@@ -11,6 +11,7 @@
 // out, binary_data never is.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "absl/container/inlined_vector.h"
@@ -31,7 +32,18 @@ struct CloudEventFields {
 AttributeView TextAttribute(absl::string_view name, absl::string_view text);
 AttributeView TimeAttribute(absl::string_view name, int64_t seconds, int32_t nanos);
 
-// Sorts fields->attributes by name. spec_version is "1.0".
-std::string RenderCloudEvent(CloudEventFields* fields);
+// Where a rendered event has its parts.
+struct CloudEventSpans {
+  struct Span {
+    uint32_t offset = 0;
+    uint32_t size = 0;
+    absl::string_view Of(absl::string_view bytes) const { return bytes.substr(offset, size); }
+  };
+  Span id, source, type, data;
+  Span subject;  // the text of the attribute `subject`; empty where there is none
+};
+
+// Sorts fields->attributes by name. spec_version is "1.0". Sets `spans`, unless null.
+std::string RenderCloudEvent(CloudEventFields* fields, CloudEventSpans* spans = nullptr);
 
 }  // namespace cdgate::event

@@ -52,7 +52,11 @@ absl::StatusOr<simdjson::dom::element> JsonParser::ParseIJson(absl::string_view 
   if (text.substr(0, 3) == "\xef\xbb\xbf") return Ambiguous("begins with a byte order mark");
   CDGATE_ASSIGN_OR_RETURN(simdjson::dom::element root, ParseAdmitted(text));
   if (HasLoneSurrogate(text)) return Ambiguous("has an escaped surrogate without its pair");
-  CDGATE_RETURN_IF_ERROR(CheckElement(root, 1));
+  switch (Walk(root, 1)) {
+    case Fault::kNone: break;
+    case Fault::kDuplicate: return Duplicate(ToAbsl(duplicate_));
+    case Fault::kDepth: return Ambiguous("has more than 64 levels");
+  }
   return root;
 }
 
@@ -84,42 +88,49 @@ absl::StatusOr<simdjson::dom::element> JsonParser::ParseCopy(absl::string_view t
   return root;
 }
 
-absl::Status JsonParser::CheckElement(const simdjson::dom::element& element, size_t depth) {
-  const bool is_array = element.is_array();
-  if (!is_array && !element.is_object()) return absl::OkStatus();
-  if (depth > kMaxJsonDepth) return Ambiguous("has more than 64 levels");
-  if (!is_array) return CheckObject(simdjson::dom::object(element), depth);
-  for (const simdjson::dom::element child : simdjson::dom::array(element)) {
-    CDGATE_RETURN_IF_ERROR(CheckElement(child, depth + 1));
+JsonParser::Fault JsonParser::Walk(const simdjson::dom::element& element, size_t depth) {
+  switch (element.type()) {
+    case simdjson::dom::element_type::OBJECT:
+      if (depth > kMaxJsonDepth) return Fault::kDepth;
+      return WalkObject(simdjson::dom::object(element), depth);
+    case simdjson::dom::element_type::ARRAY:
+      if (depth > kMaxJsonDepth) return Fault::kDepth;
+      for (const simdjson::dom::element child : simdjson::dom::array(element)) {
+        if (const Fault fault = Walk(child, depth + 1); fault != Fault::kNone) return fault;
+      }
+      return Fault::kNone;
+    default: return Fault::kNone;
   }
-  return absl::OkStatus();
 }
 
-absl::Status JsonParser::CheckObject(const simdjson::dom::object& object, size_t depth) {
-  absl::string_view names[kFewNames];
+JsonParser::Fault JsonParser::WalkObject(const simdjson::dom::object& object, size_t depth) {
+  std::string_view names[kFewNames];
   size_t count = 0;
   bool many = false;
   for (const auto member : object) {
-    const absl::string_view name = ToAbsl(member.key);
-    if (count < kFewNames) {
-      for (size_t i = 0; i < count; ++i) {
-        if (names[i] == name) return Duplicate(name);
-      }
-      names[count++] = name;
-    } else {
+    if (count == kFewNames) {
       many = true;
+    } else {
+      for (size_t i = 0; i < count; ++i) {
+        if (names[i] != member.key) continue;
+        duplicate_ = member.key;
+        return Fault::kDuplicate;
+      }
+      names[count++] = member.key;
     }
-    CDGATE_RETURN_IF_ERROR(CheckElement(member.value, depth + 1));
+    if (const Fault fault = Walk(member.value, depth + 1); fault != Fault::kNone) return fault;
   }
-  return many ? CheckManyNames(object) : absl::OkStatus();
+  return many ? CheckManyNames(object) : Fault::kNone;
 }
 
-absl::Status JsonParser::CheckManyNames(const simdjson::dom::object& object) {
+JsonParser::Fault JsonParser::CheckManyNames(const simdjson::dom::object& object) {
   names_.clear();
-  for (const auto member : object) names_.push_back(ToAbsl(member.key));
+  for (const auto member : object) names_.push_back(member.key);
   std::sort(names_.begin(), names_.end());
   const auto twice = std::adjacent_find(names_.begin(), names_.end());
-  return twice == names_.end() ? absl::OkStatus() : Duplicate(*twice);
+  if (twice == names_.end()) return Fault::kNone;
+  duplicate_ = *twice;
+  return Fault::kDuplicate;
 }
 
 }  // namespace cdgate::event

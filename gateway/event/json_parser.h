@@ -23,7 +23,6 @@
 #include <memory>
 #include <vector>
 
-#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
@@ -46,15 +45,18 @@ class JsonParser {
  private:
   void Copy(absl::string_view text);
   absl::StatusOr<simdjson::dom::element> ParseCopy(absl::string_view text);
-  absl::Status CheckElement(const simdjson::dom::element& element, size_t depth);
-  absl::Status CheckObject(const simdjson::dom::object& object, size_t depth);
-  absl::Status CheckManyNames(const simdjson::dom::object& object);
+  // What the walk over the tree found.
+  enum class Fault { kNone, kDuplicate, kDepth };
+  Fault Walk(const simdjson::dom::element& element, size_t depth);
+  Fault WalkObject(const simdjson::dom::object& object, size_t depth);
+  Fault CheckManyNames(const simdjson::dom::object& object);
 
   simdjson::dom::parser parser_;
   std::unique_ptr<char[]> padded_;
   size_t capacity_ = 0;
   size_t size_ = 0;
-  std::vector<absl::string_view> names_;  // scratch of CheckManyNames
+  std::string_view duplicate_;           // the name, where Walk says kDuplicate
+  std::vector<std::string_view> names_;  // scratch of CheckManyNames
 };
 
 inline absl::string_view ToAbsl(std::string_view text) { return {text.data(), text.size()}; }

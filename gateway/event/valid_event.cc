@@ -210,25 +210,8 @@ ValidEvent Admitter::Finish(CloudEventFields* fields, const CdEventEnvelope& inn
   hasher_.Reset();
   hasher_.Update(fields->data);
   event.content_digest_ = hasher_.FinalTo();
-  event.cloud_event_ = RenderCloudEvent(fields);
-  event.LocateParts();
+  event.cloud_event_ = RenderCloudEvent(fields, &event.spans_);
   return event;
-}
-
-ValidEvent::Span ValidEvent::SpanOf(absl::string_view part) const {
-  if (part.empty()) return Span();
-  return Span{static_cast<uint32_t>(part.data() - cloud_event_.data()),
-              static_cast<uint32_t>(part.size())};
-}
-
-void ValidEvent::LocateParts() {
-  CloudEventView view;
-  view.Assign(cloud_event_);
-  id_ = SpanOf(view.id());
-  source_ = SpanOf(view.source());
-  type_ = SpanOf(view.type());
-  data_ = SpanOf(view.data());
-  if (const auto subject = view.Find("subject")) subject_ = SpanOf(subject->text);
 }
 
 void ValidEvent::MoveInto(storage::v1::StoredEvent* stored) && {

@@ -48,14 +48,14 @@ class ValidEvent {
   const crypto::Sha256Digest& content_digest() const { return content_digest_; }
 
   // The CDEvent's own values.
-  absl::string_view id() const { return inner_id_.empty() ? At(id_) : inner_id_; }
-  absl::string_view source() const { return At(source_); }
-  absl::string_view type() const { return At(type_); }
+  absl::string_view id() const { return inner_id_.empty() ? At(spans_.id) : inner_id_; }
+  absl::string_view source() const { return At(spans_.source); }
+  absl::string_view type() const { return At(spans_.type); }
   absl::string_view subject() const {
-    return inner_subject_.empty() ? At(subject_) : inner_subject_;
+    return inner_subject_.empty() ? At(spans_.subject) : inner_subject_;
   }
   absl::Time time() const { return absl::FromUnixSeconds(seconds_) + absl::Nanoseconds(nanos_); }
-  absl::string_view data() const { return At(data_); }
+  absl::string_view data() const { return At(spans_.data); }
   // Bits as in record.h.
   uint32_t notes() const { return notes_; }
 
@@ -65,21 +65,13 @@ class ValidEvent {
 
  private:
   friend class Admitter;
-  // Part of cloud_event_; survives moves and copies, as a view would not.
-  struct Span {
-    uint32_t offset = 0;
-    uint32_t size = 0;
-  };
   ValidEvent() = default;
-  absl::string_view At(Span span) const {
-    return absl::string_view(cloud_event_).substr(span.offset, span.size);
-  }
-  Span SpanOf(absl::string_view part) const;
-  void LocateParts();
+  // Offsets, because views would not survive a move or copy.
+  absl::string_view At(CloudEventSpans::Span span) const { return span.Of(cloud_event_); }
 
   std::string cloud_event_;
   crypto::Sha256Digest content_digest_{};
-  Span id_, source_, type_, subject_, data_;
+  CloudEventSpans spans_;
   int64_t seconds_ = 0;
   int32_t nanos_ = 0;
   uint32_t notes_ = 0;

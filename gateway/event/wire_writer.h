@@ -24,6 +24,10 @@ constexpr size_t VarintSize(uint64_t value) {
 }
 
 inline void AppendVarint(uint64_t value, std::string* out) {
+  if (value < 0x80) {
+    out->push_back(static_cast<char>(value));
+    return;
+  }
   char buffer[10];
   size_t n = 0;
   while (value >= 0x80) {
