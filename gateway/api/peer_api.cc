@@ -1,0 +1,203 @@
+#include "gateway/api/peer_api.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "auth/trust/trust_registry.h"
+#include "gateway/api/paging.h"
+#include "gateway/api/times.h"
+#include "gateway/api/unary.h"
+#include "gateway/base/encoding.h"
+#include "gateway/base/errors.h"
+#include "gateway/base/status_macros.h"
+
+namespace cdgate::api {
+namespace {
+
+constexpr char kListPeers[] = "/cdgate.admin.v1.AdminService/ListPeers";
+
+std::string Method(absl::string_view name) {
+  return absl::StrCat("/cdgate.admin.v1.AdminService/", name);
+}
+
+absl::Status NoPeer(absl::string_view domain) {
+  return base::MakeError(base::Reason::kNotFound,
+                         absl::StrCat("there is no peer ", base::Shorten(domain),
+                                      "; cdgate peer list shows the peers"),
+                         {{"peer", std::string(domain)}});
+}
+
+}  // namespace
+
+absl::Status PeerApi::Register(rpc::Router& router) {
+  using namespace admin::v1;  // request and response names, here only
+  base::Executor& pool = deps_.pool;
+  CDGATE_RETURN_IF_ERROR(RegisterEnrolment(router));
+  CDGATE_RETURN_IF_ERROR(router.Register(OnPool<GetPeerRequest, PeerStatus>(
+      Method("GetPeer"), pool,
+      [this](const rpc::Call&, const auto& request) { return Get(request); })));
+  CDGATE_RETURN_IF_ERROR(router.Register(OnPool<ListPeersRequest, ListPeersResponse>(
+      kListPeers, pool, [this](const rpc::Call&, const auto& request) { return List(request); })));
+  CDGATE_RETURN_IF_ERROR(router.Register(OnPool<GetStatusRequest, GetStatusResponse>(
+      Method("GetStatus"), pool, [this](const rpc::Call&, const auto&) { return Status(); })));
+  CDGATE_RETURN_IF_ERROR(router.Register(OnPoolAsync<FreezePeerRequest, Peer>(
+      Method("FreezePeer"), pool,
+      [this](const rpc::Call& call, const auto& request, const auto& reply) {
+        SetFrozen(call.principal.id, request.domain(), true, reply);
+      })));
+  CDGATE_RETURN_IF_ERROR(router.Register(OnPoolAsync<ResumePeerRequest, Peer>(
+      Method("ResumePeer"), pool,
+      [this](const rpc::Call& call, const auto& request, const auto& reply) {
+        SetFrozen(call.principal.id, request.domain(), false, reply);
+      })));
+  return router.Register(OnPoolAsync<RemovePeerRequest, RemovePeerResponse>(
+      Method("RemovePeer"), pool,
+      [this](const rpc::Call& call, const auto& request, const auto& reply) {
+        Remove(call.principal.id, request.domain(), reply);
+      }));
+}
+
+absl::Status PeerApi::RegisterEnrolment(rpc::Router& router) {
+  using namespace admin::v1;  // request and response names, here only
+  base::Executor& pool = deps_.pool;
+  manager::Enrolment& enrolment = deps_.enrolment;
+  CDGATE_RETURN_IF_ERROR(router.Register(OnPoolAsync<CreateInviteRequest, CreateInviteResponse>(
+      Method("CreateInvite"), pool,
+      [&enrolment](const rpc::Call& call, const auto& request, const auto& reply) {
+        enrolment.CreateInvite(call.principal.id, request, reply);
+      })));
+  CDGATE_RETURN_IF_ERROR(router.Register(OnPoolAsync<AcceptInviteRequest, AcceptInviteResponse>(
+      Method("AcceptInvite"), pool,
+      [&enrolment](const rpc::Call& call, const auto& request, const auto& reply) {
+        enrolment.Accept(call.principal.id, request, reply);
+      })));
+  CDGATE_RETURN_IF_ERROR(router.Register(OnPoolAsync<ApprovePeerRequest, Peer>(
+      Method("ApprovePeer"), pool,
+      [&enrolment](const rpc::Call& call, const auto& request, const auto& reply) {
+        enrolment.Approve(call.principal.id, request, reply);
+      })));
+  using federation::v1::EnrolRequest;
+  using federation::v1::EnrolResponse;
+  return router.Register(OnPoolAsync<EnrolRequest, EnrolResponse>(
+      "/cdgate.federation.v1.EnrolmentService/Enrol", pool,
+      [&enrolment](const rpc::Call& call, const auto& request, const auto& reply) {
+        if (call.certificate == nullptr) {
+          return reply(base::MakeError(base::Reason::kCertificateMissing,
+                                       "enrolment needs a client certificate"));
+        }
+        enrolment.HandleEnrol(*call.certificate, request, reply);
+      }));
+}
+
+absl::StatusOr<admin::v1::PeerStatus> PeerApi::StatusOf(
+    const state::StoredResource& resource) const {
+  admin::v1::PeerStatus status;
+  CDGATE_ASSIGN_OR_RETURN(*status.mutable_peer(), resource.As<admin::v1::Peer>());
+  CDGATE_ASSIGN_OR_RETURN(const std::string digest,
+                          trust::BundleDigest(status.peer().bundle_pem()));
+  status.set_fingerprint(base::Fingerprint(digest));
+  *status.mutable_link() = deps_.facts.link(resource.name);
+  const ExportLag lag = deps_.facts.lag(resource.name);
+  status.set_export_lag_events(lag.events);
+  *status.mutable_export_lag() = ToProto(lag.age);
+  const auto policy = deps_.store.Resources()->Find(state::kPolicyKind, resource.name);
+  status.set_policy_version(policy != nullptr ? policy->version : 0);
+  return status;
+}
+
+absl::StatusOr<admin::v1::PeerStatus> PeerApi::Get(const admin::v1::GetPeerRequest& request) const {
+  const auto resource = deps_.store.Resources()->Find(state::kPeerKind, request.domain());
+  if (resource == nullptr) return NoPeer(request.domain());
+  return StatusOf(*resource);
+}
+
+absl::StatusOr<admin::v1::ListPeersResponse> PeerApi::List(
+    const admin::v1::ListPeersRequest& request) const {
+  CDGATE_ASSIGN_OR_RETURN(const size_t size, PageSize(request.page_size()));
+  CDGATE_ASSIGN_OR_RETURN(const std::string after, ReadPageToken(kListPeers, request.page_token()));
+  admin::v1::ListPeersResponse response;
+  for (const auto& resource : deps_.store.Resources()->List(state::kPeerKind, after, size)) {
+    CDGATE_ASSIGN_OR_RETURN(*response.add_peers(), StatusOf(*resource));
+  }
+  if (static_cast<size_t>(response.peers_size()) == size) {
+    response.set_next_page_token(
+        MakePageToken(kListPeers, response.peers(response.peers_size() - 1).peer().domain()));
+  }
+  return response;
+}
+
+absl::StatusOr<admin::v1::GetStatusResponse> PeerApi::Status() const {
+  admin::v1::GetStatusResponse status;
+  status.set_domain(deps_.domain);
+  status.set_instance(deps_.instance);
+  status.set_software(deps_.software);
+  *status.mutable_start_time() = ToProto(deps_.start_time);
+  const eventlog::Head head = deps_.log.head();
+  status.set_epoch(head.epoch.value());
+  status.set_first_sequence(deps_.log.first().sequence.value());
+  status.set_head_sequence(head.sequence.value());
+  status.set_log_bytes(deps_.log.stats().bytes);
+  *status.mutable_certificate_expire_time() = ToProto(deps_.facts.certificate_expiry());
+  for (const auto& resource : deps_.store.Resources()->List(state::kPeerKind)) {
+    CDGATE_ASSIGN_OR_RETURN(*status.add_peers(), StatusOf(*resource));
+  }
+  for (std::string& problem : deps_.facts.problems()) status.add_problems(std::move(problem));
+  return status;
+}
+
+void PeerApi::SetFrozen(const std::string& author, const std::string& domain, bool frozen,
+                        const rpc::Reply<admin::v1::Peer>& reply) {
+  const auto resource = deps_.store.Resources()->Find(state::kPeerKind, domain);
+  if (resource == nullptr) return reply(NoPeer(domain));
+  auto peer = resource->As<admin::v1::Peer>();
+  if (!peer.ok()) return reply(peer.status());
+  if (peer->frozen() == frozen) return reply(*peer);
+  peer->set_frozen(frozen);
+  state::Proposal proposal;
+  state::ResourceEdit edit;
+  edit.kind = state::kPeerKind;
+  edit.name = domain;
+  edit.value = peer->SerializeAsString();
+  edit.expected_version = resource->version;
+  edit.author = author;
+  proposal.resources.push_back(std::move(edit));
+  const absl::Status queued = deps_.store.Propose(
+      std::move(proposal), [reply, peer = *std::move(peer)](state::Outcome outcome) {
+        if (!outcome.status.ok()) return reply(outcome.status);
+        reply(peer);
+      });
+  if (!queued.ok()) reply(queued);
+}
+
+void PeerApi::Remove(const std::string& author, const std::string& domain,
+                     const rpc::Reply<admin::v1::RemovePeerResponse>& reply) {
+  const auto resource = deps_.store.Resources()->Find(state::kPeerKind, domain);
+  if (resource == nullptr) return reply(NoPeer(domain));
+  const state::PeerCounters counters = deps_.store.Counters(domain);
+  admin::v1::RemovePeerResponse response;
+  response.set_events_given(counters.given);
+  response.set_events_received(counters.received);
+  state::Proposal proposal;
+  state::ResourceEdit edit;
+  edit.kind = state::kPeerKind;
+  edit.name = domain;
+  edit.deleted = true;
+  edit.expected_version = resource->version;
+  edit.author = author;
+  proposal.resources.push_back(std::move(edit));
+  // A later agreement with the domain begins from nothing.
+  for (const auto& cursor : deps_.store.Cursors(absl::StrCat("link/", domain, "/"))) {
+    state::CursorEdit removal;
+    removal.move.set_reader(cursor.reader());
+    removal.move.set_removed(true);
+    proposal.cursors.push_back(std::move(removal));
+  }
+  const absl::Status queued =
+      deps_.store.Propose(std::move(proposal), [reply, response](state::Outcome outcome) {
+        if (!outcome.status.ok()) return reply(outcome.status);
+        reply(response);
+      });
+  if (!queued.ok()) reply(queued);
+}
+
+}  // namespace cdgate::api

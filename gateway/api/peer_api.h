@@ -1,0 +1,70 @@
+// Peers and the gateway's status over gRPC.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "cdgate/admin/v1/admin.pb.h"
+#include "federation/manager/enrolment.h"
+#include "gateway/base/clock.h"
+#include "gateway/base/executor.h"
+#include "gateway/eventlog/event_log.h"
+#include "gateway/rpc/router.h"
+#include "gateway/state/store.h"
+
+namespace cdgate::api {
+
+// How far a peer is behind our log.
+struct ExportLag {
+  uint64_t events = 0;
+  absl::Duration age;
+};
+
+// What the running gateway adds to its resources. Called from any thread.
+struct PeerFacts {
+  std::function<admin::v1::LinkStatus(absl::string_view domain)> link;
+  std::function<ExportLag(absl::string_view domain)> lag;
+  // What is not as it should be, in sentences.
+  std::function<std::vector<std::string>()> problems;
+  // When our own certificate ends.
+  std::function<absl::Time()> certificate_expiry;
+};
+
+struct PeerApiDeps {
+  std::string domain;
+  std::string instance;
+  std::string software;
+  absl::Time start_time;
+  state::Store& store;
+  const eventlog::EventLog& log;
+  manager::Enrolment& enrolment;
+  base::Executor& pool;
+  PeerFacts facts;
+};
+
+// Thread-safe; outlives the router's server.
+class PeerApi {
+ public:
+  explicit PeerApi(PeerApiDeps deps) : deps_(std::move(deps)) {}
+
+  absl::Status Register(rpc::Router& router);
+
+ private:
+  absl::Status RegisterEnrolment(rpc::Router& router);
+  absl::StatusOr<admin::v1::PeerStatus> StatusOf(const state::StoredResource& resource) const;
+  absl::StatusOr<admin::v1::PeerStatus> Get(const admin::v1::GetPeerRequest& request) const;
+  absl::StatusOr<admin::v1::ListPeersResponse> List(
+      const admin::v1::ListPeersRequest& request) const;
+  absl::StatusOr<admin::v1::GetStatusResponse> Status() const;
+  void SetFrozen(const std::string& author, const std::string& domain, bool frozen,
+                 const rpc::Reply<admin::v1::Peer>& reply);
+  void Remove(const std::string& author, const std::string& domain,
+              const rpc::Reply<admin::v1::RemovePeerResponse>& reply);
+
+  const PeerApiDeps deps_;
+};
+
+}  // namespace cdgate::api
