@@ -127,10 +127,11 @@ void Exporter::PlaceIsKnown() {
   place_known_ = true;
   // The receiver stands behind what our ledger knows it to have: the acks in between
   // were lost with a crash of ours, and with them what it refused.
-  if (sent_place_.sequence <= recorded_) return;
+  const Sequence first = std::max(recorded_.Next(), agreed_);
+  if (sent_place_.sequence < first) return;
   LedgerRow row;
   row.set_peer(peer_);
-  row.set_first_sequence(std::max(recorded_.Next(), agreed_).value());
+  row.set_first_sequence(first.value());
   row.set_last_sequence(sent_place_.sequence.value());
   *row.mutable_policy_epoch() = policy_epoch_;
   row.set_state("acknowledged_undisclosed");

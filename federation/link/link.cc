@@ -109,9 +109,10 @@ void Link::On(InterestChanged change) {
 }
 
 void Link::On(Drain) {
-  if (state_ == State::kIdle) return Finish({Reason::kDraining, "the gateway is shutting down"});
-  if (!alive() || state_ == State::kDraining) return;
-  end_ = {.reason = Reason::kDraining, .message = "the gateway is shutting down"};
+  if (state_ == State::kDraining || state_ == State::kClosing) return;
+  End end{Reason::kDraining, "the gateway is shutting down", {}};
+  if (!greeted()) return On(std::move(end));  // nothing can be on its way
+  end_ = {.reason = end.reason, .message = std::move(end.message)};
   go_away_due_ = true;
   StartDraining();
 }
@@ -206,7 +207,7 @@ void Link::CheckTimes() {
                         absl::StrCat("nothing came for ", absl::FormatDuration(now_ - heard_at_))));
   }
   if (state_ != State::kUp && now_ - opened_at_ >= 2 * kMissedHeartbeats * config_.heartbeat) {
-    Fail(ProtocolError("the peer does not begin: no Resume came in time"));
+    Fail(base::MakeError(Reason::kHeartbeatLost, "the peer did not begin: no Resume came in time"));
   }
 }
 
@@ -283,11 +284,11 @@ void Link::ArmTimer() {
       at = std::min(at, opened_at_ + 2 * kMissedHeartbeats * config_.heartbeat);
     }
   }
-  // A due heartbeat that waits for the transport goes out with its Written.
-  if (greeted() && !writing_) {
-    at = std::min({at, heartbeat_at_, exporter_.WakeAt(), importer_.WakeAt()});
-  } else if (greeted()) {
-    at = std::min(at, exporter_.WakeAt());
+  if (greeted()) {
+    for (const absl::Time t : {heartbeat_at_, exporter_.WakeAt(), importer_.WakeAt()}) {
+      // What is due and waits for the transport goes on with its Written.
+      if (t > now_) at = std::min(at, t);
+    }
   }
   // A later time than armed needs no new timer: the early Tick is harmless.
   const bool armed = armed_ > now_ && armed_ <= at;

@@ -1,0 +1,148 @@
+#include "tests/federation/link/describe.h"
+
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "federation/link/codec.h"
+#include "federation/link/link.h"
+
+namespace cdgate::test {
+namespace {
+
+using federation::v1::Frame;
+using storage::v1::LedgerRow;
+
+std::string At(absl::Time time) {
+  return absl::StrCat("t+", absl::FormatDuration(time - ScriptEpoch()));
+}
+
+std::string Epoch(const storage::v1::PolicyEpoch& epoch) {
+  return absl::StrCat("policy=", epoch.policy_version(), "/", epoch.interest_version());
+}
+
+std::string Refusals(const google::protobuf::RepeatedPtrField<federation::v1::Refusal>& refusals) {
+  std::string out;
+  for (const auto& r : refusals) {
+    absl::StrAppend(&out, " refused=", r.position(), ":", r.reason(), ":", r.rule());
+  }
+  return out;
+}
+
+std::string DescribeRow(const LedgerRow& row) {
+  std::string out = absl::StrCat(row.horizon() ? "horizon " : "", row.first_sequence(), "..",
+                                 row.last_sequence(), " ", Epoch(row.policy_epoch()));
+  if (!row.state().empty()) absl::StrAppend(&out, " all:", row.state(), ":", row.reason());
+  for (const auto& e : row.exceptions()) {
+    absl::StrAppend(&out, " ", e.sequence(), ":", e.state(), ":", e.reason(), ":", e.rule());
+  }
+  return out;
+}
+
+std::string DescribeInterest(const federation::v1::Interest& interest) {
+  return absl::StrCat("interest version=", interest.version(), " rules=", interest.rules_size(),
+                      interest.paused() ? " paused" : "");
+}
+
+std::string DescribeCursor(const link::ImportCursor& cursor) {
+  return absl::StrCat("position=", cursor.position.value(), " epoch=", cursor.link_epoch,
+                      " token=", cursor.token);
+}
+
+struct Describer {
+  std::string operator()(const link::SendFrame& o) const {
+    Frame frame;
+    if (!frame.ParseFromString(link::EncodeFrame(o))) return "send: does not parse";
+    return absl::StrCat("send ", DescribeFrame(frame));
+  }
+  std::string operator()(const link::NeedEvents& o) const {
+    return absl::StrCat("need events from=", o.from.value(), " max=", o.max_events);
+  }
+  std::string operator()(const link::CheckPlace& o) const {
+    return absl::StrCat("check place ", o.sequence.value(), " mark=", o.mark);
+  }
+  std::string operator()(const link::WriteHorizon& o) const {
+    return absl::StrCat("write ", DescribeRow(o.row));
+  }
+  std::string operator()(const link::CommitImport& o) const {
+    return absl::StrCat("commit ", o.events.size(), " events from ", o.first_position.value(),
+                        ", cursor ", DescribeCursor(o.cursor));
+  }
+  std::string operator()(const link::MoveCursor& o) const {
+    return absl::StrCat("move cursor ", DescribeCursor(o.cursor));
+  }
+  std::string operator()(const link::RecordLedger& o) const {
+    std::vector<std::string> rows;
+    for (const LedgerRow& row : o.rows) rows.push_back(DescribeRow(row));
+    return absl::StrCat("record ", absl::StrJoin(rows, " | "),
+                        ", acknowledged position=", o.acknowledged_position.value(),
+                        " sequence=", o.acknowledged_sequence.value());
+  }
+  std::string operator()(const link::InterestReceived& o) const {
+    return absl::StrCat("received ", DescribeInterest(o.interest));
+  }
+  std::string operator()(const link::PeerCaughtUp& o) const {
+    return absl::StrCat("peer caught up as of ", At(o.as_of));
+  }
+  std::string operator()(const link::SetTimer& o) const { return absl::StrCat("timer ", At(o.at)); }
+  std::string operator()(const link::StateChanged& o) const {
+    return absl::StrCat("state ", link::StateName(o.from), " -> ", link::StateName(o.to));
+  }
+  std::string operator()(const link::CloseStream& o) const {
+    std::string out = absl::StrCat("close ", base::ReasonText(o.reason),
+                                   o.by_peer ? " by peer" : "", ": ", o.message);
+    if (o.retry_after > absl::ZeroDuration()) {
+      absl::StrAppend(&out, " (again in ", absl::FormatDuration(o.retry_after), ")");
+    }
+    return out;
+  }
+};
+
+std::string DescribeHello(const federation::v1::Hello& h) {
+  return absl::StrCat(
+      "hello versions=", h.min_version(), "-", h.max_version(), " domain=", h.domain(),
+      " agreement=", h.agreement_id(), " capabilities=", absl::StrJoin(h.capabilities(), ","),
+      " frame=", h.max_frame_bytes(), " heartbeat=", h.heartbeat_interval().seconds(), "s");
+}
+
+}  // namespace
+
+std::string DescribeFrame(const Frame& frame) {
+  switch (frame.frame_case()) {
+    case Frame::kHello: return DescribeHello(frame.hello());
+    case Frame::kInterest: return DescribeInterest(frame.interest());
+    case Frame::kResume:
+      return absl::StrCat("resume position=", frame.resume().position(),
+                          " epoch=", frame.resume().link_epoch(),
+                          " token=", frame.resume().token());
+    case Frame::kCredit:
+      return absl::StrCat("credit events=", frame.credit().events(),
+                          " bytes=", frame.credit().bytes());
+    case Frame::kBatch: {
+      std::vector<std::string> ids;
+      for (const auto& e : frame.batch().events()) ids.push_back(e.cloud_event());
+      return absl::StrCat("batch first=", frame.batch().first_position(), " events=[",
+                          absl::StrJoin(ids, " "), "] epoch=", frame.batch().link_epoch(),
+                          " token=", frame.batch().token());
+    }
+    case Frame::kAck:
+      return absl::StrCat("ack position=", frame.ack().position(),
+                          Refusals(frame.ack().refusals()));
+    case Frame::kCatalogue: return "catalogue";
+    case Frame::kHeartbeat: {
+      const auto& h = frame.heartbeat();
+      return absl::StrCat(
+          "heartbeat last=", h.last_position(), " as_of=",
+          h.has_caught_up_as_of() ? At(absl::FromUnixSeconds(h.caught_up_as_of().seconds()))
+                                  : "none",
+          " epoch=", h.link_epoch(), " token=", h.token(), " size=", frame.ByteSizeLong());
+    }
+    case Frame::kGoAway:
+      return absl::StrCat("goaway ", frame.go_away().reason(), ": ", frame.go_away().message());
+    default: return "nothing";
+  }
+}
+
+std::string Describe(const link::Output& output) { return std::visit(Describer{}, output); }
+
+}  // namespace cdgate::test

@@ -1,0 +1,203 @@
+// A link against a peer that says anything, and a driver that answers in any order. The
+// input is a list of steps; each begins with a byte that says what it is. Whatever
+// happens, the link keeps its promises (link.h) and ends with one reason.
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+
+#include "federation/link/codec.h"
+#include "federation/link/link.h"
+#include "tests/federation/link/describe.h"
+#include "tests/federation/link/fake_sealer.h"
+
+namespace cdgate {
+namespace {
+
+class Input {
+ public:
+  Input(const uint8_t* data, size_t size) : at_(data), end_(data + size) {}
+  bool empty() const { return at_ == end_; }
+  uint8_t Byte() { return empty() ? 0 : *at_++; }
+  std::string Bytes(size_t n) {
+    n = std::min<size_t>(n, static_cast<size_t>(end_ - at_));
+    std::string out(reinterpret_cast<const char*>(at_), n);
+    at_ += n;
+    return out;
+  }
+
+ private:
+  const uint8_t* at_;
+  const uint8_t* end_;
+};
+
+// Frames that get far, with small numbers from the input.
+federation::v1::Frame MakeFrame(Input& in) {
+  federation::v1::Frame frame;
+  switch (in.Byte() % 9) {
+    case 0:
+      frame.mutable_hello()->set_min_version(1);
+      frame.mutable_hello()->set_max_version(in.Byte() % 3);
+      frame.mutable_hello()->set_domain("b");
+      frame.mutable_hello()->set_instance("i");
+      frame.mutable_hello()->set_agreement_id("ag");
+      frame.mutable_hello()->set_max_frame_bytes(1 << 20);
+      frame.mutable_hello()->mutable_heartbeat_interval()->set_seconds(in.Byte() % 8);
+      break;
+    case 1:
+      frame.mutable_interest()->set_version(in.Byte());
+      frame.mutable_interest()->set_paused(in.Byte() % 4 == 0);
+      break;
+    case 2: {
+      const uint8_t position = in.Byte();
+      if (position % 2 == 0) {
+        frame.mutable_resume();
+        break;
+      }
+      frame.mutable_resume()->set_position(position);
+      frame.mutable_resume()->set_link_epoch("E");
+      frame.mutable_resume()->set_token(
+          test::FakeSealer().Seal({base::Sequence(in.Byte()), base::Position(position), in.Byte()},
+                                  {"b", "ag", base::Epoch("L"), "E"}));
+      break;
+    }
+    case 3:
+      frame.mutable_credit()->set_events(in.Byte());
+      frame.mutable_credit()->set_bytes(in.Byte() * 16u);
+      break;
+    case 4:
+      frame.mutable_batch()->set_first_position(in.Byte());
+      for (int n = in.Byte() % 4; n > 0; --n) frame.mutable_batch()->add_events();
+      frame.mutable_batch()->set_token(in.Bytes(in.Byte() % 4));
+      frame.mutable_batch()->set_link_epoch(in.Byte() % 8 == 0 ? "" : "E");
+      break;
+    case 5:
+      frame.mutable_ack()->set_position(in.Byte());
+      for (int n = in.Byte() % 3; n > 0; --n) {
+        frame.mutable_ack()->add_refusals()->set_position(in.Byte());
+      }
+      break;
+    case 6:
+      frame.mutable_heartbeat()->set_last_position(in.Byte());
+      frame.mutable_heartbeat()->set_token("t");
+      frame.mutable_heartbeat()->set_link_epoch(in.Byte() % 4 == 0 ? "" : "E");
+      frame.mutable_heartbeat()->mutable_caught_up_as_of()->set_seconds(
+          static_cast<int64_t>(in.Byte()) << (in.Byte() % 60));
+      break;
+    case 7:
+      frame.mutable_go_away()->set_reason(in.Byte() % 2 == 0 ? "DRAINING" : in.Bytes(4));
+      frame.mutable_go_away()->mutable_retry_after()->set_seconds(static_cast<int64_t>(in.Byte())
+                                                                  << (in.Byte() % 60));
+      break;
+    default: {
+      const std::string bytes = in.Bytes(in.Byte());
+      if (!frame.ParseFromString(bytes)) frame.Clear();
+    }
+  }
+  return frame;
+}
+
+class Driver {
+ public:
+  Driver() : link_(Config()) {}
+
+  void Step(link::Input input) {
+    for (link::Output& output : link_.Step(std::move(input), now_)) {
+      if (closed_) abort();
+      if (std::get_if<link::SendFrame>(&output) != nullptr) {
+        if (writing_) abort();
+        writing_ = true;
+      }
+      if (auto* need = std::get_if<link::NeedEvents>(&output)) {
+        if (need->max_events == 0 || need->max_events > link::kMaxBatchEvents) abort();
+        need_ = *need;
+      }
+      if (auto* import = std::get_if<link::CommitImport>(&output)) {
+        received_ = import->cursor.position;
+      }
+      if (std::get_if<link::CloseStream>(&output) != nullptr) closed_ = true;
+      if (test::Describe(output).empty()) abort();
+    }
+    if (link_.exporter().unacknowledged() > 64) abort();
+  }
+
+  void Run(Input& in) {
+    switch (in.Byte() % 16) {
+      case 0: now_ += absl::Milliseconds(in.Byte() * 50); return Step(link::Tick{});
+      case 1: head_ += in.Byte(); return Step(link::HeadMoved{base::Sequence(head_), now_});
+      case 2: return Decide(in);
+      case 3: return Step(link::Committed{received_, {}});
+      case 4: return Step(link::HorizonWritten{base::Sequence(in.Byte() * 64u)});
+      case 5: return Step(link::PlaceChecked{in.Byte() % 4 != 0});
+      case 6: return Step(link::PolicyChanged{});
+      case 7: return Step(link::InterestChanged{});
+      case 8:
+        if (in.Byte() == 0) Step(link::Drain{});
+        return;
+      case 9:
+        if (in.Byte() == 0) Step(link::FrameMalformed{});
+        return;
+      case 10:
+      case 11:
+        if (std::exchange(writing_, false)) Step(link::Written{});
+        return;
+      default: return Step(link::FrameReceived{MakeFrame(in), in.Byte() * 4u});
+    }
+  }
+
+  void End() {
+    Step(link::StreamClosed{absl::OkStatus()});
+    if (!closed_ || link_.state() != link::State::kClosed) abort();
+  }
+
+ private:
+  link::LinkConfig Config() const {
+    link::LinkConfig config;
+    config.domain = "a";
+    config.instance = "i";
+    config.peer = "b";
+    config.agreement_id = "ag";
+    config.log_epoch = base::Epoch("L");
+    config.head = base::Sequence(100);
+    config.fresh_link_epoch = "E";
+    config.sealer = &sealer_;
+    config.max_unacknowledged = 64;
+    config.window_events = 16;
+    config.window_bytes = 4096;
+    return config;
+  }
+
+  void Decide(Input& in) {
+    link::Decided decided;
+    decided.request = need_.request - (in.Byte() % 8 == 0 ? 1 : 0);
+    decided.first = need_.from.Plus(in.Byte() % 8 == 0 ? 3 : 0);
+    decided.last = decided.first.Plus(in.Byte() % 8);
+    for (base::Sequence s = decided.first; s <= decided.last; s = s.Next()) {
+      if (in.Byte() % 2 == 0 || decided.sequences.size() >= need_.max_events) continue;
+      link::AppendRelayedEvent("e", {}, &decided.events);
+      decided.sequences.push_back(s);
+    }
+    Step(std::move(decided));
+  }
+
+  test::FakeSealer sealer_;
+  link::Link link_;
+  absl::Time now_ = test::ScriptEpoch();
+  link::NeedEvents need_;
+  base::Position received_{};
+  uint64_t head_ = 100;
+  bool writing_ = false;
+  bool closed_ = false;
+};
+
+}  // namespace
+}  // namespace cdgate
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  cdgate::Input input(data, size);
+  cdgate::Driver driver;
+  driver.Step(cdgate::link::StreamOpened{});
+  while (!input.empty()) driver.Run(input);
+  driver.End();
+  return 0;
+}
