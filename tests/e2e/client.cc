@@ -216,12 +216,17 @@ class Journal {
     std::istringstream lines(text);
     std::string line;
     if (std::getline(lines, line)) position_.set_epoch(line);
-    while (std::getline(lines, line)) position_.set_sequence(std::stoull(line));
+    while (std::getline(lines, line)) {
+      position_.set_sequence(std::stoull(line));
+      last_ = line.substr(line.find(' ') + 1);
+    }
     file_.open(path, std::ios::binary | std::ios::trunc);
     file_ << text << std::flush;
   }
   // No epoch: nothing yet.
   const events::v1::LogPosition& position() const { return position_; }
+  // True where the last event in the file has this index.
+  bool EndsWith(uint64_t index) const { return last_.rfind(absl::StrCat(index, " "), 0) == 0; }
   void Begin(const std::string& epoch) {
     if (position_.epoch() == epoch) return;
     if (!position_.epoch().empty()) GiveUp("the epoch changed");
@@ -236,13 +241,16 @@ class Journal {
 
  private:
   events::v1::LogPosition position_;
+  std::string last_;  // "index attempt", as read at first
   std::ofstream file_;
 };
 
 class Subscriber {
  public:
   explicit Subscriber(const Options& options)
-      : options_(options), stub_(Dial(options)), journal_(options.out) {}
+      : options_(options), stub_(Dial(options)), journal_(options.out) {
+    if (journal_.EndsWith(options.until)) ended_ = Clock::now().time_since_epoch().count();
+  }
 
   void Run() {
     std::thread([this] { ExitAfterLinger(); }).detach();
@@ -310,7 +318,7 @@ class Subscriber {
   const Options options_;
   const std::unique_ptr<EventsService::Stub> stub_;
   Journal journal_;
-  std::atomic<Clock::rep> ended_{0};
+  std::atomic<Clock::rep> ended_{0};  // when the last expected event came; 0: not yet
 };
 
 // --- send
