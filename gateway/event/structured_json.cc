@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <limits>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "gateway/base/encoding.h"
@@ -136,7 +137,7 @@ absl::StatusOr<std::string> StructuredReader::VerbatimData(absl::string_view jso
       data.raw_json().get(raw) != simdjson::SUCCESS) {
     return MakeError(Reason::kUnsupportedData, "data is not a JSON object");
   }
-  return std::string(raw);
+  return std::string(absl::StripTrailingAsciiWhitespace(ToAbsl(raw)));
 }
 
 }  // namespace cdgate::event
