@@ -13,6 +13,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "cdgate/admin/v1/resources.pb.h"
@@ -50,8 +51,8 @@ class CompiledInterest {
 
  private:
   struct Rule {
-    filter::Program when;
-    bool allow;
+    std::optional<filter::Program> when;  // none: every event
+    bool allow = false;
   };
   std::vector<Rule> rules_;
   uint64_t version_ = 0;

@@ -32,6 +32,11 @@
 
 namespace cdgate::policy {
 
+// Rules of one list.
+inline constexpr int kMaxRules = 1000;
+// Characters of a rule's name.
+inline constexpr size_t kMaxNameBytes = 200;
+
 // Grows when the same policy would decide the same event otherwise; part of the policy
 // epoch (storage.v1.PolicyEpoch.engine_version).
 inline constexpr uint32_t kEngineVersion = 1;
@@ -41,6 +46,13 @@ struct TermsView {
   uint32_t onward = 0;
   absl::string_view classification;
 };
+
+// Terms narrower than both those the event came under and those the rule sets; none
+// where the event's terms forbid another crossing. Groups are not known in this release,
+// so terms with groups allow none.
+std::optional<TermsView> NarrowTerms(const storage::v1::Terms* event_terms,
+                                     const storage::v1::Terms& rule_terms,
+                                     const Classifications& known);
 
 // The outcome for one event. `rule` and `terms` view the policy and the event that were
 // decided; keep both, or copy.
@@ -98,7 +110,6 @@ class CompiledPolicy {
     storage::v1::Terms terms;
   };
   struct Side {
-    bool present = false;
     std::vector<Rule> rules;
     admin::v1::Limits limits;
   };
