@@ -1,0 +1,63 @@
+#include "gateway/delivery/frames.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "cdgate/events/v1/events.pb.h"
+#include "tests/gateway/delivery/sample_commits.h"
+
+namespace cdgate::delivery {
+namespace {
+
+events::v1::DeliveredEvent Generated(const event::Record& record, uint32_t attempt) {
+  events::v1::DeliveredEvent out;
+  out.set_sequence(record.sequence().value());
+  out.set_origin(std::string(record.origin()));
+  out.set_attempt(attempt);
+  out.mutable_event()->ParseFromString(std::string(record.cloud_event().bytes()));
+  out.mutable_accept_time()->set_seconds(record.stored().accepted_time_nanos() / 1'000'000'000);
+  out.mutable_accept_time()->set_nanos(
+      static_cast<int32_t>(record.stored().accepted_time_nanos() % 1'000'000'000));
+  out.set_received_from(record.stored().received_from());
+  out.set_import_rule(record.stored().import_rule());
+  return out;
+}
+
+event::CommitPtr ReceivedCommit() {
+  storage::v1::CommitRecord record;
+  record.set_first_sequence(300);
+  *record.add_events() = test::SampleEvent(1);
+  storage::v1::StoredEvent& received = *record.add_events();
+  received = test::SampleEvent(2, "artifact");
+  received.set_received_from("beta.example");
+  received.set_import_rule("releases@3");
+  return event::MakeCommit(std::move(record));
+}
+
+TEST(FramesTest, ASubscribeResponseIsThatOfTheGeneratedMessage) {
+  const event::CommitPtr commit = ReceivedCommit();
+  std::string batch;
+  events::v1::SubscribeResponse expected;
+  uint32_t attempt = 1;
+  for (const event::Record& record : commit->events) {
+    AppendDelivered(record, attempt, &batch);
+    *expected.mutable_events()->add_events() = Generated(record, attempt);
+    ++attempt;
+  }
+  EXPECT_EQ(AsSubscribeResponse(batch), expected.SerializeAsString());
+}
+
+TEST(FramesTest, AWatchResponseIsThatOfTheGeneratedMessage) {
+  const event::CommitPtr commit = ReceivedCommit();
+  for (const event::Record& record : commit->events) {
+    events::v1::WatchResponse expected;
+    *expected.mutable_event() = Generated(record, 1);
+    expected.mutable_position()->set_epoch("epoch-1");
+    expected.mutable_position()->set_sequence(record.sequence().value());
+    EXPECT_EQ(AsWatchResponse(record, base::Epoch("epoch-1")), expected.SerializeAsString());
+  }
+}
+
+}  // namespace
+}  // namespace cdgate::delivery
