@@ -20,7 +20,8 @@
 //   Close and Cancel do nothing (on_written of such a Send runs with false).
 // - on_closed runs exactly once, after every other callback has returned, and then
 //   the stream forgets its callbacks. It comes without further help: the end of the
-//   connection, a cancelled call and the server's shutdown all end the stream.
+//   connection, a cancelled call and the server's shutdown all end the stream. (A client
+//   that neither reads nor sends learns of it at its next Read() or Send().)
 // - A Send() that does not finish within the stall limit (30 s unless configured)
 //   ends the stream with SLOW_CONSUMER.
 //
@@ -54,7 +55,7 @@ class FrameStream {
  public:
   using Written = std::function<void(bool ok)>;
   struct Callbacks {
-    // Required. A message came.
+    // A message came. Where it is absent, so are the messages: none is read.
     std::function<void(grpc::ByteBuffer)> on_message;
     // Optional. The other side sends no more (at a server: it half-closed; at a client:
     // the server ended the call, and on_closed follows by itself). At most once.

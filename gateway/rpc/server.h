@@ -22,6 +22,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -48,10 +49,12 @@ namespace cdgate::rpc {
 struct ListenerLimits {
   size_t max_connections = 1000;
   size_t max_connections_per_address = 100;
-  // New connections from one address: so many at once, then so many a second. Each abuse
-  // costs the address 5 s of them.
+  // New connections from one address: so many at once, then so many a second, and none
+  // for a while after one that was cut for abuse. Connections that stand are not touched.
+  // All IPv6 addresses of one /64 network count as one.
   double accept_burst = 200;
   double accepts_per_second = 50;
+  absl::Duration abuse_pause = absl::Seconds(5);
   int max_streams_per_connection = 64;
   int max_message_bytes = 1 << 20;
   // Bytes of one stream that may be under way before we have read them.
@@ -69,11 +72,11 @@ struct ListenerOptions {
   std::string address;
   // Not for kLocal.
   std::shared_ptr<grpc::ServerCredentials> credentials;
-  ListenerLimits limits = {};
+  std::optional<ListenerLimits> limits = std::nullopt;  // DefaultLimits(kind)
 };
 
-// The limits each kind has by default: kApi as above; kPeers takes 4 MiB messages with a
-// 4 MiB window and 16 streams; kEnrolment 8 KiB messages, 4 streams, 64 connections.
+// The limits of a kind where none are given: of kApi as above; kPeers takes messages and
+// windows of 4 MiB and 16 streams; kEnrolment messages of 8 KiB, 4 streams, 64 connections.
 ListenerLimits DefaultLimits(authz::Listener kind);
 
 // Whether calls of a principal are refused for the time being: OK, or why (FROZEN).

@@ -1,0 +1,73 @@
+#include "gateway/rpc/abuse_meter.h"
+
+#include <algorithm>
+
+namespace cdgate::rpc {
+namespace {
+
+constexpr double kPerMessage = 64;
+constexpr double kPerStream = 2048;
+constexpr double kPerSecond = 16;
+constexpr double kSentShare = 8;
+constexpr int64_t kStreamsInFlight = 4;
+constexpr double kStallDebt = 64 << 10;
+constexpr absl::Duration kStallLimit = absl::Minutes(2);
+constexpr double kWasteBurst = 2000;     // tenths
+constexpr double kWastePerSecond = 500;  // tenths
+constexpr int64_t kStreamsOver = 16;
+
+double Grown(uint64_t now, uint64_t before) { return static_cast<double>(now - before); }
+
+}  // namespace
+
+absl::string_view AbuseName(Abuse abuse) {
+  switch (abuse) {
+    case Abuse::kNone: return "none";
+    case Abuse::kDebt: return "debt";
+    case Abuse::kStalled: return "stalled";
+    case Abuse::kWaste: return "waste";
+    case Abuse::kStreams: return "streams";
+  }
+  return "none";
+}
+
+Abuse AbuseMeter::Tick(const TrafficSample& now, absl::Duration elapsed) {
+  const double seconds = absl::ToDoubleSeconds(elapsed);
+  UpdateDebt(now, seconds);
+  UpdateWaste(now, seconds);
+  const bool stalled = Stalled(now, elapsed);
+  last_ = now;
+  if (now.open > 2 * limits_.max_streams + kStreamsOver) return Abuse::kStreams;
+  if (waste_ > kWasteBurst) return Abuse::kWaste;
+  if (debt_ > Allowance(now)) return Abuse::kDebt;
+  return stalled ? Abuse::kStalled : Abuse::kNone;
+}
+
+void AbuseMeter::UpdateDebt(const TrafficSample& now, double seconds) {
+  const double explained = 2 * Grown(now.message_bytes, last_.message_bytes) +
+                           kPerMessage * Grown(now.messages, last_.messages) +
+                           kPerStream * Grown(now.streams, last_.streams) +
+                           Grown(now.sent_bytes, last_.sent_bytes) / kSentShare +
+                           kPerSecond * seconds;
+  debt_ = std::max(0.0, debt_ + Grown(now.received, last_.received) - explained);
+}
+
+void AbuseMeter::UpdateWaste(const TrafficSample& now, double seconds) {
+  waste_ = std::max(0.0, waste_ + Grown(now.waste, last_.waste) - kWastePerSecond * seconds);
+}
+
+bool AbuseMeter::Stalled(const TrafficSample& now, absl::Duration elapsed) {
+  const bool silent = debt_ > kStallDebt && now.messages == last_.messages && now.paused == 0;
+  silent_ = silent ? silent_ + elapsed : absl::ZeroDuration();
+  return silent_ >= kStallLimit;
+}
+
+double AbuseMeter::Allowance(const TrafficSample& now) const {
+  const int64_t reading = std::clamp<int64_t>(now.open - now.paused, 0, kStreamsInFlight);
+  const uint64_t unread = std::max(limits_.window_bytes, limits_.max_message_bytes);
+  return static_cast<double>(limits_.slack_bytes) +
+         static_cast<double>(reading) * static_cast<double>(limits_.max_message_bytes) +
+         static_cast<double>(std::max<int64_t>(0, now.paused)) * static_cast<double>(unread);
+}
+
+}  // namespace cdgate::rpc

@@ -1,0 +1,77 @@
+// Decides when one connection costs more than it carries. Pure arithmetic over samples:
+// what the kernel received on the connection against what its calls account for.
+//
+// - Debt: bytes received that no message explains. Each message explains twice its size
+//   and 64 bytes, each stream 2,048, each 8 bytes sent one (window updates), each second
+//   16 (pings). It never falls below zero, so good conduct is not saved up. It may reach
+//   the slack, plus one message for each of up to four streams that are being read, plus
+//   a window for each stream that we have stopped reading.
+// - Stalled: a debt of more than 64 KiB for two minutes without any message: one that is
+//   being trickled in. Does not count while we have stopped reading a stream.
+// - Waste: tenths of a point for streams that ended without use. 200 points at once, 50 a
+//   second for long. 10 tenths: cancelled before its first message; 2: cancelled
+//   later; 1: refused.
+// - Streams: more than twice the agreed number open at once, and 16 (a client need not
+//   obey a limit it has not acknowledged).
+#pragma once
+
+#include <cstdint>
+
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+
+namespace cdgate::rpc {
+
+enum class Abuse { kNone, kDebt, kStalled, kWaste, kStreams };
+// "debt", "stalled", ...: a metric label.
+absl::string_view AbuseName(Abuse abuse);
+
+// What a stream's end adds to `waste`.
+inline constexpr uint64_t kWasteCancelledUnused = 10;
+inline constexpr uint64_t kWasteCancelled = 2;
+inline constexpr uint64_t kWasteRefused = 1;
+
+struct AbuseLimits {
+  uint64_t slack_bytes;
+  uint64_t max_message_bytes;
+  uint64_t window_bytes;
+  int64_t max_streams;
+};
+
+// Totals since the connection began; open and paused as of now.
+struct TrafficSample {
+  uint64_t received = 0;  // on the wire
+  uint64_t message_bytes = 0;
+  uint64_t messages = 0;
+  uint64_t sent_bytes = 0;
+  uint64_t streams = 0;
+  uint64_t waste = 0;
+  int64_t open = 0;
+  int64_t paused = 0;  // of open: those we have stopped reading
+};
+
+// A value. Not thread-safe.
+class AbuseMeter {
+ public:
+  explicit AbuseMeter(AbuseLimits limits) : limits_(limits) {}
+
+  // Takes the sample `elapsed` after the one before. The counters of `now` other than
+  // `received` must have been read before it, so that no message is seen before its bytes.
+  Abuse Tick(const TrafficSample& now, absl::Duration elapsed);
+
+  uint64_t debt() const { return static_cast<uint64_t>(debt_); }
+
+ private:
+  void UpdateDebt(const TrafficSample& now, double seconds);
+  void UpdateWaste(const TrafficSample& now, double seconds);
+  bool Stalled(const TrafficSample& now, absl::Duration elapsed);
+  double Allowance(const TrafficSample& now) const;
+
+  AbuseLimits limits_;
+  TrafficSample last_;
+  double debt_ = 0;        // bytes
+  double waste_ = 0;       // tenths of a point
+  absl::Duration silent_;  // in debt and without a message for so long
+};
+
+}  // namespace cdgate::rpc

@@ -1,0 +1,68 @@
+#include "gateway/rpc/call_gate.h"
+
+#include <grpcpp/impl/codegen/async_generic_service.h>
+#include <grpcpp/security/auth_context.h>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "gateway/base/encoding.h"
+#include "gateway/base/errors.h"
+#include "gateway/base/status_macros.h"
+#include "gateway/rpc/address.h"
+
+namespace cdgate::rpc {
+namespace {
+
+using base::MakeError;
+using base::Reason;
+
+absl::Time DeadlineOf(const grpc::GenericCallbackServerContext& context) {
+  const auto deadline = context.deadline();
+  return deadline == std::chrono::system_clock::time_point::max() ? absl::InfiniteFuture()
+                                                                  : absl::FromChrono(deadline);
+}
+
+}  // namespace
+
+ConnectionPtr CallGate::ConnectionOf(const grpc::GenericCallbackServerContext& context) const {
+  if (options_.local != nullptr) return nullptr;
+  return options_.guard.Find(CanonicalPeer(context.peer()));
+}
+
+absl::StatusOr<CallGate::Admitted> CallGate::Admit(
+    const grpc::GenericCallbackServerContext& context, Connection* connection) const {
+  if (options_.draining) return MakeError(Reason::kDraining, "the gateway is shutting down");
+  CDGATE_RETURN_IF_ERROR(CheckConnection(connection));
+  const Router::Entry* entry = options_.router.Find(context.method());
+  if (entry == nullptr) {
+    const std::string method = base::Shorten(context.method());
+    return MakeError(Reason::kMethodUnknown, absl::StrCat("there is no method ", method),
+                     {{"method", method}});
+  }
+  std::shared_ptr<const ConnectionIdentity> identity = options_.local;
+  if (identity == nullptr) {
+    CDGATE_ASSIGN_OR_RETURN(identity, connection->Identify(*context.auth_context()));
+  }
+  if (options_.deny) CDGATE_RETURN_IF_ERROR(options_.deny(identity->principal));
+  CDGATE_RETURN_IF_ERROR(
+      options_.grants.Current()->MayCall(identity->principal, *entry->row, options_.listener));
+  auto call = std::make_shared<Call>(Call{.method = context.method(),
+                                          .listener = options_.listener,
+                                          .principal = identity->principal,
+                                          .certificate = identity->certificate,
+                                          .peer_address = context.peer(),
+                                          .deadline = DeadlineOf(context)});
+  return Admitted{std::move(call), entry};
+}
+
+absl::Status CallGate::CheckConnection(Connection* connection) const {
+  if (options_.local != nullptr) return absl::OkStatus();
+  if (connection == nullptr) return MakeError(Reason::kUnreachable, "the connection is over");
+  if (connection->counters.open.load(std::memory_order_relaxed) <= options_.max_streams) {
+    return absl::OkStatus();
+  }
+  return MakeError(Reason::kConnectionAbuse,
+                   absl::StrCat("more than ", options_.max_streams, " calls at once"));
+}
+
+}  // namespace cdgate::rpc

@@ -1,0 +1,61 @@
+// The second gate: what stands between a call and its handler (guarded.h). The first one
+// is AuthMetadataGate (connection_gate.h), which knows the connection only.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "auth/authz/grants.h"
+#include "gateway/rpc/call.h"
+#include "gateway/rpc/connection.h"
+#include "gateway/rpc/guard.h"
+#include "gateway/rpc/router.h"
+#include "gateway/rpc/server.h"
+
+namespace grpc {
+class GenericCallbackServerContext;
+}
+
+namespace cdgate::rpc {
+
+// One listener's, or one local user's. Thread-safe; what it refers to outlives it.
+class CallGate {
+ public:
+  struct Options {
+    authz::Listener listener;
+    const Router& router;
+    const authz::GrantRegistry& grants;
+    Guard& guard;
+    DenyList deny;
+    // On the local listener: who connects here.
+    std::shared_ptr<const ConnectionIdentity> local;
+    int max_streams;
+    const std::atomic<bool>& draining;
+  };
+  explicit CallGate(Options options) : options_(std::move(options)) {}
+
+  // The call's connection; null on the local listener, and where it is over.
+  ConnectionPtr ConnectionOf(const grpc::GenericCallbackServerContext& context) const;
+
+  struct Admitted {
+    CallPtr call;
+    const Router::Entry* entry;
+  };
+  // What the call may be, or why it may not: DRAINING, UNREACHABLE where its connection is
+  // over, CONNECTION_ABUSE, METHOD_UNKNOWN, UNAUTHENTICATED_CALL, the deny list's reason,
+  // WRONG_LISTENER, NOT_GRANTED.
+  absl::StatusOr<Admitted> Admit(const grpc::GenericCallbackServerContext& context,
+                                 Connection* connection) const;
+
+  authz::Listener listener() const { return options_.listener; }
+
+ private:
+  absl::Status CheckConnection(Connection* connection) const;
+
+  const Options options_;
+};
+
+}  // namespace cdgate::rpc
