@@ -75,7 +75,7 @@ federation::v1::Party Enrolment::OurParty(
   federation::v1::Party party;
   party.set_domain(deps_.domain);
   party.set_bundle_pem(deps_.identity.Current()->bundle_pem);
-  party.set_endpoint(deps_.peers_endpoint);
+  party.set_endpoint(deps_.peers_endpoint());
   party.set_purpose(purpose);
   *party.mutable_contacts() = contacts;
   return party;
@@ -114,7 +114,8 @@ absl::Status Enrolment::CheckNewPeer(absl::string_view domain) const {
 void Enrolment::CreateInvite(const std::string& author,
                              const admin::v1::CreateInviteRequest& request,
                              Done<admin::v1::CreateInviteResponse> done) {
-  if (deps_.enrolment_endpoint.empty()) {
+  const std::string endpoint = deps_.enrolment_endpoint();
+  if (endpoint.empty()) {
     return done(base::MakeError(
         base::Reason::kInvalidConfig,
         "this gateway has no enrolment listener; set listeners.enrolment and restart it"));
@@ -122,7 +123,7 @@ void Enrolment::CreateInvite(const std::string& author,
   const auto identity = deps_.identity.Current();
   invite::InviteRequest wanted;
   wanted.inviter_domain = deps_.domain;
-  wanted.endpoint = deps_.enrolment_endpoint;
+  wanted.endpoint = endpoint;
   wanted.bundle_pem = identity->bundle_pem;
   wanted.id_bytes = deps_.random.Bytes(invite::kIdBytes);
   wanted.secret = deps_.random.Bytes(invite::kSecretBytes);

@@ -56,9 +56,10 @@ struct EnrolmentDeps {
   base::Random& random;
   const crypto::SivSealer& sealer;  // of this gateway alone
   EnrolDialer& dialer;
-  // Addresses that others reach us under; empty where there is none.
-  std::string peers_endpoint;
-  std::string enrolment_endpoint;
+  // Addresses that others reach us under, asked for when one is given out; empty where
+  // there is none.
+  std::function<std::string()> peers_endpoint;
+  std::function<std::string()> enrolment_endpoint;
 };
 
 class Enrolment {
@@ -68,7 +69,7 @@ class Enrolment {
 
   explicit Enrolment(EnrolmentDeps deps) : deps_(std::move(deps)) {}
 
-  // FAILED_PRECONDITION-like INVALID_CONFIG where we have no enrolment listener.
+  // INVALID_CONFIG where we have no enrolment listener.
   void CreateInvite(const std::string& author, const admin::v1::CreateInviteRequest& request,
                     Done<admin::v1::CreateInviteResponse> done);
 

@@ -30,10 +30,10 @@ absl::StatusOr<Secrets> Secrets::Load(const std::string& data_dir, base::Random&
                          {{"path", path}});
 }
 
-absl::StatusOr<crypto::SivSealer> Secrets::SealerFor(absl::string_view purpose) const {
+std::string Secrets::KeyFor(absl::string_view purpose) const {
   const std::string label = absl::StrCat("cdgate/seal/v1/", purpose, "/");
-  return crypto::SivSealer::Create(absl::StrCat(crypto::HmacSha256(master_, label + "1"),
-                                                crypto::HmacSha256(master_, label + "2")));
+  return absl::StrCat(crypto::HmacSha256(master_, absl::StrCat(label, "1")),
+                      crypto::HmacSha256(master_, absl::StrCat(label, "2")));
 }
 
 }  // namespace cdgate::app

@@ -6,7 +6,6 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "auth/crypto/siv_sealer.h"
 #include "gateway/base/random.h"
 
 namespace cdgate::app {
@@ -19,8 +18,8 @@ class Secrets {
   // FILE_UNREADABLE or FILE_UNWRITABLE; CREDENTIALS_INVALID where the file is not a key.
   static absl::StatusOr<Secrets> Load(const std::string& data_dir, base::Random& random);
 
-  // A sealer of its own for each purpose.
-  absl::StatusOr<crypto::SivSealer> SealerFor(absl::string_view purpose) const;
+  // A key of crypto::SivSealer::kKeyBytes, another for each purpose.
+  std::string KeyFor(absl::string_view purpose) const;
 
  private:
   explicit Secrets(std::string master) : master_(std::move(master)) {}
