@@ -1,0 +1,142 @@
+#include "gateway/app/storage.h"
+
+#include <utility>
+
+#include "gateway/base/file.h"
+#include "gateway/base/logging.h"
+#include "gateway/base/mutex.h"
+#include "gateway/base/status_macros.h"
+#include "gateway/event/digests.h"
+#include "gateway/eventlog/memory/memory_log.h"
+#include "gateway/eventlog/rocksdb/rocks_log.h"
+#include "gateway/state/memory_kv.h"
+#include "gateway/state/rocks_kv.h"
+
+namespace cdgate::app {
+namespace {
+
+constexpr absl::Duration kRetentionInterval = absl::Minutes(1);
+
+absl::Duration ToDuration(const google::protobuf::Duration& duration) {
+  return absl::Seconds(duration.seconds()) + absl::Nanoseconds(duration.nanos());
+}
+
+}  // namespace
+
+// The store while it is open: retention runs on a pool and must not outlive it.
+struct Storage::Retention {
+  base::Mutex mu;
+  base::CondVar idle;
+  state::Store* store CDGATE_GUARDED_BY(mu) = nullptr;
+  bool running CDGATE_GUARDED_BY(mu) = false;
+
+  void Run() {
+    state::Store* now = nullptr;
+    {
+      base::MutexLock lock(mu);
+      if (store == nullptr || running) return;
+      running = true;
+      now = store;
+    }
+    const absl::Status applied = now->ApplyRetention();
+    if (!applied.ok()) {
+      base::LogError(base::LogLevel::kWarning, "retention failed; it is tried again", applied);
+    }
+    base::MutexLock lock(mu);
+    running = false;
+    idle.SignalAll();
+  }
+
+  void Stop() {
+    base::MutexLock lock(mu);
+    store = nullptr;
+    while (running) idle.Wait(mu);
+  }
+};
+
+absl::StatusOr<std::unique_ptr<Storage>> Storage::Open(const config::v1::GatewayConfig& config,
+                                                       const StorageDeps& deps) {
+  std::unique_ptr<Storage> storage(new Storage(deps));
+  if (config.log().backend() == config::v1::LOG_BACKEND_MEMORY) {
+    storage->log_ = std::make_unique<eventlog::MemoryLog>(
+        std::make_shared<eventlog::MemoryLogStorage>(), deps.clock, deps.random);
+    storage->kv_ = std::make_unique<state::MemoryKv>();
+  } else {
+    CDGATE_RETURN_IF_ERROR(storage->OpenRocks(config.data_dir()));
+  }
+  CDGATE_RETURN_IF_ERROR(storage->OpenStore(config));
+  eventlog::FeedOptions feed;
+  if (config.log().tail_bytes() != 0) feed.tail_bytes = config.log().tail_bytes();
+  storage->feed_ =
+      std::make_unique<eventlog::Feed>(*storage->log_, deps.callbacks, deps.metrics, feed);
+  storage->retention_ = std::make_shared<Retention>();
+  {
+    base::MutexLock lock(storage->retention_->mu);
+    storage->retention_->store = storage->store_.get();
+  }
+  storage->ScheduleRetention();
+  return storage;
+}
+
+absl::Status Storage::OpenRocks(const std::string& data_dir) {
+  eventlog::RocksLogOptions options;
+  options.directory = base::JoinPath(data_dir, "log");
+  CDGATE_ASSIGN_OR_RETURN(log_, eventlog::RocksLog::Open(options, deps_.clock, deps_.random));
+  CDGATE_ASSIGN_OR_RETURN(
+      kv_, state::RocksKv::Open({.directory = base::JoinPath(data_dir, "state")}, deps_.clock));
+  return absl::OkStatus();
+}
+
+absl::Status Storage::OpenStore(const config::v1::GatewayConfig& config) {
+  state::StoreOptions options;
+  const config::v1::LogConfig& log = config.log();
+  if (log.has_retention()) options.retention = ToDuration(log.retention());
+  if (log.has_dedup_horizon()) options.dedup_horizon = ToDuration(log.dedup_horizon());
+  options.retention_bytes = log.retention_bytes();
+  if (log.min_free_percent() != 0) options.min_free_percent = log.min_free_percent();
+  if (config.limits().max_pending_events() != 0) {
+    options.max_pending_events = config.limits().max_pending_events();
+  }
+  const bool on_disk = log.backend() != config::v1::LOG_BACKEND_MEMORY;
+  state::StoreDeps deps{.log = *log_,
+                        .clock = deps_.clock,
+                        .random = deps_.random,
+                        .metrics = deps_.metrics,
+                        .background = deps_.background,
+                        .callbacks = nullptr,
+                        .canonical_digest = event::CanonicalJsonDigest,
+                        .space = on_disk ? state::SpaceOf(config.data_dir()) : nullptr,
+                        .on_fatal = deps_.on_fatal};
+  CDGATE_ASSIGN_OR_RETURN(store_, state::Store::Open(options, std::move(deps), std::move(kv_)));
+  return absl::OkStatus();
+}
+
+void Storage::ScheduleRetention() {
+  const std::weak_ptr<Retention> weak = retention_;
+  base::Executor& background = deps_.background;
+  base::TimerQueue& timers = deps_.timers;
+  base::Clock& clock = deps_.clock;
+  // Arms itself again until the storage is gone.
+  struct Again {
+    static void At(base::TimerQueue& timers, base::Clock& clock, base::Executor& background,
+                   std::weak_ptr<Retention> weak) {
+      timers.At(clock.Monotonic() + kRetentionInterval, [&timers, &clock, &background, weak] {
+        if (weak.expired()) return;
+        // A full pool skips a turn; the next is a minute away.
+        static_cast<void>(background.TryPost([weak] {
+          if (const auto retention = weak.lock()) retention->Run();
+        }));
+        At(timers, clock, background, weak);
+      });
+    }
+  };
+  Again::At(timers, clock, background, weak);
+}
+
+Storage::~Storage() {
+  if (retention_ != nullptr) retention_->Stop();
+  if (feed_ != nullptr) feed_->Shutdown();
+  if (store_ != nullptr) store_->Shutdown();
+}
+
+}  // namespace cdgate::app

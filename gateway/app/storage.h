@@ -1,0 +1,62 @@
+// The log, the store in front of it and the feed behind it, opened together.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "cdgate/config/v1/config.pb.h"
+#include "gateway/base/clock.h"
+#include "gateway/base/executor.h"
+#include "gateway/base/metrics.h"
+#include "gateway/base/random.h"
+#include "gateway/base/timer_queue.h"
+#include "gateway/eventlog/event_log.h"
+#include "gateway/eventlog/feed.h"
+#include "gateway/state/store.h"
+
+namespace cdgate::app {
+
+// All outlive the Storage.
+struct StorageDeps {
+  base::Clock& clock;
+  base::Random& random;
+  base::Metrics& metrics;
+  base::TimerQueue& timers;
+  base::Executor& background;
+  base::Executor& callbacks;
+  std::function<void(absl::Status)> on_fatal;
+};
+
+// Thread-safe once open.
+class Storage {
+ public:
+  static absl::StatusOr<std::unique_ptr<Storage>> Open(const config::v1::GatewayConfig& config,
+                                                       const StorageDeps& deps);
+  // Stops the feed, commits what was proposed, closes the log.
+  ~Storage();
+
+  eventlog::EventLog& log() { return *log_; }
+  state::Store& store() { return *store_; }
+  eventlog::Feed& feed() { return *feed_; }
+
+ private:
+  explicit Storage(const StorageDeps& deps) : deps_(deps) {}
+  absl::Status OpenRocks(const std::string& data_dir);
+  absl::Status OpenStore(const config::v1::GatewayConfig& config);
+  void ScheduleRetention();
+
+  const StorageDeps deps_;
+  std::unique_ptr<eventlog::EventLog> log_;
+  std::unique_ptr<state::KvStore> kv_;  // until the store takes it
+  std::unique_ptr<state::Store> store_;
+  std::unique_ptr<eventlog::Feed> feed_;
+
+  // Shared with the timer's callback, which may run while this goes away.
+  struct Retention;
+  std::shared_ptr<Retention> retention_;
+};
+
+}  // namespace cdgate::app
