@@ -82,8 +82,9 @@ absl::Status Storage::OpenRocks(const std::string& data_dir) {
   eventlog::RocksLogOptions options;
   options.directory = base::JoinPath(data_dir, "log");
   CDGATE_ASSIGN_OR_RETURN(log_, eventlog::RocksLog::Open(options, deps_.clock, deps_.random));
-  CDGATE_ASSIGN_OR_RETURN(
-      kv_, state::RocksKv::Open({.directory = base::JoinPath(data_dir, "state")}, deps_.clock));
+  state::RocksKvOptions fold;
+  fold.directory = base::JoinPath(data_dir, "state");
+  CDGATE_ASSIGN_OR_RETURN(kv_, state::RocksKv::Open(fold));
   return absl::OkStatus();
 }
 
