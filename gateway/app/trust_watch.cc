@@ -1,0 +1,84 @@
+#include "gateway/app/trust_watch.h"
+
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "cdgate/admin/v1/resources.pb.h"
+#include "gateway/base/errors.h"
+#include "gateway/base/logging.h"
+
+namespace cdgate::app {
+
+void TrustWatch::Apply(const state::ResourceSnapshot& resources) {
+  ApplyGrants(resources);
+  ApplyPeers(resources);
+}
+
+void TrustWatch::ApplyGrants(const state::ResourceSnapshot& resources) {
+  std::vector<admin::v1::Grant> grants;
+  for (const state::ResourcePtr& resource : resources.List(state::kGrantKind)) {
+    auto grant = resource->As<admin::v1::Grant>();
+    if (!grant.ok()) {
+      base::LogError(base::LogLevel::kError, "grant ignored", grant.status(),
+                     {{"name", resource->name}});
+      continue;
+    }
+    grants.push_back(*std::move(grant));
+  }
+  auto compiled = authz::Grants::Compile(grants);
+  if (!compiled.ok()) {
+    base::LogError(base::LogLevel::kError, "grants unchanged", compiled.status());
+    return;
+  }
+  deps_.grants.Replace(*std::move(compiled));
+}
+
+void TrustWatch::ApplyPeers(const state::ResourceSnapshot& resources) {
+  std::map<std::string, uint64_t> now;
+  absl::flat_hash_set<std::string> frozen;
+  std::vector<std::string> to_cut;
+  for (const state::ResourcePtr& resource : resources.List(state::kPeerKind)) {
+    const auto peer = resource->As<admin::v1::Peer>();
+    if (!peer.ok()) {
+      base::LogError(base::LogLevel::kError, "peer ignored", peer.status(),
+                     {{"peer", resource->name}});
+      continue;
+    }
+    if (peer->frozen()) frozen.insert(resource->name);
+    now[resource->name] = resource->version;
+    const auto before = peers_.find(resource->name);
+    if (before != peers_.end() && before->second == resource->version) continue;
+    if (peer->frozen()) to_cut.push_back(resource->name);
+    const absl::Status trusted = deps_.trust.Replace(resource->name, peer->bundle_pem(), {});
+    if (!trusted.ok()) {
+      base::LogError(base::LogLevel::kError, "peer's bundle not taken", trusted,
+                     {{"peer", resource->name}});
+    }
+  }
+  {
+    base::MutexLock lock(mu_);
+    frozen_ = std::make_shared<const absl::flat_hash_set<std::string>>(std::move(frozen));
+  }
+  for (const auto& [domain, version] : peers_) {
+    if (now.contains(domain)) continue;
+    deps_.trust.Remove(domain);
+    to_cut.push_back(domain);
+  }
+  peers_ = std::move(now);
+  for (const std::string& domain : to_cut) deps_.cut(domain);
+}
+
+absl::Status TrustWatch::Denied(const authz::Principal& principal) const {
+  std::shared_ptr<const absl::flat_hash_set<std::string>> frozen;
+  {
+    base::MutexLock lock(mu_);
+    frozen = frozen_;
+  }
+  if (!frozen->contains(principal.domain)) return absl::OkStatus();
+  return base::MakeError(base::Reason::kFrozen,
+                         absl::StrCat("peer ", principal.domain, " is frozen here"),
+                         {{"peer", principal.domain}});
+}
+
+}  // namespace cdgate::app

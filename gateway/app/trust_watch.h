@@ -1,0 +1,56 @@
+// Keeps what is derived from resources in step with them: the trust bundles of peers,
+// the compiled grants, and who is frozen.
+//
+// Called with each new snapshot of resources, one at a time; what it publishes is read
+// from any thread.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/status/status.h"
+#include "auth/authz/grants.h"
+#include "auth/authz/principal.h"
+#include "auth/trust/trust_registry.h"
+#include "gateway/base/mutex.h"
+#include "gateway/state/resources.h"
+
+namespace cdgate::app {
+
+// All outlive it.
+struct TrustWatchDeps {
+  std::string domain;  // our own; its bundle is the identity store's affair
+  trust::TrustRegistry& trust;
+  authz::GrantRegistry& grants;
+  // Ends the connections of a domain that may not be connected any more.
+  std::function<void(const std::string& domain)> cut;
+};
+
+class TrustWatch {
+ public:
+  explicit TrustWatch(TrustWatchDeps deps) : deps_(std::move(deps)) {}
+
+  // Brings everything in step. A grant or peer that does not compile (it was checked when
+  // it was applied) leaves what is in force and is logged.
+  void Apply(const state::ResourceSnapshot& resources);
+
+  // FROZEN where the principal's domain is a frozen peer. Thread-safe, fast.
+  absl::Status Denied(const authz::Principal& principal) const;
+
+ private:
+  void ApplyPeers(const state::ResourceSnapshot& resources);
+  void ApplyGrants(const state::ResourceSnapshot& resources);
+
+  const TrustWatchDeps deps_;
+  // What was applied last: version of each peer resource by domain.
+  std::map<std::string, uint64_t> peers_;
+
+  mutable base::Mutex mu_;
+  std::shared_ptr<const absl::flat_hash_set<std::string>> frozen_ CDGATE_GUARDED_BY(mu_) =
+      std::make_shared<const absl::flat_hash_set<std::string>>();
+};
+
+}  // namespace cdgate::app
