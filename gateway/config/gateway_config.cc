@@ -1,0 +1,257 @@
+#include "gateway/config/gateway_config.h"
+
+#include <google/protobuf/duration.pb.h>
+
+#include <filesystem>
+#include <optional>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "gateway/base/encoding.h"
+#include "gateway/base/file.h"
+#include "gateway/base/status_macros.h"
+#include "gateway/config/message_reader.h"
+#include "gateway/config/scalars.h"
+#include "gateway/config/yaml_node.h"
+
+namespace cdgate::config {
+namespace {
+
+using DurationProto = google::protobuf::Duration;
+
+constexpr char kLowerDigits[] = "abcdefghijklmnopqrstuvwxyz0123456789";
+constexpr size_t kMaxSocketPath = 107;  // sun_path of sockaddr_un, with its end
+
+absl::Duration ToDuration(const DurationProto& proto) {
+  return absl::Seconds(proto.seconds()) + absl::Nanoseconds(proto.nanos());
+}
+
+DurationProto ToProto(absl::Duration duration) {
+  DurationProto proto;
+  proto.set_seconds(absl::ToInt64Seconds(duration));
+  return proto;
+}
+
+// SPIFFE trust domains: lower-case letters, digits, '.', '-' and '_', at most 255.
+bool IsTrustDomain(absl::string_view text) {
+  return !text.empty() && text.size() <= 255 &&
+         text.find_first_not_of(absl::StrCat(kLowerDigits, ".-_")) == absl::string_view::npos;
+}
+
+bool IsInstanceName(absl::string_view text) {
+  return !text.empty() && text.size() <= 63 &&
+         text.find_first_not_of(absl::StrCat(kLowerDigits, "-")) == absl::string_view::npos;
+}
+
+// "host:port", "192.0.2.1:443", "[::1]:443".
+std::optional<uint32_t> PortOf(absl::string_view address) {
+  const size_t colon = address.rfind(':');
+  if (colon == absl::string_view::npos || colon == 0) return std::nullopt;
+  const absl::string_view host = address.substr(0, colon);
+  const absl::string_view port = address.substr(colon + 1);
+  const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
+  if (!bracketed && host.find_first_of("[]: \t/") != absl::string_view::npos) return std::nullopt;
+  uint32_t number;
+  if (port.empty() || port.find_first_not_of("0123456789") != absl::string_view::npos ||
+      !absl::SimpleAtoi(port, &number) || number > 65535) {
+    return std::nullopt;
+  }
+  return number;
+}
+
+// Fills in defaults and checks values, key by key; keeps the first error.
+class Checker {
+ public:
+  Checker(const MessageReader& reader, absl::string_view file, v1::GatewayConfig* config)
+      : reader_(reader),
+        folder_(std::filesystem::path(std::string(file)).parent_path()),
+        given_(*config),
+        config_(*config) {}
+
+  absl::Status Run() {
+    Names();
+    Listeners();
+    Log();
+    Limits();
+    Logging();
+    Times();
+    return status_;
+  }
+
+ private:
+  void Fail(absl::string_view key, absl::string_view what) {
+    if (status_.ok()) status_ = reader_.ErrorAt(key, what);
+  }
+
+  void Require(absl::string_view key, const std::string& value, absl::string_view expected) {
+    if (value.empty()) Fail(key, absl::StrCat("missing; expected ", expected));
+  }
+
+  // A file or folder, from the folder of the configuration.
+  void Path(absl::string_view key, std::string* value, absl::string_view expected) {
+    Require(key, *value, expected);
+    if (!value->empty()) *value = (folder_ / *value).lexically_normal().string();
+  }
+
+  void Address(absl::string_view key, const std::string& value, bool any_port) {
+    if (value.empty()) return;
+    const auto port = PortOf(value);
+    if (port.has_value() && (any_port || *port != 0)) return;
+    Fail(key, absl::StrCat("found \"", base::Shorten(value), "\"; expected host:port",
+                           any_port ? "" : " with a port that is not 0",
+                           ", an IPv6 address in brackets"));
+  }
+
+  template <typename Integer>
+  static Integer OrDefault(Integer value, Integer standard) {
+    return value == 0 ? standard : value;
+  }
+
+  // The duration at `key`, its default where the file does not give it; checked.
+  void Duration(absl::string_view key, bool given, DurationProto* value, absl::Duration standard,
+                absl::Duration least, absl::Duration greatest) {
+    if (!given) {
+      *value = ToProto(standard);
+      return;
+    }
+    const absl::Duration found = ToDuration(*value);
+    if (found >= least && found <= greatest) return;
+    const std::string at_most = greatest == absl::InfiniteDuration()
+                                    ? ""
+                                    : absl::StrCat(", at most ", config::FormatDuration(greatest));
+    Fail(key, absl::StrCat("found ", config::FormatDuration(found), "; expected at least ",
+                           config::FormatDuration(least), at_most));
+  }
+
+  void Names() {
+    Require("domain", config_.domain(), "our trust domain, such as alpha.example");
+    if (!config_.domain().empty() && !IsTrustDomain(config_.domain())) {
+      Fail("domain", absl::StrCat("found \"", base::Shorten(config_.domain()),
+                                  "\"; expected a trust domain: lower-case letters, digits, '.', "
+                                  "'-' and '_', at most 255"));
+    }
+    if (config_.instance().empty()) config_.set_instance("gw1");
+    if (!IsInstanceName(config_.instance())) {
+      Fail("instance", absl::StrCat("found \"", base::Shorten(config_.instance()),
+                                    "\"; expected lower-case letters, digits and '-', at most 63"));
+    }
+    Path("data_dir", config_.mutable_data_dir(), "a folder of the gateway's own");
+    v1::Identity& identity = *config_.mutable_identity();
+    Path("identity.certificate", identity.mutable_certificate(), "a PEM file, leaf first");
+    Path("identity.key", identity.mutable_key(), "a PEM file with a PKCS#8 key");
+    Path("identity.bundle", identity.mutable_bundle(), "a PEM file with our CAs' certificates");
+    for (int i = 0; i < identity.crls_size(); ++i) {
+      Path(absl::StrCat("identity.crls[", i, "]"), identity.mutable_crls(i), "a PEM file");
+    }
+  }
+
+  void Listeners() {
+    v1::Listeners& listeners = *config_.mutable_listeners();
+    Require("listeners.api", listeners.api(), "host:port");
+    if (listeners.ops().empty()) listeners.set_ops("127.0.0.1:0");
+    if (listeners.local().empty()) {
+      listeners.set_local(base::JoinPath(config_.data_dir(), "local.sock"));
+    } else {
+      Path("listeners.local", listeners.mutable_local(), "the path of a Unix socket");
+    }
+    if (listeners.local().size() > kMaxSocketPath) {
+      Fail("listeners.local", absl::StrCat("the path has ", listeners.local().size(),
+                                           " bytes; expected at most ", kMaxSocketPath));
+    }
+    Address("listeners.peers", listeners.peers(), true);
+    Address("listeners.api", listeners.api(), true);
+    Address("listeners.enrolment", listeners.enrolment(), true);
+    Address("listeners.ops", listeners.ops(), true);
+    Address("advertise.peers", config_.advertise().peers(), false);
+    Address("advertise.enrolment", config_.advertise().enrolment(), false);
+  }
+
+  void Log() {
+    v1::LogConfig& log = *config_.mutable_log();
+    if (log.backend() == v1::LOG_BACKEND_UNSPECIFIED) log.set_backend(v1::LOG_BACKEND_ROCKSDB);
+    const absl::Duration day = absl::Hours(24);
+    Duration("log.retention", given_.log().has_retention(), log.mutable_retention(), 30 * day,
+             absl::Hours(1), absl::InfiniteDuration());
+    Duration("log.dedup_horizon", given_.log().has_dedup_horizon(), log.mutable_dedup_horizon(),
+             90 * day, absl::Hours(1), absl::InfiniteDuration());
+    const absl::Duration horizon = ToDuration(log.dedup_horizon());
+    if (ToDuration(log.retention()) > horizon) {
+      Fail("log.retention",
+           absl::StrCat("found ", config::FormatDuration(ToDuration(log.retention())),
+                        "; expected at most log.dedup_horizon, ", config::FormatDuration(horizon)));
+    }
+    log.set_min_free_percent(OrDefault(log.min_free_percent(), 5u));
+    if (log.min_free_percent() > 90) {
+      Fail("log.min_free_percent",
+           absl::StrCat("found ", log.min_free_percent(), "; expected 1 to 90"));
+    }
+    log.set_tail_bytes(OrDefault<uint64_t>(log.tail_bytes(), 32 << 20));
+  }
+
+  void Limits() {
+    v1::LimitsConfig& limits = *config_.mutable_limits();
+    limits.set_max_event_bytes(OrDefault(limits.max_event_bytes(), 1'000'000u));
+    if (limits.max_event_bytes() < 65'536) {
+      Fail("limits.max_event_bytes",
+           absl::StrCat("found ", limits.max_event_bytes(), "; expected at least 65536 (64KiB)"));
+    }
+    limits.set_max_connections(OrDefault(limits.max_connections(), 1000u));
+    limits.set_max_connections_per_address(OrDefault(limits.max_connections_per_address(), 100u));
+    limits.set_max_streams_per_connection(OrDefault(limits.max_streams_per_connection(), 64u));
+    limits.set_connection_slack_bytes(
+        OrDefault<uint64_t>(limits.connection_slack_bytes(), 4 << 20));
+    limits.set_max_pending_events(OrDefault(limits.max_pending_events(), 16'384u));
+  }
+
+  void OneOf(absl::string_view key, std::string* value, absl::string_view standard,
+             std::initializer_list<absl::string_view> allowed) {
+    if (value->empty()) *value = std::string(standard);
+    std::string list;
+    for (const absl::string_view one : allowed) {
+      if (*value == one) return;
+      absl::StrAppend(&list, list.empty() ? "" : ", ", one);
+    }
+    Fail(key, absl::StrCat("found \"", base::Shorten(*value), "\"; expected one of ", list));
+  }
+
+  void Logging() {
+    v1::LoggingConfig& logging = *config_.mutable_logging();
+    OneOf("logging.level", logging.mutable_level(), "info", {"debug", "info", "warning", "error"});
+    OneOf("logging.format", logging.mutable_format(), "auto", {"auto", "text", "json"});
+  }
+
+  void Times() {
+    Duration("drain_timeout", given_.has_drain_timeout(), config_.mutable_drain_timeout(),
+             absl::Seconds(10), absl::ZeroDuration(), absl::Minutes(10));
+    v1::LinksConfig& links = *config_.mutable_links();
+    Duration("links.heartbeat", given_.links().has_heartbeat(), links.mutable_heartbeat(),
+             absl::Seconds(5), absl::Seconds(1), absl::Seconds(60));
+    Duration("links.max_backoff", given_.links().has_max_backoff(), links.mutable_max_backoff(),
+             absl::Seconds(30), absl::Seconds(1), absl::Hours(1));
+  }
+
+  const MessageReader& reader_;
+  const std::filesystem::path folder_;
+  const v1::GatewayConfig given_;  // as read, to tell what is set
+  v1::GatewayConfig& config_;
+  absl::Status status_;
+};
+
+}  // namespace
+
+absl::StatusOr<v1::GatewayConfig> ParseGatewayConfig(absl::string_view text,
+                                                     absl::string_view file) {
+  CDGATE_ASSIGN_OR_RETURN(const YamlNode root, ParseYaml(text, file));
+  v1::GatewayConfig config;
+  MessageReader reader(file);
+  CDGATE_RETURN_IF_ERROR(reader.Read(root, &config));
+  CDGATE_RETURN_IF_ERROR(Checker(reader, file, &config).Run());
+  return config;
+}
+
+absl::StatusOr<v1::GatewayConfig> LoadGatewayConfig(const std::string& path) {
+  CDGATE_ASSIGN_OR_RETURN(const std::string text, base::ReadFile(path, kMaxYamlBytes));
+  return ParseGatewayConfig(text, path);
+}
+
+}  // namespace cdgate::config

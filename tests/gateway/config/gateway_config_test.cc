@@ -1,0 +1,128 @@
+#include "gateway/config/gateway_config.h"
+
+#include <gmock/gmock.h>
+#include <google/protobuf/text_format.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "gateway/base/file.h"
+#include "tests/support/golden.h"
+#include "tests/support/status_matchers.h"
+#include "tests/support/temp_dir.h"
+
+namespace cdgate::config {
+namespace {
+
+using base::Reason;
+
+constexpr char kLeast[] = R"(domain: alpha.example
+data_dir: data
+identity:
+  certificate: tls.crt
+  key: tls.key
+  bundle: /etc/cdgate/bundle.pem
+listeners:
+  api: 127.0.0.1:0
+)";
+
+TEST(GatewayConfigTest, DefaultsAreFilledIn) {
+  const auto config = ParseGatewayConfig(kLeast, "/srv/alpha/gateway.yaml");
+  CDGATE_ASSERT_OK(config);
+  std::string text;
+  google::protobuf::TextFormat::PrintToString(*config, &text);
+  EXPECT_TRUE(test::MatchesGolden("tests/gateway/config/testdata/defaults.txt", text));
+}
+
+TEST(GatewayConfigTest, EveryKeyCanBeGiven) {
+  const std::string yaml = R"(
+domain: alpha.example
+instance: gw2
+data_dir: /var/lib/cdgate
+identity: {certificate: /a, key: /b, bundle: /c, crls: [/d, e]}
+listeners:
+  peers: 0.0.0.0:7443
+  api: "[::1]:7444"
+  enrolment: alpha.example:7445
+  ops: 127.0.0.1:9090
+  local: run/local.sock
+log: {backend: memory, retention: 2d, retention_bytes: 10GB, dedup_horizon: 2d,
+      min_free_percent: 10, tail_bytes: 1MiB}
+limits: {max_event_bytes: 64KiB, max_connections: 1, max_connections_per_address: 2,
+         max_streams_per_connection: 3, connection_slack_bytes: 4, max_pending_events: 5}
+logging: {level: debug, format: json}
+drain_timeout: 0s
+advertise: {peers: gw.alpha.example:443, enrolment: gw.alpha.example:444}
+links: {heartbeat: 60s, max_backoff: 1m}
+)";
+  const auto config = ParseGatewayConfig(yaml, "gateway.yaml");
+  CDGATE_ASSERT_OK(config);
+  std::string text;
+  google::protobuf::TextFormat::PrintToString(*config, &text);
+  EXPECT_TRUE(test::MatchesGolden("tests/gateway/config/testdata/full.txt", text));
+}
+
+TEST(GatewayConfigTest, ReadsFilesAndTakesPathsFromTheirFolder) {
+  test::TempDir dir;
+  CDGATE_ASSERT_OK(base::WriteFileAtomically(dir.File("gateway.yaml"), kLeast));
+  const auto config = LoadGatewayConfig(dir.File("gateway.yaml"));
+  CDGATE_ASSERT_OK(config);
+  EXPECT_EQ(config->identity().key(), dir.File("tls.key"));
+  EXPECT_EQ(config->identity().bundle(), "/etc/cdgate/bundle.pem");
+  EXPECT_EQ(config->data_dir(), dir.File("data"));
+  EXPECT_EQ(config->listeners().local(), dir.File("data/local.sock"));
+  EXPECT_EQ(ParseGatewayConfig(kLeast, "gateway.yaml")->identity().key(), "tls.key");
+  EXPECT_THAT(LoadGatewayConfig(dir.File("none.yaml")), test::HasReason(Reason::kFileUnreadable));
+}
+
+// Each message names file, line, key, what is wrong and what would be right.
+TEST(GatewayConfigTest, ErrorsReadWell) {
+  const std::pair<const char*, std::string> kCases[] = {
+      {"nothing", ""},
+      {"no domain", "instance: gw1\n"},
+      {"no identity", "domain: a\ndata_dir: d\n"},
+      {"no api", "domain: a\ndata_dir: d\nidentity: {certificate: c, key: k, bundle: b}\n"},
+      {"unknown key", std::string(kLeast) + "listners: {}\n"},
+      {"unknown nested key", std::string(kLeast) + "log:\n  retention: 1d\n  backnd: MEMORY\n"},
+      {"domain", "domain: Alpha Example\n"},
+      {"domain as URL", "domain: spiffe://alpha.example\n"},
+      {"instance", std::string(kLeast) + "instance: GW_1\n"},
+      {"no port", std::string(kLeast) + "advertise:\n  peers: gw.alpha.example\n"},
+      {"port 0 for others", std::string(kLeast) + "advertise:\n  peers: gw.alpha.example:0\n"},
+      {"port too large", std::string(kLeast) + "advertise:\n  peers: gw.alpha.example:65536\n"},
+      {"no host", std::string(kLeast) + "advertise:\n  enrolment: \":443\"\n"},
+      {"IPv6 without brackets", std::string(kLeast) + "advertise:\n  peers: ::1:443\n"},
+      {"URL for an address", std::string(kLeast) + "advertise:\n  peers: https://gw:443\n"},
+      {"retention short", std::string(kLeast) + "log:\n  retention: 59m\n"},
+      {"retention beyond the horizon", std::string(kLeast) + "log:\n  retention: 91d\n"},
+      {"horizon below default retention", std::string(kLeast) + "log:\n  dedup_horizon: 1d\n"},
+      {"free percent", std::string(kLeast) + "log:\n  min_free_percent: 100\n"},
+      {"backend", std::string(kLeast) + "log:\n  backend: rocksbd\n"},
+      {"event bytes", std::string(kLeast) + "limits:\n  max_event_bytes: 32KiB\n"},
+      {"level", std::string(kLeast) + "logging:\n  level: verbose\n"},
+      {"format", std::string(kLeast) + "logging:\n  format: xml\n"},
+      {"drain", std::string(kLeast) + "drain_timeout: 11m\n"},
+      {"drain without unit", std::string(kLeast) + "drain_timeout: 10\n"},
+      {"heartbeat", std::string(kLeast) + "links: {heartbeat: 500ms}\n"},
+      {"heartbeat too long", std::string(kLeast) + "links: {heartbeat: 61s}\n"},
+      {"backoff", std::string(kLeast) + "links: {max_backoff: 0s}\n"},
+      {"socket path", std::string(kLeast) + "data_dir2: x\n"},
+      {"long socket", "domain: a\ndata_dir: /" + std::string(120, 'd') +
+                          "\nidentity: {certificate: c, key: k, bundle: b}\nlisteners: {api: "
+                          "a:1}\n"},
+      {"two documents", std::string(kLeast) + "---\ndomain: b\n"},
+      {"key twice", std::string(kLeast) + "domain: b\n"},
+  };
+  std::string out;
+  for (const auto& [name, yaml] : kCases) {
+    const absl::Status status = ParseGatewayConfig(yaml, "gateway.yaml").status();
+    EXPECT_THAT(status, test::HasReason(Reason::kInvalidConfig)) << name;
+    out += std::string(name) + "\n  => " + std::string(status.message()) + "\n\n";
+  }
+  EXPECT_TRUE(test::MatchesGolden("tests/gateway/config/testdata/config_errors.txt", out));
+}
+
+}  // namespace
+}  // namespace cdgate::config
