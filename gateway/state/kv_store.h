@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -36,6 +37,9 @@ enum class Table {
   kDeadLetter,
 };
 inline constexpr size_t kTables = 8;
+
+// Rows that may be dropped when a store tidies up, sooner or later or never. Thread-safe.
+using RowExpired = std::function<bool(Table table, absl::string_view value)>;
 
 class KvBatch {
  public:

@@ -67,12 +67,12 @@ struct Proposal {
 // What became of one event. Refused with TOO_OLD, IDENTITY_CONFLICT, or with whatever
 // refused the proposal. A received event that is refused by the store leaves an
 // ImportRefusal, with IDENTITY_CONFLICT also a dead letter that holds it ("quarantined"),
-// in the same commit as the proposal's cursors.
+// in the same commit as the proposal's cursors; not where the whole proposal is refused.
 struct EventResult {
-  base::Sequence sequence;  // its own, or the first one's of a duplicate; 0 where refused
+  base::Sequence sequence = {};  // its own, or the first one's of a duplicate; 0 where refused
   bool duplicate = false;
   bool variant = false;  // a duplicate that differs in what was redacted on the way
-  absl::Status status;
+  absl::Status status = {};
 };
 
 // Everything here is on disk when it is told.

@@ -63,11 +63,15 @@ class ResourceSnapshot {
   // By name, those after `after`, at most `limit`. For a page token, take the last name.
   std::vector<ResourcePtr> List(absl::string_view kind, absl::string_view after = "",
                                 size_t limit = SIZE_MAX) const;
+  // Also where it is deleted: its version goes on where the name is used again.
+  ResourcePtr Latest(absl::string_view kind, absl::string_view name) const;
   // Number of the last commit that changed a resource; 0: none did.
   uint64_t commit() const { return commit_; }
 
+  // This one with `changes`, in order, in place of what they change.
+  std::shared_ptr<const ResourceSnapshot> With(const std::vector<ResourcePtr>& changes) const;
+
  private:
-  friend class ResourceTable;
   using Kind = std::map<std::string, ResourcePtr, std::less<>>;
   std::map<std::string, std::shared_ptr<const Kind>, std::less<>> kinds_;
   uint64_t commit_ = 0;

@@ -12,7 +12,9 @@
 // also against what is before it in the same commit.
 //
 // What a read returns is committed. A proposal's effects can be read when its `done`
-// runs. All functions are thread-safe; reads marked (disk) may block.
+// runs, and those of a commit when a reader of the log gets it, as long as the reader's
+// Feed is made after the store. All functions are thread-safe; reads marked (disk) may
+// block.
 #pragma once
 
 #include <cstddef>
@@ -28,86 +30,17 @@
 #include "absl/time/time.h"
 #include "cdgate/storage/v1/state.pb.h"
 #include "cdgate/storage/v1/storage.pb.h"
-#include "gateway/base/clock.h"
-#include "gateway/base/executor.h"
-#include "gateway/base/metrics.h"
-#include "gateway/base/random.h"
 #include "gateway/base/types.h"
 #include "gateway/event/record.h"
 #include "gateway/eventlog/event_log.h"
 #include "gateway/state/identity.h"
 #include "gateway/state/kv_store.h"
+#include "gateway/state/options.h"
 #include "gateway/state/proposal.h"
 #include "gateway/state/resources.h"
+#include "gateway/state/views.h"
 
 namespace cdgate::state {
-
-struct DiskSpace {
-  uint64_t free_bytes = 0;
-  uint64_t total_bytes = 0;
-};
-using SpaceProbe = std::function<absl::StatusOr<DiskSpace>()>;
-// Free space of the filesystem that holds `path`, for unprivileged users (statvfs).
-SpaceProbe SpaceOf(std::string path);
-
-// Digest of data in canonical JSON (event::CanonicalJsonDigest): tells a publisher's
-// retry with another key order from other content. Called off the committer.
-using CanonicalDigest = absl::StatusOr<std::string> (*)(absl::string_view data);
-
-struct StoreOptions {
-  absl::Duration dedup_horizon = absl::Hours(24 * 90);
-  absl::Duration retention = absl::Hours(24 * 30);
-  uint64_t retention_bytes = 0;  // 0: no bound
-  uint32_t min_free_percent = 5;
-  // Bounds of what waits for the committer; beyond, Propose says OVERLOADED.
-  size_t max_pending_events = 16384;
-  size_t max_pending_bytes = 64 << 20;
-  // A commit takes whole proposals until it has so much. A larger proposal is alone.
-  size_t max_commit_events = 2048;
-  size_t max_commit_bytes = 4 << 20;
-  // The fold is flushed after so much; a start after a crash applies at most this again.
-  size_t flush_events = 200'000;
-  size_t flush_bytes = 64 << 20;
-};
-
-// All outlive the store.
-struct StoreDeps {
-  eventlog::EventLog& log;
-  base::Clock& clock;
-  base::Random& random;
-  base::Metrics& metrics;
-  // Blocking work: flushes, retention, comparing contents.
-  base::Executor& background;
-  // Runs `done` callbacks and watchers, in order. Null: `done` runs on the committer's
-  // thread and must be short; watchers run on `background`.
-  base::Executor* callbacks = nullptr;
-  CanonicalDigest canonical_digest = nullptr;  // null: other bytes are other content
-  SpaceProbe space;                            // empty: space is never short
-  // Called once where the log or the fold cannot be written any more. Everything that
-  // waits has been refused with LOG_WRITE_FAILED; the process has to end.
-  std::function<void(absl::Status)> on_fatal;
-};
-
-// One event with the commit that keeps it in memory.
-struct EventRef {
-  event::CommitPtr commit;
-  const event::Record* record = nullptr;
-};
-
-// What the ledger has about one event of ours and one peer.
-struct LedgerFacts {
-  // The acknowledged range it lies in.
-  std::optional<storage::v1::LedgerRow> acknowledged;
-  std::optional<storage::v1::LedgerException> exception;
-  // Nothing beyond this sequence was sent; 0: nothing ever.
-  base::Sequence horizon;
-};
-
-struct PeerCounters {
-  uint64_t given = 0;     // our events that it acknowledged
-  uint64_t received = 0;  // its events in our log
-  uint64_t refused = 0;   // its events that we refused
-};
 
 class Store {
  public:

@@ -1,0 +1,184 @@
+#include "gateway/state/fold.h"
+
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "gateway/base/errors.h"
+#include "gateway/base/status_macros.h"
+#include "gateway/state/rows.h"
+
+namespace cdgate::state {
+namespace {
+
+using base::MakeError;
+using base::MutexLock;
+using base::Reason;
+using storage::v1::FoldMeta;
+
+constexpr uint32_t kFormatVersion = 1;
+
+FoldMeta NewMeta(base::Random& random) {
+  FoldMeta meta;
+  meta.set_format_version(kFormatVersion);
+  meta.set_next_sequence(1);
+  meta.set_identity_key(random.Bytes(32));
+  return meta;
+}
+
+absl::StatusOr<FoldMeta> ReadMeta(const KvStore& kv, base::Random& random) {
+  std::string bytes;
+  CDGATE_ASSIGN_OR_RETURN(const bool found, kv.Get(Table::kMeta, kMetaKey, &bytes));
+  if (!found) return NewMeta(random);
+  FoldMeta meta;
+  if (!meta.ParseFromString(bytes) || meta.identity_key().size() != 32) {
+    return MakeError(Reason::kLogCorrupt,
+                     "the state's first row is damaged; restore the data directory from a backup");
+  }
+  if (meta.format_version() <= kFormatVersion) return meta;
+  return MakeError(Reason::kLogFormatNewer,
+                   absl::StrCat("the state has format version ", meta.format_version(),
+                                ", this release knows ", kFormatVersion));
+}
+
+FoldPosition PositionOf(const FoldMeta& meta) {
+  return {.commit = meta.applied_commit(), .next_sequence = base::Sequence(meta.next_sequence())};
+}
+
+}  // namespace
+
+Fold::Fold(std::unique_ptr<KvStore> kv, FoldMeta meta)
+    : kv_(std::move(kv)), batch_(kv_->NewBatch()) {
+  identities_ = std::make_unique<IdentityIndex>(*kv_, meta.identity_key());
+  resources_ = std::make_unique<ResourceTable>(*kv_);
+  ledger_ = std::make_unique<Ledger>(*kv_, cursors_);
+  letters_ = std::make_unique<Letters>(*kv_, identities_->hasher());
+  MutexLock lock(mu_);
+  position_ = flushed_ = PositionOf(meta);
+  meta_ = std::move(meta);
+}
+
+absl::StatusOr<std::unique_ptr<Fold>> Fold::Open(std::unique_ptr<KvStore> kv,
+                                                 base::Random& random) {
+  CDGATE_ASSIGN_OR_RETURN(FoldMeta meta, ReadMeta(*kv, random));
+  std::unique_ptr<Fold> fold(new Fold(std::move(kv), std::move(meta)));
+  CDGATE_RETURN_IF_ERROR(fold->Load());
+  return fold;
+}
+
+absl::Status Fold::Load() {
+  CDGATE_RETURN_IF_ERROR(cursors_.Load(*kv_));
+  CDGATE_RETURN_IF_ERROR(resources_->Load());
+  return ledger_->Load();
+}
+
+absl::Status Fold::Apply(const event::Commit& commit, absl::Span<const IdentityKey> identities) {
+  batch_->Clear();
+  identities_->Apply(commit, identities, batch_.get());
+  CDGATE_RETURN_IF_ERROR(ledger_->Apply(commit, batch_.get()));
+  cursors_.Apply(commit, batch_.get());
+  resources_->Apply(commit, batch_.get());
+  letters_->Apply(commit, batch_.get());
+  Advance(commit, batch_.get());
+  CDGATE_RETURN_IF_ERROR(kv_->Write(*batch_));
+  MutexLock lock(mu_);
+  position_ = PositionOf(meta_);
+  unflushed_events_ += commit.events.size();
+  unflushed_bytes_ += commit.byte_size;
+  return absl::OkStatus();
+}
+
+void Fold::Advance(const event::Commit& commit, KvBatch* batch) {
+  MutexLock lock(mu_);
+  meta_.set_applied_commit(commit.number);
+  meta_.set_next_sequence(commit.last_sequence.Next().value());
+  if (meta_.epochs().empty() || meta_.epochs().rbegin()->epoch() != commit.epoch.value()) {
+    storage::v1::EpochStart* const start = meta_.add_epochs();
+    start->set_epoch(commit.epoch.value());
+    start->set_commit(commit.number);
+    start->set_first_sequence(commit.first_sequence.value());
+  }
+  PutMeta(batch);
+}
+
+void Fold::PutMeta(KvBatch* batch) {
+  batch->Put(Table::kMeta, kMetaKey, meta_.SerializeAsString());
+}
+
+absl::Status Fold::RollBack(const eventlog::Head& head) {
+  const base::Sequence next = head.sequence.Next();
+  batch_->Clear();
+  CDGATE_RETURN_IF_ERROR(identities_->RollBack(next, batch_.get()));
+  CDGATE_RETURN_IF_ERROR(ledger_->RollBack(next, batch_.get()));
+  cursors_.RollBack(batch_.get());
+  {
+    MutexLock lock(mu_);
+    // The newest commit of the log begins its new epoch, and is applied next.
+    meta_.set_applied_commit(head.commit - 1);
+    meta_.set_next_sequence(next.value());
+    while (!meta_.epochs().empty() && meta_.epochs().rbegin()->commit() >= head.commit) {
+      meta_.mutable_epochs()->RemoveLast();
+    }
+    PutMeta(batch_.get());
+    position_ = PositionOf(meta_);
+  }
+  CDGATE_RETURN_IF_ERROR(kv_->Write(*batch_));
+  return Flush();
+}
+
+absl::Status Fold::Flush() {
+  FoldPosition written;
+  {
+    MutexLock lock(mu_);
+    written = position_;
+    unflushed_events_ = 0;
+    unflushed_bytes_ = 0;
+  }
+  CDGATE_RETURN_IF_ERROR(kv_->Flush());
+  MutexLock lock(mu_);
+  flushed_ = written;
+  return absl::OkStatus();
+}
+
+FoldPosition Fold::position() const {
+  MutexLock lock(mu_);
+  return position_;
+}
+
+FoldPosition Fold::flushed() const {
+  MutexLock lock(mu_);
+  return flushed_;
+}
+
+uint64_t Fold::unflushed_events() const {
+  MutexLock lock(mu_);
+  return unflushed_events_;
+}
+
+uint64_t Fold::unflushed_bytes() const {
+  MutexLock lock(mu_);
+  return unflushed_bytes_;
+}
+
+base::Epoch Fold::epoch() const {
+  MutexLock lock(mu_);
+  return base::Epoch(meta_.epochs().empty() ? "" : meta_.epochs().rbegin()->epoch());
+}
+
+absl::Status Fold::CheckPosition(const base::Epoch& epoch, base::Sequence sequence) const {
+  MutexLock lock(mu_);
+  uint64_t end = meta_.next_sequence();  // behind the epoch's last event
+  for (auto it = meta_.epochs().rbegin(); it != meta_.epochs().rend(); ++it) {
+    if (it->epoch() == epoch.value()) {
+      if (sequence.value() < end) return absl::OkStatus();
+      return MakeError(Reason::kEpochRegressed,
+                       absl::StrCat("sequence ", sequence.value(), " is beyond ", end - 1,
+                                    ", the last one of its epoch: the log was rolled back"));
+    }
+    end = it->first_sequence();
+  }
+  return MakeError(Reason::kWrongEpoch,
+                   absl::StrCat("epoch ", epoch.value(), " is not one of this log"));
+}
+
+}  // namespace cdgate::state

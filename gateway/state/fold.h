@@ -1,0 +1,93 @@
+// What the commits of the log add up to. Rows are in a KvStore; what is read often
+// (resources, cursors, counters) is in memory as well.
+//
+// Apply is called for one commit after the other, by one thread at a time; its parts'
+// reads are thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "cdgate/storage/v1/state.pb.h"
+#include "gateway/base/mutex.h"
+#include "gateway/base/random.h"
+#include "gateway/base/types.h"
+#include "gateway/event/record.h"
+#include "gateway/eventlog/event_log.h"
+#include "gateway/state/cursor_table.h"
+#include "gateway/state/identity_index.h"
+#include "gateway/state/kv_store.h"
+#include "gateway/state/ledger.h"
+#include "gateway/state/letters.h"
+#include "gateway/state/resource_table.h"
+
+namespace cdgate::state {
+
+// How far the fold has got.
+struct FoldPosition {
+  uint64_t commit = 0;                // the last one applied
+  base::Sequence next_sequence = {};  // that the next event gets
+};
+
+class Fold {
+ public:
+  // Reads what `kv` has. LOG_FORMAT_NEWER, LOG_CORRUPT.
+  static absl::StatusOr<std::unique_ptr<Fold>> Open(std::unique_ptr<KvStore> kv,
+                                                    base::Random& random);
+
+  // Applies the commit after position(). `identities`: of its events, where the caller
+  // has them at hand; empty otherwise. After an error nothing can be applied any more.
+  absl::Status Apply(const event::Commit& commit, absl::Span<const IdentityKey> identities);
+
+  // Forgets what lies behind `head`, which the log has lost: identities and ledger rows
+  // of sequences that will be given again, and the cursors of links. Resources stay. Only
+  // before the first Apply.
+  absl::Status RollBack(const eventlog::Head& head);
+
+  // Makes everything applied durable.
+  absl::Status Flush();
+
+  FoldPosition position() const;
+  // Up to where Flush has written; what comes after is applied again after a crash.
+  FoldPosition flushed() const;
+  // Events and bytes applied since the last Flush began.
+  uint64_t unflushed_events() const;
+  uint64_t unflushed_bytes() const;
+
+  // Of the last commit applied; empty where there is none.
+  base::Epoch epoch() const;
+  // As Store::CheckPosition.
+  absl::Status CheckPosition(const base::Epoch& epoch, base::Sequence sequence) const;
+
+  const IdentityIndex& identities() const { return *identities_; }
+  const CursorTable& cursors() const { return cursors_; }
+  const ResourceTable& resources() const { return *resources_; }
+  const Ledger& ledger() const { return *ledger_; }
+  const Letters& letters() const { return *letters_; }
+
+ private:
+  Fold(std::unique_ptr<KvStore> kv, storage::v1::FoldMeta meta);
+  absl::Status Load();
+  void Advance(const event::Commit& commit, KvBatch* batch);
+  void PutMeta(KvBatch* batch) CDGATE_REQUIRES(mu_);
+
+  const std::unique_ptr<KvStore> kv_;
+  const std::unique_ptr<KvBatch> batch_;  // the applying thread's
+  std::unique_ptr<IdentityIndex> identities_;
+  CursorTable cursors_;
+  std::unique_ptr<ResourceTable> resources_;
+  std::unique_ptr<Ledger> ledger_;
+  std::unique_ptr<Letters> letters_;
+
+  mutable base::Mutex mu_;
+  storage::v1::FoldMeta meta_ CDGATE_GUARDED_BY(mu_);
+  FoldPosition position_ CDGATE_GUARDED_BY(mu_);  // of what is in kv_, meta_ may be ahead
+  FoldPosition flushed_ CDGATE_GUARDED_BY(mu_);
+  uint64_t unflushed_events_ CDGATE_GUARDED_BY(mu_) = 0;
+  uint64_t unflushed_bytes_ CDGATE_GUARDED_BY(mu_) = 0;
+};
+
+}  // namespace cdgate::state

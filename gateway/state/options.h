@@ -1,0 +1,60 @@
+// What a store is made of.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "gateway/base/clock.h"
+#include "gateway/base/executor.h"
+#include "gateway/base/metrics.h"
+#include "gateway/base/random.h"
+#include "gateway/eventlog/event_log.h"
+#include "gateway/state/space.h"
+
+namespace cdgate::state {
+
+// Digest of data in canonical JSON (event::CanonicalJsonDigest): tells a publisher's
+// retry with another key order from other content. Called off the committer.
+using CanonicalDigest = absl::StatusOr<std::string> (*)(absl::string_view data);
+
+struct StoreOptions {
+  absl::Duration dedup_horizon = absl::Hours(24 * 90);
+  absl::Duration retention = absl::Hours(24 * 30);
+  uint64_t retention_bytes = 0;  // 0: no bound
+  uint32_t min_free_percent = 5;
+  // Bounds of what waits for the committer; beyond, Propose says OVERLOADED.
+  size_t max_pending_events = 16384;
+  size_t max_pending_bytes = 64 << 20;
+  // A commit takes whole proposals until it has so much. A larger proposal is alone.
+  size_t max_commit_events = 2048;
+  size_t max_commit_bytes = 4 << 20;
+  // The fold is flushed after so much; a start after a crash applies at most this again.
+  size_t flush_events = 200'000;
+  size_t flush_bytes = 64 << 20;
+};
+
+// All outlive the store.
+struct StoreDeps {
+  eventlog::EventLog& log;
+  base::Clock& clock;
+  base::Random& random;
+  base::Metrics& metrics;
+  // Blocking work: flushes, retention, comparing contents.
+  base::Executor& background;
+  // Runs `done` callbacks and watchers, in order. Null: `done` runs on the committer's
+  // thread and must be short; watchers run on `background`.
+  base::Executor* callbacks = nullptr;
+  CanonicalDigest canonical_digest = nullptr;  // null: other bytes are other content
+  SpaceProbe space;                            // empty: space is never short
+  // Called once where the log or the fold cannot be written any more. Everything that
+  // waits has been refused with LOG_WRITE_FAILED; the process has to end.
+  std::function<void(absl::Status)> on_fatal;
+};
+
+}  // namespace cdgate::state

@@ -1,0 +1,145 @@
+#include "gateway/state/rows.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "absl/strings/str_cat.h"
+
+namespace cdgate::state {
+namespace {
+
+constexpr absl::string_view kNul("\0", 1);
+
+void PutBigEndian(uint64_t value, char* out) {
+  for (int i = 7; i >= 0; --i) {
+    out[i] = static_cast<char>(value);
+    value >>= 8;
+  }
+}
+
+void AppendBigEndian32(uint32_t value, std::string* out) {
+  for (int shift = 24; shift >= 0; shift -= 8) out->push_back(static_cast<char>(value >> shift));
+}
+
+uint32_t ReadBigEndian32(absl::string_view bytes) {
+  uint32_t value = 0;
+  for (size_t i = 0; i < 4; ++i) value = value << 8 | static_cast<unsigned char>(bytes[i]);
+  return value;
+}
+
+IdentityRow::Digest FirstBytes(absl::string_view digest) {
+  IdentityRow::Digest out{};
+  std::copy_n(digest.data(), std::min(digest.size(), out.size()), out.data());
+  return out;
+}
+
+}  // namespace
+
+IdentityRow IdentityRow::Of(const storage::v1::StoredEvent& stored, base::Sequence sequence) {
+  const int64_t seconds = stored.accepted_time_nanos() / 1'000'000'000;
+  return {.sequence = sequence,
+          .accepted_seconds = static_cast<uint32_t>(std::clamp<int64_t>(seconds, 0, UINT32_MAX)),
+          .content = FirstBytes(stored.content_digest()),
+          .commitment = FirstBytes(stored.commitment())};
+}
+
+void AppendBigEndian(uint64_t value, std::string* out) {
+  char bytes[8];
+  PutBigEndian(value, bytes);
+  out->append(bytes, sizeof bytes);
+}
+
+uint64_t ReadBigEndian(absl::string_view bytes) {
+  uint64_t value = 0;
+  for (size_t i = 0; i < 8; ++i) value = value << 8 | static_cast<unsigned char>(bytes[i]);
+  return value;
+}
+
+IdentityKeyBytes EncodeIdentityKey(const IdentityKey& key) {
+  IdentityKeyBytes out;
+  PutBigEndian(key.id_hash, out.data());
+  PutBigEndian(key.full_hash, out.data() + 8);
+  return out;
+}
+
+IdentityRowBytes EncodeIdentityRow(const IdentityRow& row) {
+  IdentityRowBytes out;
+  PutBigEndian(row.sequence.value(), out.data());
+  for (int i = 0; i < 4; ++i) {
+    out[static_cast<size_t>(8 + i)] = static_cast<char>(row.accepted_seconds >> (24 - 8 * i));
+  }
+  std::copy(row.content.begin(), row.content.end(), out.data() + 12);
+  std::copy(row.commitment.begin(), row.commitment.end(), out.data() + 24);
+  return out;
+}
+
+std::optional<IdentityRow> DecodeIdentityRow(absl::string_view bytes) {
+  if (bytes.size() != kIdentityRowBytes) return std::nullopt;
+  return IdentityRow{.sequence = base::Sequence(ReadBigEndian(bytes)),
+                     .accepted_seconds = ReadBigEndian32(bytes.substr(8)),
+                     .content = FirstBytes(bytes.substr(12)),
+                     .commitment = FirstBytes(bytes.substr(24))};
+}
+
+std::string AfterPrefix(absl::string_view prefix) {
+  std::string out(prefix);
+  while (!out.empty() && static_cast<unsigned char>(out.back()) == 0xff) out.pop_back();
+  if (!out.empty()) out.back() = static_cast<char>(out.back() + 1);
+  return out;
+}
+
+std::string ResourceKey(absl::string_view kind, absl::string_view name) {
+  return absl::StrCat(kind, kNul, name);
+}
+
+std::string HistoryPrefix(absl::string_view kind, absl::string_view name) {
+  return absl::StrCat(kind, kNul, name, kNul);
+}
+
+std::string HistoryKey(absl::string_view kind, absl::string_view name, uint64_t version) {
+  std::string out = HistoryPrefix(kind, name);
+  AppendBigEndian(version, &out);
+  return out;
+}
+
+std::string LedgerPrefix(absl::string_view peer, char what) {
+  return absl::StrCat(peer, kNul, absl::string_view(&what, 1));
+}
+
+std::string LedgerKey(absl::string_view peer, char what, uint64_t sequence) {
+  std::string out = LedgerPrefix(peer, what);
+  AppendBigEndian(sequence, &out);
+  return out;
+}
+
+std::string IdPrefix(uint64_t id_hash) {
+  std::string out;
+  AppendBigEndian(id_hash, &out);
+  return out;
+}
+
+std::string RefusalKey(const IdentityKey& identity, uint64_t commit, uint32_t index) {
+  std::string out(ViewOf(EncodeIdentityKey(identity)));
+  AppendBigEndian(commit, &out);
+  AppendBigEndian32(index, &out);
+  return out;
+}
+
+std::string DeadLetterPrefix(absl::string_view reader) { return absl::StrCat(reader, kNul); }
+
+std::string DeadLetterRowKey(absl::string_view reader, uint64_t commit, uint32_t index) {
+  std::string out = DeadLetterPrefix(reader);
+  AppendBigEndian(commit, &out);
+  AppendBigEndian32(index, &out);
+  return out;
+}
+
+RowExpired ExpiredIdentities(base::Clock& clock, absl::Duration horizon) {
+  return [&clock, horizon](Table table, absl::string_view value) {
+    if (table != Table::kIdentity) return false;
+    const std::optional<IdentityRow> row = DecodeIdentityRow(value);
+    return row && row->accepted() < clock.Now() - horizon;
+  };
+}
+
+}  // namespace cdgate::state

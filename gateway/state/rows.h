@@ -1,0 +1,74 @@
+// Keys and values of the fold's rows; docs/log_format.md has them all.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "cdgate/storage/v1/storage.pb.h"
+#include "gateway/base/types.h"
+#include "gateway/state/identity.h"
+#include "gateway/state/kv_store.h"
+
+namespace cdgate::state {
+
+inline constexpr char kMetaKey[] = "fold";
+inline constexpr char kCounterPrefix[] = "peer/";
+
+// What the identity index knows of an event. Of its digests the first 12 bytes.
+struct IdentityRow {
+  static constexpr size_t kDigestBytes = 12;
+  using Digest = std::array<char, kDigestBytes>;
+
+  base::Sequence sequence = {};
+  uint32_t accepted_seconds = 0;  // since the Unix epoch
+  Digest content = {};
+  Digest commitment = {};
+
+  absl::Time accepted() const { return absl::FromUnixSeconds(accepted_seconds); }
+  static IdentityRow Of(const storage::v1::StoredEvent& stored, base::Sequence sequence);
+};
+
+inline constexpr size_t kIdentityKeyBytes = 16;
+inline constexpr size_t kIdentityRowBytes = 36;
+using IdentityKeyBytes = std::array<char, kIdentityKeyBytes>;
+using IdentityRowBytes = std::array<char, kIdentityRowBytes>;
+
+IdentityKeyBytes EncodeIdentityKey(const IdentityKey& key);
+IdentityRowBytes EncodeIdentityRow(const IdentityRow& row);
+// None where `bytes` is not such a row.
+std::optional<IdentityRow> DecodeIdentityRow(absl::string_view bytes);
+
+template <size_t N>
+absl::string_view ViewOf(const std::array<char, N>& bytes) {
+  return {bytes.data(), N};
+}
+
+void AppendBigEndian(uint64_t value, std::string* out);
+uint64_t ReadBigEndian(absl::string_view bytes);  // at least 8 bytes
+
+// The least key that is greater than every key with `prefix`; empty where there is none.
+std::string AfterPrefix(absl::string_view prefix);
+
+std::string ResourceKey(absl::string_view kind, absl::string_view name);
+std::string HistoryKey(absl::string_view kind, absl::string_view name, uint64_t version);
+std::string HistoryPrefix(absl::string_view kind, absl::string_view name);
+
+// Ledger rows of a peer: 'r' ranges by first sequence, 'x' exceptions by sequence, 'h'
+// the horizon.
+std::string LedgerKey(absl::string_view peer, char what, uint64_t sequence);
+std::string LedgerPrefix(absl::string_view peer, char what);
+
+std::string RefusalKey(const IdentityKey& identity, uint64_t commit, uint32_t index);
+std::string IdPrefix(uint64_t id_hash);
+
+std::string DeadLetterRowKey(absl::string_view reader, uint64_t commit, uint32_t index);
+std::string DeadLetterPrefix(absl::string_view reader);
+
+// Identities older than `horizon` are forgotten when RocksKv rewrites its files.
+RowExpired ExpiredIdentities(base::Clock& clock, absl::Duration horizon);
+
+}  // namespace cdgate::state
