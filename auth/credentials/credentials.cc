@@ -21,9 +21,11 @@ using grpc::experimental::ExternalCertificateVerifier;
 using grpc::experimental::TlsChannelCredentialsOptions;
 using grpc::experimental::TlsServerCredentialsOptions;
 
-std::shared_ptr<CertificateVerifier> MakeVerifier(Side side, Verifier::Check check,
+std::shared_ptr<CertificateVerifier> MakeVerifier(const IdentityStore& identity, Side side,
+                                                  Verifier::Check check,
                                                   std::shared_ptr<VerificationObserver> observer) {
-  return ExternalCertificateVerifier::Create<Verifier>(side, std::move(check), std::move(observer));
+  return ExternalCertificateVerifier::Create<Verifier>(side, std::move(check), std::move(observer),
+                                                       identity.published_files());
 }
 
 // The leaf's claim alone, where there is nothing yet to verify it against.
@@ -71,8 +73,8 @@ std::shared_ptr<grpc::ChannelCredentials> GatewayChannelCredentials(
         trust::Verify(*source->Current(), leaf, chain, Purpose::kServer, clock.Now()));
     return CheckIsGatewayOf(domain, peer.id);
   };
-  TlsChannelCredentialsOptions options =
-      ChannelOptions(identity, MakeVerifier(Side::kClient, std::move(check), std::move(observer)));
+  TlsChannelCredentialsOptions options = ChannelOptions(
+      identity, MakeVerifier(identity, Side::kClient, std::move(check), std::move(observer)));
   options.set_verify_server_certs(true);
   return grpc::experimental::TlsCredentials(options);
 }
@@ -89,9 +91,10 @@ std::shared_ptr<grpc::ServerCredentials> ServerCredentials(
       side == ServerSide::kEnrolment
           ? GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_BUT_DONT_VERIFY
           : GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
-  options.set_certificate_verifier(MakeVerifier(
-      Side::kServer, CallerCheck(side, registry.source(), identity.Current()->domain, clock),
-      std::move(observer)));
+  options.set_certificate_verifier(
+      MakeVerifier(identity, Side::kServer,
+                   CallerCheck(side, registry.source(), identity.Current()->domain, clock),
+                   std::move(observer)));
   return grpc::experimental::TlsServerCredentials(options);
 }
 
@@ -142,8 +145,8 @@ std::shared_ptr<grpc::ChannelCredentials> EnrolmentChannelCredentials(
     CDGATE_RETURN_IF_ERROR(CheckIsGatewayOf(domain, id));
     return captured->Capture(leaf, chain);
   };
-  TlsChannelCredentialsOptions options =
-      ChannelOptions(identity, MakeVerifier(Side::kClient, std::move(check), std::move(observer)));
+  TlsChannelCredentialsOptions options = ChannelOptions(
+      identity, MakeVerifier(identity, Side::kClient, std::move(check), std::move(observer)));
   options.set_verify_server_certs(false);  // its bundle arrives with the response
   return grpc::experimental::TlsCredentials(options);
 }

@@ -28,7 +28,7 @@ constexpr unsigned kRefreshSeconds = 1;  // the least that gRPC allows
 class IdentityStore::State {
  public:
   State(IdentityOptions options, trust::TrustRegistry& registry, const base::Clock& clock,
-        std::unique_ptr<PublishedDirectory> directory)
+        std::shared_ptr<PublishedDirectory> directory)
       : options_(std::move(options)),
         registry_(registry),
         source_(registry.source()),
@@ -49,7 +49,7 @@ class IdentityStore::State {
     return std::shared_ptr<const IdentityInfo>(material_, &material_->info);
   }
   std::shared_ptr<CertificateProviderInterface> provider() const { return provider_; }
-  const std::string& directory() const { return directory_->path(); }
+  std::shared_ptr<const PublishedDirectory> directory() const { return directory_; }
 
  private:
   using MaterialPtr = std::shared_ptr<const Material>;
@@ -62,7 +62,7 @@ class IdentityStore::State {
   trust::TrustRegistry& registry_;
   const std::shared_ptr<const trust::SnapshotSource> source_;
   const base::Clock& clock_;
-  const std::unique_ptr<PublishedDirectory> directory_;
+  const std::shared_ptr<PublishedDirectory> directory_;
   std::shared_ptr<CertificateProviderInterface> provider_;  // set before anybody else sees us
 
   mutable base::Mutex mu_;
@@ -153,7 +153,8 @@ absl::StatusOr<std::unique_ptr<IdentityStore>> IdentityStore::Create(IdentityOpt
                                                                      trust::TrustRegistry& registry,
                                                                      const base::Clock& clock) {
   CDGATE_ASSIGN_OR_RETURN(auto directory, PublishedDirectory::Create(options.publish_under));
-  auto state = std::make_shared<State>(std::move(options), registry, clock, std::move(directory));
+  auto state = std::make_shared<State>(std::move(options), registry, clock,
+                                       std::shared_ptr<PublishedDirectory>(std::move(directory)));
   CDGATE_RETURN_IF_ERROR(state->Load());
   state->StartProvider();
   auto store = std::unique_ptr<IdentityStore>(new IdentityStore(state));
@@ -174,7 +175,8 @@ std::shared_ptr<CertificateProviderInterface> IdentityStore::provider() const {
   return state_->provider();
 }
 const std::string& IdentityStore::published_directory_for_test() const {
-  return state_->directory();
+  return state_->directory()->path();
 }
+std::shared_ptr<const void> IdentityStore::published_files() const { return state_->directory(); }
 
 }  // namespace cdgate::credentials

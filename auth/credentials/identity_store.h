@@ -9,10 +9,10 @@
 //   absl::Status status = identity->Reload();
 //
 // Published files live in a directory of our own (mode 0700, in memory where the machine
-// has such a place), removed at destruction: tls.crt, tls.key and roots.pem, replaced
-// together. gRPC looks once a second. roots.pem is the union of all
-// bundles of the TrustRegistry, the TLS library's own check in front of our verifier, and
-// follows the registry by itself.
+// has such a place), removed with the last credentials that were made from it: tls.crt, tls.key and
+// roots.pem, replaced together. gRPC looks once a second. roots.pem is the union of all bundles of
+// the TrustRegistry, the TLS library's own check in front of our verifier, and follows the registry
+// by itself.
 #pragma once
 
 #include <memory>
@@ -80,8 +80,10 @@ class IdentityStore {
 
   std::shared_ptr<const IdentityInfo> Current() const;
 
-  // For credentials.h. The provider may outlive the store; it then keeps the last material.
+  // For credentials.cc. The provider may outlive the store and then keeps the last material;
+  // whoever keeps it also keeps the published files, which it goes on reading.
   std::shared_ptr<grpc::experimental::CertificateProviderInterface> provider() const;
+  std::shared_ptr<const void> published_files() const;
 
   // The published directory, for tests.
   const std::string& published_directory_for_test() const;

@@ -12,7 +12,8 @@
 
 namespace cdgate::credentials {
 
-// A directory of mode 0700 with a name of its own, removed at destruction. Files are
+// A directory of mode 0700 with a name of its own, removed at destruction; what a killed
+// process left behind, the next one that looks in the same place removes. Files are
 // replaced together: each Publish() fills a new subdirectory and swaps the link "current"
 // to it. gRPC reads the three files one after the other and reads again where a
 // modification time changed meanwhile, in whole seconds; so each set gets a second of its own
@@ -38,8 +39,10 @@ class PublishedDirectory {
 
  private:
   explicit PublishedDirectory(std::string path) : path_(std::move(path)) {}
+  absl::Status Lock();
 
   const std::string path_;
+  int lock_fd_ = -1;  // holds the lock that says: in use
   uint64_t sets_ = 0;
 };
 

@@ -37,8 +37,10 @@ void OnLog(gpr_log_func_args* args) {
   base::Log(LevelOf(args->severity), "grpc",
             {{"message", args->message},
              {"file", absl::StrCat(file.substr(file.rfind('/') + 1), ":", args->line)}});
-  if (args->severity != GPR_LOG_SEVERITY_ERROR ||
-      !absl::EndsWith(file, "/ssl_transport_security.cc")) {
+  // The only trace of a failed handshake. The same file reports lesser things, too: a name
+  // in the client's hello that the certificate does not have, which is none of our concern.
+  if (!absl::EndsWith(file, "ssl_transport_security.cc") ||
+      !absl::StartsWith(args->message, "Handshake failed")) {
     return;
   }
   std::shared_ptr<VerificationObserver> observer;

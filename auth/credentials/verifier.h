@@ -23,8 +23,14 @@ class Verifier final : public grpc::experimental::ExternalCertificateVerifier {
   using Check =
       std::function<absl::Status(absl::string_view leaf_pem, absl::string_view chain_pem)>;
 
-  Verifier(Side side, Check check, std::shared_ptr<VerificationObserver> observer)
-      : side_(side), check_(std::move(check)), observer_(std::move(observer)) {}
+  // `published_files` is only kept: gRPC keeps a verifier for as long as the credentials it
+  // belongs to, and so for as long as it reads those files.
+  Verifier(Side side, Check check, std::shared_ptr<VerificationObserver> observer,
+           std::shared_ptr<const void> published_files)
+      : side_(side),
+        check_(std::move(check)),
+        observer_(std::move(observer)),
+        published_files_(std::move(published_files)) {}
 
   bool Verify(grpc::experimental::TlsCustomVerificationCheckRequest* request,
               std::function<void(grpc::Status)> callback, grpc::Status* sync_status) override;
@@ -36,6 +42,7 @@ class Verifier final : public grpc::experimental::ExternalCertificateVerifier {
   const Side side_;
   const Check check_;
   const std::shared_ptr<VerificationObserver> observer_;
+  const std::shared_ptr<const void> published_files_;
 };
 
 // The rules of each side about who the other is, once its chain is verified.
