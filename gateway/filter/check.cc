@@ -28,6 +28,10 @@ bool IsArithmetic(TokenKind op) {
          op == TokenKind::kDivide || op == TokenKind::kModulo;
 }
 
+bool BindsLogic(TokenKind op) {
+  return op == TokenKind::kAnd || op == TokenKind::kOr || op == TokenKind::kXor;
+}
+
 // The attributes whose values are texts in every event.
 StaticType AttributeType(absl::string_view name) {
   return AttributeIdOf(name) == AttributeId::kOther ? StaticType::kAny : StaticType::kString;
@@ -42,6 +46,8 @@ class Checker {
 
  private:
   absl::Status CheckNode(Node* node, uint32_t index);
+  absl::Status CheckOperands(const Node& node) const;
+  StaticType OperandType(const Node& node, size_t i) const;
   StaticType TypeOf(const Node& node) const;
   bool IsConstant(const Node& node) const;
   absl::Status Fold(Node* node, uint32_t index);
@@ -79,9 +85,36 @@ absl::Status Checker::CheckNode(Node* node, uint32_t index) {
                        "NOT takes a Boolean, not an Integer", "a Boolean");
   }
   if (node->kind == NodeKind::kLiteral) return absl::OkStatus();
+  if (options_.condition) CDGATE_RETURN_IF_ERROR(CheckOperands(*node));
   FoldShortCircuit(node);
   if (node->kind != NodeKind::kLiteral && IsConstant(*node)) return Fold(node, index);
   return absl::OkStatus();
+}
+
+// A text that no event makes an Integer or a Boolean fails wherever it is used as one.
+absl::Status Checker::CheckOperands(const Node& node) const {
+  if (node.kind != NodeKind::kBinary) return absl::OkStatus();
+  for (size_t i = 0; i < 2; ++i) {
+    const Node& operand = ast_.Child(node, i);
+    const StaticType wanted = OperandType(node, i);
+    if (operand.kind != NodeKind::kLiteral || operand.type != StaticType::kString) continue;
+    if (wanted != StaticType::kBoolean && wanted != StaticType::kInteger) continue;
+    const Type target = wanted == StaticType::kBoolean ? Type::kBoolean : Type::kInteger;
+    if (CastText(operand.literal.string(), target)) continue;
+    return AlwaysFails({.kind = ErrorKind::kCast,
+                        .begin = operand.begin,
+                        .end = operand.end,
+                        .operand = operand.literal,
+                        .target = target});
+  }
+  return absl::OkStatus();
+}
+
+// What the i-th operand of a binary operator is cast to.
+StaticType Checker::OperandType(const Node& node, size_t i) const {
+  if (BindsLogic(node.op)) return StaticType::kBoolean;
+  if (node.op != TokenKind::kEqual && node.op != TokenKind::kNotEqual) return StaticType::kInteger;
+  return i == 0 ? ast_.Child(node, 1).type : StaticType::kAny;
 }
 
 StaticType Checker::TypeOf(const Node& node) const {
@@ -151,7 +184,7 @@ absl::Status Check(absl::string_view source, const CompileOptions& options, Ast*
 }
 
 std::string ErrorMessage(absl::string_view source, const EvalError& error) {
-  const std::string text = base::Shorten(source.substr(error.begin, error.end - error.begin), 120);
+  const std::string text = Excerpt(source.substr(error.begin, error.end - error.begin), 120);
   switch (error.kind) {
     case ErrorKind::kMissingAttribute:
       if (absl::StrContains(text, "(")) return absl::StrCat("nothing is at ", text);
@@ -161,7 +194,8 @@ std::string ErrorMessage(absl::string_view source, const EvalError& error) {
           error.operand.type() == Type::kString
               ? absl::StrCat("'", base::Shorten(error.operand.string()), "'")
               : error.operand.ToString();
-      return absl::StrCat(text, ": ", operand, " is no ", TypeName(error.target));
+      return absl::StrCat(text == operand ? "" : text + ": ", operand, " is no ",
+                          TypeName(error.target));
     }
     case ErrorKind::kNone: return "";
     default: return absl::StrCat(text, ": ", error.detail);

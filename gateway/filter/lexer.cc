@@ -3,7 +3,6 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "gateway/base/encoding.h"
 #include "gateway/base/errors.h"
 #include "gateway/filter/unicode.h"
 
@@ -50,6 +49,17 @@ Position PositionAt(absl::string_view source, size_t offset) {
   return position;
 }
 
+std::string Excerpt(absl::string_view text, size_t max_bytes) {
+  size_t end = 0;
+  while (end < text.size() && end < max_bytes) end += DecodeFirst(text.substr(end)).size;
+  std::string out(text.substr(0, end));
+  for (char& c : out) {
+    if (absl::ascii_iscntrl(static_cast<unsigned char>(c))) c = ' ';
+  }
+  if (end < text.size()) out += "…";
+  return out;
+}
+
 absl::Status SourceError(absl::string_view source, size_t begin, ErrorKind kind,
                          absl::string_view message, absl::string_view expected) {
   const Position at = PositionAt(source, begin);
@@ -86,7 +96,7 @@ absl::StatusOr<Token> Lexer::Next() {
   }
   const absl::string_view found = source_.substr(at_, DecodeFirst(source_.substr(at_)).size);
   return SyntaxError(source_, at_, "an attribute, literal, function or operator",
-                     absl::StrCat("'", base::Shorten(found), "'"));
+                     absl::StrCat("'", Excerpt(found), "'"));
 }
 
 // A backslash takes the character after it along, so that an escaped quote does not end

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -56,6 +57,8 @@ absl::Status SyntaxError(absl::string_view source, size_t begin, absl::string_vi
 absl::Status SourceError(absl::string_view source, size_t begin, ErrorKind kind,
                          absl::string_view message, absl::string_view expected = "");
 Position PositionAt(absl::string_view source, size_t offset);
+// `text` of a source as a message quotes it: on one line, cut after `max_bytes`.
+std::string Excerpt(absl::string_view text, size_t max_bytes = 60);
 
 class Lexer {
  public:

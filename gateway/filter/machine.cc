@@ -46,23 +46,6 @@ std::optional<int32_t> Compute(Op op, int64_t x, int64_t y) {
   }
 }
 
-// A text as Integer or Boolean (section 3.7).
-std::optional<Value> CastText(absl::string_view text, Type target) {
-  if (target == Type::kBoolean) {
-    if (absl::EqualsIgnoreCase(text, "true")) return Value::Boolean(true);
-    if (absl::EqualsIgnoreCase(text, "false")) return Value::Boolean(false);
-    return std::nullopt;
-  }
-  const bool sign = !text.empty() && (text[0] == '-' || text[0] == '+');
-  const absl::string_view digits = text.substr(sign ? 1 : 0);
-  int32_t integer = 0;
-  if (digits.empty() || digits.find_first_not_of("0123456789") != absl::string_view::npos ||
-      !absl::SimpleAtoi(text, &integer)) {
-    return std::nullopt;
-  }
-  return Value::Integer(integer);
-}
-
 }  // namespace
 
 Machine::Machine(const Code& code, EventContext& event, bool stop_at_error,

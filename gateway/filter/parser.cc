@@ -9,7 +9,6 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "gateway/base/encoding.h"
 #include "gateway/base/errors.h"
 #include "gateway/base/status_macros.h"
 
@@ -49,6 +48,12 @@ bool IsFunctionName(absl::string_view name) {
          std::all_of(name.begin(), name.end(), [](char c) {
            return c == '_' || absl::ascii_isalpha(static_cast<unsigned char>(c));
          });
+}
+
+// A token as messages name it; texts have quotes already.
+std::string Shown(absl::string_view token) {
+  if (token[0] == '\'' || token[0] == '"') return Excerpt(token);
+  return absl::StrCat("'", Excerpt(token), "'");
 }
 
 // A backslash is only taken away before the quote; LIKE has uses for the others.
@@ -125,9 +130,7 @@ absl::Status Parser::Advance() {
 }
 
 absl::Status Parser::Unexpected(absl::string_view expected) const {
-  const std::string found = token_.kind == TokenKind::kEnd
-                                ? "the end"
-                                : absl::StrCat("'", base::Shorten(Text(token_), 40), "'");
+  const std::string found = token_.kind == TokenKind::kEnd ? "the end" : Shown(Text(token_));
   return SyntaxError(source_, token_.begin, expected, found);
 }
 
@@ -273,8 +276,7 @@ Parser::NodeIndex Parser::Integer(uint32_t begin, bool negative) {
   int32_t value = 0;
   const std::string digits = absl::StrCat(negative ? "-" : "", Text(token));
   if (!absl::SimpleAtoi(digits, &value)) {
-    return SyntaxError(source_, begin, "an integer of 32 bits",
-                       absl::StrCat("'", base::Shorten(digits, 40), "'"));
+    return SyntaxError(source_, begin, "an integer of 32 bits", Shown(digits));
   }
   return Add({.begin = begin, .literal = Value::Integer(value)}, {});
 }
@@ -286,7 +288,7 @@ Parser::NodeIndex Parser::Exists() {
   CDGATE_RETURN_IF_ERROR(Expect(TokenKind::kName, "the name of an attribute after EXISTS"));
   if (absl::StrContains(Text(name), "_")) {
     return SyntaxError(source_, name.begin, "the name of an attribute, letters and digits only",
-                       absl::StrCat("'", base::Shorten(Text(name), 40), "'"));
+                       Shown(Text(name)));
   }
   return Add({.kind = NodeKind::kExists,
               .begin = exists.begin,
@@ -318,7 +320,7 @@ Parser::NodeIndex Parser::Name() {
 Parser::NodeIndex Parser::Call(const Token& name) {
   if (!IsFunctionName(Text(name))) {
     return SyntaxError(source_, name.begin, "the name of a function, letters and '_' only",
-                       absl::StrCat("'", base::Shorten(Text(name), 40), "'"));
+                       Shown(Text(name)));
   }
   CDGATE_RETURN_IF_ERROR(Advance());
   std::vector<uint32_t> arguments;
@@ -336,7 +338,7 @@ Parser::NodeIndex Parser::Call(const Token& name) {
 }
 
 absl::Status Parser::CheckArguments(const Token& name, const Node& node, size_t count) {
-  const std::string shown = base::Shorten(Text(name), 40);
+  const std::string shown = Excerpt(Text(name));
   if (node.function == nullptr) {
     return SourceError(source_, name.begin, ErrorKind::kMissingFunction,
                        absl::StrCat("there is no function ", shown));

@@ -1,5 +1,7 @@
 #include "gateway/filter/value.h"
 
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 
 namespace cdgate::filter {
@@ -20,6 +22,22 @@ std::string Value::ToString() const {
     case Type::kString: return std::string(text_);
   }
   return "";
+}
+
+std::optional<Value> CastText(absl::string_view text, Type target) {
+  if (target == Type::kBoolean) {
+    if (absl::EqualsIgnoreCase(text, "true")) return Value::Boolean(true);
+    if (absl::EqualsIgnoreCase(text, "false")) return Value::Boolean(false);
+    return std::nullopt;
+  }
+  const bool sign = !text.empty() && (text[0] == '-' || text[0] == '+');
+  const absl::string_view digits = text.substr(sign ? 1 : 0);
+  int32_t integer = 0;
+  if (digits.empty() || digits.find_first_not_of("0123456789") != absl::string_view::npos ||
+      !absl::SimpleAtoi(text, &integer)) {
+    return std::nullopt;
+  }
+  return Value::Integer(integer);
 }
 
 absl::string_view ErrorKindName(ErrorKind kind) {

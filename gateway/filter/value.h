@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "absl/strings/string_view.h"
@@ -52,6 +53,9 @@ class Value {
   int32_t number_ = 0;
   Type type_ = Type::kBoolean;
 };
+
+// The Integer or Boolean that `text` is cast to (section 3.7); none where it is neither.
+std::optional<Value> CastText(absl::string_view text, Type target);
 
 // The kinds of errors of CESQL (section 3.3).
 enum class ErrorKind : uint8_t {

@@ -2,7 +2,7 @@
 // the rest.
 //
 //   test::TestEvent event;
-//   event.Set("team", Value::String("core"));
+//   event.Set("team", filter::Value::String("core"));
 //   EventContext context;
 //   context.Reset(event.parts());      // valid as long as `event`
 #pragma once
@@ -15,7 +15,7 @@
 #include "absl/strings/string_view.h"
 #include "gateway/filter/event_context.h"
 
-namespace cdgate::filter::test {
+namespace cdgate::test {
 
 class TestEvent {
  public:
@@ -29,19 +29,19 @@ class TestEvent {
   // Leaves only what every CloudEvent has, empty.
   void Clear() {
     attributes_.clear();
-    parts_ = EventParts();
+    parts_ = filter::EventParts();
   }
   absl::string_view Keep(std::string text) {
     texts_.push_back(std::move(text));
     return texts_.back();
   }
   // Sets or replaces an attribute; a string value must be kept by the caller.
-  void Set(const std::string& name, const Value& value) {
+  void Set(const std::string& name, const filter::Value& value) {
     if (name == "id") parts_.id = value.string();
     if (name == "source") parts_.source = value.string();
     if (name == "type") parts_.type = value.string();
     if (name == "specversion") parts_.spec_version = value.string();
-    for (Attribute& attribute : attributes_) {
+    for (filter::Attribute& attribute : attributes_) {
       if (attribute.name == name) {
         attribute.value = value;
         return;
@@ -50,7 +50,7 @@ class TestEvent {
     attributes_.push_back({Keep(name), value});
   }
   TestEvent& With(const std::string& name, const std::string& text) {
-    Set(name, Value::String(Keep(text)));
+    Set(name, filter::Value::String(Keep(text)));
     return *this;
   }
   TestEvent& WithData(std::string json) {
@@ -59,16 +59,16 @@ class TestEvent {
   }
 
   // For fields that have no setter here.
-  EventParts& fields() { return parts_; }
-  const EventParts& parts() {
+  filter::EventParts& fields() { return parts_; }
+  const filter::EventParts& parts() {
     parts_.attributes = attributes_;
     return parts_;
   }
 
  private:
-  EventParts parts_;
-  std::vector<Attribute> attributes_;
+  filter::EventParts parts_;
+  std::vector<filter::Attribute> attributes_;
   std::deque<std::string> texts_;
 };
 
-}  // namespace cdgate::filter::test
+}  // namespace cdgate::test

@@ -1,0 +1,233 @@
+#include "tests/gateway/filter/random_expression.h"
+
+#include <cctype>
+#include <utility>
+
+namespace cdgate::test {
+namespace {
+
+using Kind = Expression::Kind;
+
+const char* const kTexts[] = {"",   "a", "ab", "abc",  "a.b",          "true", "FALSE",
+                              "0",  "5", "-7", "+12",  "x'y",          "é",    "aéb",
+                              "ÉA", "%", "a_", "  b ", "999999999999", "q\"r"};
+const char* const kPatterns[] = {"%",    "a%",  "%b", "a_c", "_",  "__", "a%b%c", "\\%",
+                                 "a\\_", "%é%", "",   "tr%", "-_", "%5", "_é_",   "%_%"};
+const int32_t kIntegers[] = {0, 1, -1, 2, 5, -7, 12, 100, 2147483647, -2147483647 - 1};
+const char* const kAttributes[] = {"type", "source", "subject", "team", "flag", "count", "absent"};
+const char* const kPaths[] = {"subject.id",   "subject.content.user", "customData.n",
+                              "customData.b", "subject.content",      "customData.none"};
+const char* const kFacts[] = {"ORIGIN", "HOPS", "PLANE", "SUBJECT_TYPE", "PREDICATE", "STAGE"};
+const char* const kOperators[] = {
+    "AND", "OR", "XOR", "=", "!=", "<>", "<", "<=", ">", ">=", "+", "-", "*", "/", "%"};
+
+template <typename T, size_t N>
+const T& Pick(const T (&items)[N], size_t i) {
+  return items[i % N];
+}
+
+ExpressionPtr Make(Kind kind, std::string name = "") {
+  auto e = std::make_unique<Expression>();
+  e->kind = kind;
+  e->name = std::move(name);
+  return e;
+}
+
+// As CESQL text needs it: the table of section 3.6.
+int Power(const Expression& e) {
+  switch (e.kind) {
+    case Kind::kNot:
+    case Kind::kNegate: return 70;
+    case Kind::kLike:
+    case Kind::kNotLike:
+    case Kind::kIn:
+    case Kind::kNotIn: return 60;
+    case Kind::kBinary: break;
+    default: return 100;
+  }
+  if (e.name == "AND" || e.name == "OR" || e.name == "XOR") return 10;
+  if (e.name == "+" || e.name == "-") return 30;
+  if (e.name == "*" || e.name == "/" || e.name == "%") return 40;
+  return 20;
+}
+
+std::string JsonText(const ReferenceValue& value) {
+  if (!std::holds_alternative<std::string>(value)) return ReferenceText(value);
+  std::string out = "\"";
+  for (const char c : std::get<std::string>(value)) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out + "\"";
+}
+
+}  // namespace
+
+std::string Quoted(const std::string& text, char quote) {
+  std::string out(1, quote);
+  for (const char c : text) {
+    if (c == quote) out += '\\';
+    out += c;
+  }
+  return out + quote;
+}
+
+std::string RandomCesql::SomeText() { return Pick(kTexts, Below(100)); }
+
+std::string RandomCesql::SomePattern() {
+  std::string pattern = Pick(kPatterns, Below(100));
+  return OneIn(4) ? pattern + Pick(kPatterns, Below(100)) : pattern;
+}
+
+ReferenceValue RandomCesql::SomeValue() {
+  if (OneIn(5)) return OneIn(2);
+  if (OneIn(3)) return Pick(kIntegers, Below(100));
+  return SomeText();
+}
+
+ExpressionPtr RandomCesql::Leaf() {
+  switch (Below(8)) {
+    case 0: return Make(Kind::kExists, Pick(kAttributes, Below(100)));
+    case 1:
+    case 2: return Make(Kind::kAttribute, Pick(kAttributes, Below(100)));
+    case 3: return Make(Kind::kCdevent, Pick(kPaths, Below(100)));
+    case 4: return Make(OneIn(2) ? Kind::kHasCdevent : Kind::kCdevent, Pick(kPaths, Below(100)));
+    case 5: return Make(Kind::kCall, Pick(kFacts, Below(100)));
+    default: {
+      ExpressionPtr literal = Make(Kind::kLiteral);
+      literal->literal = SomeValue();
+      return literal;
+    }
+  }
+}
+
+ExpressionPtr RandomCesql::Call(int depth) {
+  struct Signature {
+    const char* name;
+    size_t least;
+    size_t most;
+  };
+  static constexpr Signature kFunctions[] = {
+      {"INT", 1, 1},   {"BOOL", 1, 1},  {"STRING", 1, 1},   {"ABS", 1, 1},    {"LENGTH", 1, 1},
+      {"LOWER", 1, 1}, {"UPPER", 1, 1}, {"TRIM", 1, 1},     {"CONCAT", 0, 3}, {"CONCAT_WS", 1, 4},
+      {"LEFT", 2, 2},  {"RIGHT", 2, 2}, {"SUBSTRING", 2, 3}};
+  const Signature& f = Pick(kFunctions, Below(100));
+  ExpressionPtr call = Make(Kind::kCall, f.name);
+  const size_t arguments = f.least + Below(f.most - f.least + 1);
+  for (size_t i = 0; i < arguments; ++i) call->children.push_back(Tree(depth - 1));
+  return call;
+}
+
+ExpressionPtr RandomCesql::Tree(int depth) {
+  if (depth <= 1 || OneIn(6)) return Leaf();
+  ExpressionPtr e;
+  switch (Below(9)) {
+    case 0: e = Make(OneIn(2) ? Kind::kNot : Kind::kNegate); break;
+    case 1: e = Make(OneIn(2) ? Kind::kLike : Kind::kNotLike, SomePattern()); break;
+    case 2: {
+      e = Make(OneIn(2) ? Kind::kIn : Kind::kNotIn);
+      const size_t elements = 1 + Below(3);
+      for (size_t i = 0; i < elements; ++i) e->children.push_back(Tree(depth - 1));
+      break;
+    }
+    case 3: return Call(depth);
+    case 4: e = Make(Kind::kCdevent, Pick(kPaths, Below(100))); break;
+    default:
+      e = Make(Kind::kBinary, Pick(kOperators, Below(150)));
+      e->children.push_back(Tree(depth - 1));
+      break;
+  }
+  e->children.push_back(Tree(depth - 1));
+  return e;
+}
+
+std::string RandomCesql::Keyword(std::string word) {
+  if (!OneIn(4)) return word;
+  for (char& c : word) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return word;
+}
+
+std::string RandomCesql::Render(const Expression& e, int power) {
+  const std::string bare = RenderBare(e);
+  return Power(e) < power || OneIn(12) ? "(" + bare + ")" : bare;
+}
+
+std::string RandomCesql::RenderList(const Expression& e, size_t first) {
+  std::string out = "(";
+  for (size_t i = first; i < e.children.size(); ++i) {
+    if (i > first) out += "," + Space();
+    out += Render(*e.children[i], 0);
+  }
+  return out + ")";
+}
+
+std::string RandomCesql::RenderBare(const Expression& e) {
+  const auto child = [&](size_t i, int power) { return Render(*e.children[i], power); };
+  switch (e.kind) {
+    case Kind::kLiteral:
+      if (!std::holds_alternative<std::string>(e.literal)) {
+        return Keyword(ReferenceText(e.literal));
+      }
+      return Quoted(std::get<std::string>(e.literal), OneIn(2) ? '\'' : '"');
+    case Kind::kAttribute: return Keyword(e.name);
+    case Kind::kExists: return Keyword("EXISTS") + Space() + e.name;
+    case Kind::kNot: return Keyword("NOT") + Space() + child(0, 70);
+    // With a space, or the sign would belong to a literal.
+    case Kind::kNegate: return "- " + child(0, 70);
+    case Kind::kBinary: {
+      const int power = Power(e);
+      return child(0, power) + Space() + Keyword(e.name) + Space() + child(1, power + 1);
+    }
+    case Kind::kLike:
+    case Kind::kNotLike:
+      return child(0, 60) + (e.kind == Kind::kLike ? " " : " NOT ") + Keyword("LIKE") + Space() +
+             Quoted(e.name, '\'');
+    case Kind::kIn:
+    case Kind::kNotIn:
+      return child(0, 60) + (e.kind == Kind::kIn ? " " : " NOT ") + Keyword("IN") +
+             RenderList(e, 1);
+    case Kind::kCall: return Keyword(e.name) + RenderList(e, 0);
+    case Kind::kCdevent:
+      if (!e.children.empty()) {
+        return "CDEVENT(" + Quoted(e.name, '"') + ", " + child(0, 0) + ")";
+      }
+      return "CDEVENT(" + Quoted(e.name, '\'') + ")";
+    case Kind::kHasCdevent: return "HAS_CDEVENT(" + Quoted(e.name, '\'') + ")";
+  }
+  return "";
+}
+
+ReferenceEvent RandomCesql::Event() {
+  ReferenceEvent event;
+  event.attributes["type"] = std::string("dev.cdevents.build.finished.0.3.0");
+  event.attributes["source"] = SomeText();
+  if (!OneIn(3)) event.attributes["subject"] = SomeText();
+  if (!OneIn(3)) event.attributes["team"] = SomeText();
+  if (!OneIn(3)) event.attributes["flag"] = OneIn(2);
+  if (!OneIn(3)) event.attributes["count"] = Pick(kIntegers, Below(100));
+  event.objects = {"subject.content"};
+  event.data["subject.id"] = SomeText();
+  if (!OneIn(3)) event.data["subject.content.user"] = SomeText();
+  if (!OneIn(3)) event.data["customData.n"] = Pick(kIntegers, Below(100));
+  if (!OneIn(3)) event.data["customData.b"] = OneIn(2);
+  event.facts = {{"ORIGIN", std::string("alpha.example")},
+                 {"HOPS", int32_t(Below(3))},
+                 {"PLANE", SomeText()},
+                 {"SUBJECT_TYPE", std::string("build")},
+                 {"PREDICATE", std::string("finished")},
+                 {"STAGE", std::string("ci")}};
+  return event;
+}
+
+std::string RandomCesql::Json(const ReferenceEvent& event) {
+  const auto member = [&](const std::string& path, const std::string& name) {
+    const auto found = event.data.find(path);
+    if (found == event.data.end()) return "\"" + name + "\":null";
+    return "\"" + name + "\":" + JsonText(found->second);
+  };
+  return "{\"subject\":{" + member("subject.id", "id") + ",\"content\":{" +
+         member("subject.content.user", "user") + "}},\"customData\":{" +
+         member("customData.n", "n") + "," + member("customData.b", "b") + "}}";
+}
+
+}  // namespace cdgate::test

@@ -1,0 +1,46 @@
+// Random CESQL for tests: trees, their text with as few parentheses as the precedence
+// allows or some more, and events with values that the trees are likely to compare.
+#pragma once
+
+#include <cstdint>
+#include <random>
+#include <string>
+
+#include "tests/gateway/filter/reference_evaluator.h"
+
+namespace cdgate::test {
+
+class RandomCesql {
+ public:
+  explicit RandomCesql(uint64_t seed) : random_(seed) {}
+
+  // At most `depth` levels.
+  ExpressionPtr Tree(int depth);
+  std::string Text(const Expression& e) { return Render(e, 0); }
+  ReferenceEvent Event();
+  // The JSON of the event's data.
+  static std::string Json(const ReferenceEvent& event);
+
+ private:
+  ExpressionPtr Leaf();
+  ExpressionPtr Call(int depth);
+  ReferenceValue SomeValue();
+  std::string SomeText();
+  std::string SomePattern();
+  size_t Below(size_t n) { return std::uniform_int_distribution<size_t>(0, n - 1)(random_); }
+  bool OneIn(size_t n) { return Below(n) == 0; }
+
+  // In parentheses where it binds less than `power`.
+  std::string Render(const Expression& e, int power);
+  std::string RenderBare(const Expression& e);
+  std::string RenderList(const Expression& e, size_t first);
+  std::string Keyword(std::string word);
+  std::string Space() { return OneIn(8) ? "\n " : " "; }
+
+  std::mt19937_64 random_;
+};
+
+// `text` as a CESQL string literal.
+std::string Quoted(const std::string& text, char quote);
+
+}  // namespace cdgate::test
