@@ -220,7 +220,7 @@ absl::StatusOr<Lane*> ServerImpl::AddLane(const ListenerOptions& listener,
   if (local != nullptr) {
     credentials = grpc::InsecureServerCredentials();
   } else {
-    credentials->SetAuthMetadataProcessor(std::make_shared<ConnectionGate>(options_.deny));
+    credentials->SetAuthMetadataProcessor(std::make_shared<ConnectionGate>());
   }
   CallGate::Options gate{.listener = listener.kind,
                          .router = options_.router,

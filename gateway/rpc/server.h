@@ -71,7 +71,7 @@ struct ListenerOptions {
   // kLocal the path of the socket. A stale socket file there is replaced.
   std::string address;
   // Not for kLocal.
-  std::shared_ptr<grpc::ServerCredentials> credentials;
+  std::shared_ptr<grpc::ServerCredentials> credentials = nullptr;
   std::optional<ListenerLimits> limits = std::nullopt;  // DefaultLimits(kind)
 };
 

@@ -200,7 +200,14 @@ void ServerCall::OnReadDone(bool ok) {
     }
     counters.paused.fetch_add(1, kRelaxed);
   }
+  // A read that failed because the client went is no half-close.
+  if (!ok && WasCancelled()) OnCancel();
   core_.OnReadDone(ok);
+}
+
+bool ServerCall::WasCancelled() {
+  base::MutexLock lock(context_mu_);
+  return context_->IsCancelled();
 }
 
 void ServerCall::StartWrite(const grpc::ByteBuffer& message, SendHint hint) {

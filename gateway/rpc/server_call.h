@@ -109,6 +109,7 @@ class ServerCall final : public ServerStream,
   void OnWriteDone(bool ok) override { core_.OnWriteDone(ok); }
   void OnCancel() override;
   void OnDone() override;
+  bool WasCancelled();
   void CountSent(size_t bytes);
 
   const CallEnvironment& environment_;  // until OnDone
@@ -120,7 +121,7 @@ class ServerCall final : public ServerStream,
   std::atomic<bool> cancelled_{false};
   std::atomic<absl::StatusCode> code_{absl::StatusCode::kCancelled};
 
-  base::Mutex context_mu_;  // only between Abort and OnDone
+  base::Mutex context_mu_;  // orders the use of the context before OnDone
   grpc::GenericCallbackServerContext* context_ CDGATE_GUARDED_BY(context_mu_);
 };
 
