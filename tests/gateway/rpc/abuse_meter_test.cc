@@ -1,0 +1,161 @@
+#include "gateway/rpc/abuse_meter.h"
+
+#include <gtest/gtest.h>
+
+namespace cdgate::rpc {
+namespace {
+
+constexpr uint64_t kKiB = 1024;
+constexpr uint64_t kMiB = 1024 * kKiB;
+constexpr absl::Duration kTick = absl::Milliseconds(50);
+constexpr AbuseLimits kLimits{
+    .slack_bytes = 4 * kMiB, .max_message_bytes = kMiB, .window_bytes = kMiB, .max_streams = 64};
+
+TEST(AbuseMeterTest, BulkTrafficIsNeverInDebtForLong) {
+  AbuseMeter meter(kLimits);
+  TrafficSample sample;
+  sample.open = sample.streams = 1;
+  for (int tick = 0; tick < 10000; ++tick) {
+    // 64 KiB messages with what TLS, HTTP/2 and gRPC add, the last one still under way.
+    sample.received += 20 * (64 * kKiB + 200);
+    sample.message_bytes += (tick == 0 ? 19 : 20) * 64 * kKiB;
+    sample.messages += tick == 0 ? 19 : 20;
+    ASSERT_EQ(meter.Tick(sample, kTick), Abuse::kNone) << tick;
+  }
+}
+
+TEST(AbuseMeterTest, TinyMessagesCoverTheirFraming) {
+  AbuseMeter meter(kLimits);
+  TrafficSample sample;
+  sample.open = sample.streams = 1;
+  for (int tick = 0; tick < 10000; ++tick) {
+    sample.received += 1000 * 50;  // 10 bytes, 5 of gRPC, 9 of HTTP/2, 22 of TLS, and to spare
+    sample.message_bytes += 1000 * 10;
+    sample.messages += 1000;
+    ASSERT_EQ(meter.Tick(sample, kTick), Abuse::kNone) << tick;
+  }
+}
+
+TEST(AbuseMeterTest, SubscriberThatOnlyUpdatesItsWindowIsHonest) {
+  AbuseMeter meter(kLimits);
+  TrafficSample sample;
+  sample.open = sample.streams = 1;
+  for (int tick = 0; tick < 10000; ++tick) {
+    sample.sent_bytes += 10 * kMiB;
+    sample.received += 160 * 2 * 40;  // a pair of updates for each 64 KiB
+    ASSERT_EQ(meter.Tick(sample, kTick), Abuse::kNone) << tick;
+  }
+}
+
+TEST(AbuseMeterTest, IdleConnectionWithPingsStaysForAMonth) {
+  AbuseMeter meter(kLimits);
+  TrafficSample sample;
+  for (int tick = 0; tick < 30 * 24 * 180; ++tick) {
+    sample.received += 2 * 39;  // a ping and the answer to ours, every 20 s
+    ASSERT_EQ(meter.Tick(sample, absl::Seconds(20)), Abuse::kNone) << tick;
+  }
+}
+
+TEST(AbuseMeterTest, FloodWithoutMessagesIsCutAtTheSlack) {
+  AbuseMeter meter(kLimits);
+  TrafficSample sample;
+  sample.received = 4 * kMiB;
+  EXPECT_EQ(meter.Tick(sample, kTick), Abuse::kNone);
+  sample.received += 2 * kKiB;
+  EXPECT_EQ(meter.Tick(sample, kTick), Abuse::kDebt);
+}
+
+TEST(AbuseMeterTest, GoodConductIsNotSavedUp) {
+  AbuseMeter meter(kLimits);
+  TrafficSample sample;
+  sample.received = sample.message_bytes = 1000 * kMiB;
+  EXPECT_EQ(meter.Tick(sample, kTick), Abuse::kNone);
+  sample.received += 5 * kMiB;
+  EXPECT_EQ(meter.Tick(sample, kTick), Abuse::kDebt);
+}
+
+TEST(AbuseMeterTest, MessagesUnderWayMayBePartlyHere) {
+  AbuseMeter meter(kLimits);
+  TrafficSample sample;
+  sample.open = 3;
+  sample.streams = 3;
+  sample.received = 7 * kMiB;  // the slack and three messages
+  EXPECT_EQ(meter.Tick(sample, kTick), Abuse::kNone);
+  sample.open = 64;  // no more than four are taken for honest
+  sample.received = 8 * kMiB + 10 * kKiB;
+  EXPECT_EQ(meter.Tick(sample, kTick), Abuse::kDebt);
+}
+
+TEST(AbuseMeterTest, WhatWeDoNotReadIsNotTheClientsDebt) {
+  AbuseMeter meter(kLimits);
+  TrafficSample sample;
+  sample.open = sample.paused = sample.streams = 32;
+  sample.received = 35 * kMiB;
+  for (int tick = 0; tick < 20 * 600; ++tick) {
+    ASSERT_EQ(meter.Tick(sample, kTick), Abuse::kNone) << tick;
+  }
+}
+
+TEST(AbuseMeterTest, TrickledMessageIsCutAfterTwoMinutes) {
+  AbuseMeter meter(kLimits);
+  TrafficSample sample;
+  sample.open = sample.streams = 1;
+  sample.received = 100 * kKiB;
+  absl::Duration age;
+  while (age < absl::Minutes(3)) {
+    age += absl::Seconds(1);
+    sample.received += 100;
+    if (meter.Tick(sample, absl::Seconds(1)) == Abuse::kStalled) break;
+  }
+  EXPECT_EQ(age, absl::Minutes(2));
+}
+
+TEST(AbuseMeterTest, AnyMessageEndsAStall) {
+  AbuseMeter meter(kLimits);
+  TrafficSample sample;
+  sample.open = sample.streams = 2;
+  sample.received = kMiB;
+  for (int minute = 0; minute < 60; ++minute) {
+    ++sample.messages;
+    sample.received += 10 * kKiB;
+    ASSERT_EQ(meter.Tick(sample, absl::Minutes(1)), Abuse::kNone) << minute;
+  }
+}
+
+TEST(AbuseMeterTest, RapidResetIsCut) {
+  AbuseMeter meter(kLimits);
+  TrafficSample sample;
+  int ticks = 0;
+  do {
+    sample.streams += 1300;  // 26,000 a second
+    sample.waste += 1300 * kWasteCancelledUnused;
+    sample.received += 1300 * 60;
+    ++ticks;
+  } while (meter.Tick(sample, kTick) == Abuse::kNone && ticks < 100);
+  EXPECT_EQ(ticks, 1);
+}
+
+TEST(AbuseMeterTest, CallersWhoGiveUpNowAndThenAreHonest) {
+  AbuseMeter meter(kLimits);
+  TrafficSample sample;
+  for (int tick = 0; tick < 10000; ++tick) {
+    sample.streams += 100;  // 2,000 a second, a tenth of them past their deadline
+    sample.messages += 100;
+    sample.waste += 10 * kWasteCancelled;
+    sample.received += 100 * 1200;
+    sample.message_bytes += 100 * 1024;
+    ASSERT_EQ(meter.Tick(sample, kTick), Abuse::kNone) << tick;
+  }
+}
+
+TEST(AbuseMeterTest, StreamsBeyondTheLimitAreCut) {
+  AbuseMeter meter(kLimits);
+  TrafficSample sample;
+  sample.open = sample.streams = 144;
+  EXPECT_EQ(meter.Tick(sample, kTick), Abuse::kNone);
+  sample.open = sample.streams = 145;
+  EXPECT_EQ(meter.Tick(sample, kTick), Abuse::kStreams);
+}
+
+}  // namespace
+}  // namespace cdgate::rpc
