@@ -40,19 +40,19 @@ logging:
 
 GRANTS = {
     "a": """\
-kind: Grant
+kind: grant
 name: bench
 principal: spiffe://ci.domain-a.example/service/bench
-role: ROLE_PUBLISHER
+role: PUBLISHER
 sources: ["/ci.domain-a.example/%"]
 types: ["dev.cdevents.%"]
 plane: integration-delivery
 """,
     "b": """\
-kind: Grant
+kind: grant
 name: bench
 principal: spiffe://ci.domain-b.example/service/bench
-role: ROLE_SUBSCRIBER
+role: SUBSCRIBER
 """,
 }
 
@@ -87,9 +87,10 @@ RULES = [
 def policy(dom):
     """A exports, B imports, by the same rules."""
     peer, direction = (DOMAINS["b"], "export") if dom == "a" else (DOMAINS["a"], "import")
-    rules = "".join(f'    - name: {name}\n      when: "{when}"\n      action: ACTION_{action}\n' for name, when, action in RULES)
-    links = rules.replace("action: ACTION_ALLOW\n", "action: ACTION_ALLOW\n      links: LINK_HANDLING_KEEP\n")
-    return f"peer: {peer}\n{direction}:\n  rules:\n{links if direction == 'export' else rules}"
+    rules = "".join(f'    - name: {name}\n      when: "{when}"\n      action: {action}\n' for name, when, action in RULES)
+    if direction == "export":  # links and chain as they are: an author has to say so
+        rules = rules.replace("action: ALLOW\n", "action: ALLOW\n      links: KEEP\n")
+    return f"kind: policy\npeer: {peer}\n{direction}:\n  rules:\n{rules}"
 
 
 def write(path, text):

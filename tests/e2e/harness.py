@@ -191,7 +191,7 @@ class Domains:
         """Until the link between the domains carries events."""
         def up():
             shown = self.beta.cdgate("peer", "show", self.alpha.name, "-o", "json")
-            return shown.code == 0 and "LINK_STATE_UP" in shown.out
+            return shown.code == 0 and re.search(r'"state": *"(LINK_STATE_)?UP"', shown.out)
         wait_until(up, "the link is up")
 
 
