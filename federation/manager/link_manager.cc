@@ -1,0 +1,506 @@
+#include "federation/manager/link_manager.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "federation/policy/policy.h"
+#include "gateway/base/errors.h"
+#include "gateway/base/logging.h"
+
+namespace cdgate::manager {
+namespace {
+
+using admin::v1::LinkState;
+using session::Session;
+
+// Expiry of agreements is looked at this often.
+constexpr absl::Duration kTick = absl::Seconds(1);
+
+google::protobuf::Timestamp ToTimestamp(absl::Time time) {
+  google::protobuf::Timestamp out;
+  out.set_seconds(absl::ToUnixSeconds(time));
+  out.set_nanos(
+      static_cast<int32_t>((time - absl::FromUnixSeconds(out.seconds())) / absl::Nanoseconds(1)));
+  return out;
+}
+
+}  // namespace
+
+// One peer. Touched on the strand only.
+struct LinkManager::PeerLink {
+  PeerLink(base::Metrics& registry, const std::string& domain, base::BackoffOptions options)
+      : metrics(registry, domain), backoff(options) {}
+
+  admin::v1::Peer peer;
+  uint64_t version = 0;
+  session::PolicyPtr policy;
+  uint64_t policy_version = 0;
+  session::PeerMetrics metrics;
+  base::Backoff backoff;
+
+  std::shared_ptr<Session> session;  // until its on_done
+  uint64_t session_number = 0;
+  bool dialled = false;
+  bool ended = false;           // the session's link is over, the session not yet
+  rpc::FrameStreamPtr waiting;  // accepted while a session was ending
+  bool begin_anew = false;
+  bool removed = false;
+
+  LinkState state = admin::v1::LINK_STATE_DOWN;
+  std::string reason;
+  std::string message;
+  absl::Time since = absl::UnixEpoch();
+  absl::Time next_try = absl::InfinitePast();  // monotonic; dial when it has come
+  base::Sequence acknowledged_through;
+};
+
+class LinkManager::Core : public std::enable_shared_from_this<LinkManager::Core> {
+ public:
+  explicit Core(LinkManagerDeps deps)
+      : deps_(std::move(deps)), strand_(base::Strand::Create(deps_.session.executor)) {}
+
+  void Post(base::Task task) {
+    // A dead strand means the process is ending: its executor takes no more work.
+    static_cast<void>(strand_->Post(std::move(task)));
+  }
+
+  void Begin() { ArmTick(); }
+  void Reconcile(const state::ResourceSnapshot& resources);
+  void Accept(const std::string& peer, rpc::FrameStreamPtr stream);
+  void Drain();
+  void EndAll();
+  bool WaitIdle(absl::Duration limit);
+  std::optional<LinkReport> Report(absl::string_view peer) const;
+  void UpdateMetrics();
+
+ private:
+  void ArmTick();
+  void Tick();
+  void Adopt(const std::string& domain, const state::StoredResource& resource);
+  void AdoptPolicy(PeerLink& link, const state::ResourceSnapshot& resources);
+  // Why the link may not carry events now; none where it may.
+  std::optional<link::Refuse> RefusalOf(const PeerLink& link) const;
+  void Settle(const std::string& domain, PeerLink& link);
+  void DialIfDue(const std::string& domain, PeerLink& link);
+  void StartSession(const std::string& domain, PeerLink& link, rpc::FrameStreamPtr stream,
+                    bool dialled);
+  bool KeepsOverNew(const std::string& domain, const PeerLink& link) const;
+  void OnUp(const std::string& domain, uint64_t number);
+  void OnEnd(const std::string& domain, uint64_t number, const link::CloseStream& close);
+  void OnDone(const std::string& domain, uint64_t number);
+  PeerLink* Find(const std::string& domain, uint64_t number);
+  void SetState(const std::string& domain, PeerLink& link, LinkState state, std::string reason,
+                std::string message);
+  void Publish(const std::string& domain, const PeerLink& link);
+  void CountSessions();
+  absl::Duration Monotonic() const { return deps_.session.clock.Monotonic(); }
+  absl::Time Soon(absl::Duration delay) const { return absl::UnixEpoch() + Monotonic() + delay; }
+
+  const LinkManagerDeps deps_;
+  const std::shared_ptr<base::Strand> strand_;
+
+  // --- on the strand
+  std::map<std::string, std::unique_ptr<PeerLink>> links_;
+  uint64_t next_number_ = 1;
+  bool draining_ = false;
+
+  mutable base::Mutex mu_;
+  base::CondVar idle_;
+  size_t sessions_ CDGATE_GUARDED_BY(mu_) = 0;
+  struct Published {
+    LinkReport report;
+    std::shared_ptr<Session> session;
+  };
+  std::map<std::string, Published, std::less<>> published_ CDGATE_GUARDED_BY(mu_);
+};
+
+// ------------------------------------------------------------- what is wanted
+
+void LinkManager::Core::Reconcile(const state::ResourceSnapshot& resources) {
+  for (auto& [domain, link] : links_) link->removed = true;
+  for (const state::ResourcePtr& resource : resources.List(state::kPeerKind)) {
+    Adopt(resource->name, *resource);
+  }
+  for (auto it = links_.begin(); it != links_.end();) {
+    const std::string domain = it->first;
+    PeerLink& link = *it->second;
+    ++it;  // Settle may erase the entry
+    if (!link.removed) AdoptPolicy(link, resources);
+    Settle(domain, link);
+  }
+}
+
+void LinkManager::Core::Adopt(const std::string& domain, const state::StoredResource& resource) {
+  auto peer = resource.As<admin::v1::Peer>();
+  if (!peer.ok()) {
+    base::LogError(base::LogLevel::kError, "peer ignored", peer.status(), {{"peer", domain}});
+    return;
+  }
+  std::unique_ptr<PeerLink>& slot = links_[domain];
+  if (slot == nullptr) {
+    slot = std::make_unique<PeerLink>(deps_.metrics, domain, deps_.backoff);
+    slot->since = deps_.session.clock.Now();
+  }
+  // Another agreement with the same domain: nothing of the one before goes on.
+  const bool other = slot->version != 0 && slot->peer.agreement_id() != peer->agreement_id();
+  if (other && slot->session != nullptr) {
+    slot->session->End(base::Reason::kNoAgreement, "the agreement was made anew");
+  }
+  if (slot->version != resource.version) {
+    slot->peer = *std::move(peer);
+    slot->version = resource.version;
+    slot->next_try = absl::InfinitePast();
+  }
+  slot->removed = false;
+}
+
+void LinkManager::Core::AdoptPolicy(PeerLink& link, const state::ResourceSnapshot& resources) {
+  const state::ResourcePtr resource = resources.Find(state::kPolicyKind, link.peer.domain());
+  const uint64_t version = resource != nullptr ? resource->version : 0;
+  if (version == link.policy_version) return;
+  link.policy_version = version;
+  link.policy = nullptr;
+  if (resource != nullptr) {
+    const auto policy = resource->As<admin::v1::Policy>();
+    auto compiled = policy.ok() ? policy::CompiledPolicy::Compile(*policy, version)
+                                : absl::StatusOr<session::PolicyPtr>(policy.status());
+    if (compiled.ok()) {
+      link.policy = *std::move(compiled);
+    } else {
+      // It was checked when it was applied; fail closed all the same.
+      base::LogError(base::LogLevel::kError, "policy not taken; nothing crosses", compiled.status(),
+                     {{"peer", link.peer.domain()}});
+    }
+  }
+  if (link.session != nullptr) link.session->SetPolicy(link.policy);
+}
+
+std::optional<link::Refuse> LinkManager::Core::RefusalOf(const PeerLink& link) const {
+  if (draining_) return link::Refuse{base::Reason::kDraining, "shutting down", absl::Seconds(1)};
+  if (link.removed) {
+    return link::Refuse{base::Reason::kNoAgreement, "there is no agreement any more", {}};
+  }
+  if (link.peer.frozen()) {
+    return link::Refuse{base::Reason::kFrozen, "the link is frozen", absl::Seconds(30)};
+  }
+  if (link.peer.state() != admin::v1::PEER_STATE_APPROVED) {
+    return link::Refuse{base::Reason::kAgreementPending,
+                        "the agreement is not approved on this side yet", absl::Seconds(2)};
+  }
+  const bool expires = link.peer.has_expire_time();
+  if (expires &&
+      deps_.session.clock.Now() >= absl::FromUnixSeconds(link.peer.expire_time().seconds())) {
+    return link::Refuse{base::Reason::kNoAgreement, "the agreement has expired; renew it", {}};
+  }
+  return std::nullopt;
+}
+
+void LinkManager::Core::Settle(const std::string& domain, PeerLink& link) {
+  const auto refusal = RefusalOf(link);
+  if (refusal) {
+    if (link.session != nullptr && !link.ended) {
+      link.session->End(refusal->reason, refusal->message, refusal->retry_after);
+    }
+    SetState(domain, link, admin::v1::LINK_STATE_STOPPED, base::ReasonLabel(refusal->reason),
+             refusal->message);
+    if (link.removed && link.session == nullptr) {
+      {
+        base::MutexLock lock(mu_);
+        published_.erase(domain);
+      }
+      links_.erase(domain);
+    }
+    return;
+  }
+  if (link.state == admin::v1::LINK_STATE_STOPPED) {
+    SetState(domain, link, admin::v1::LINK_STATE_DOWN, "", "not connected yet");
+  }
+  DialIfDue(domain, link);
+  Publish(domain, link);
+}
+
+void LinkManager::Core::DialIfDue(const std::string& domain, PeerLink& link) {
+  if (!link.peer.dial() || link.peer.endpoint().empty() || link.session != nullptr) return;
+  if (link.next_try > absl::UnixEpoch() + Monotonic()) return;
+  SetState(domain, link, admin::v1::LINK_STATE_CONNECTING, link.reason, link.message);
+  StartSession(domain, link, deps_.dialer.Dial(link.peer), true);
+}
+
+// ------------------------------------------------------------------ sessions
+
+void LinkManager::Core::StartSession(const std::string& domain, PeerLink& link,
+                                     rpc::FrameStreamPtr stream, bool dialled) {
+  const uint64_t number = next_number_++;
+  link.session_number = number;
+  link.dialled = dialled;
+  link.ended = false;
+  session::SessionOptions options;
+  options.peer = link.peer;
+  options.dialled = dialled;
+  options.policy = link.policy;
+  options.refuse = RefusalOf(link);
+  options.begin_anew = std::exchange(link.begin_anew, false);
+  options.heartbeat = deps_.heartbeat;
+  {
+    base::MutexLock lock(mu_);
+    ++sessions_;
+  }
+  // The callbacks of a session may outlive the manager's users, not its core.
+  const auto self = shared_from_this();
+  link.session = Session::Start(
+      deps_.session, std::move(options), link.metrics, std::move(stream),
+      {.on_up = [self, domain, number] { self->Post([=] { self->OnUp(domain, number); }); },
+       .on_end =
+           [self, domain, number](const link::CloseStream& close) {
+             self->Post([=] { self->OnEnd(domain, number, close); });
+           },
+       .on_done =
+           [self, domain, number] {
+             self->Post([=] { self->OnDone(domain, number); });
+             self->CountSessions();
+           }});
+  Publish(domain, link);
+}
+
+void LinkManager::Core::CountSessions() {
+  base::MutexLock lock(mu_);
+  --sessions_;
+  idle_.SignalAll();
+}
+
+bool LinkManager::Core::KeepsOverNew(const std::string& domain, const PeerLink& link) const {
+  // Both sides dial: the link that the lower domain dialled stays.
+  return link.session != nullptr && !link.ended && link.dialled &&
+         link.state == admin::v1::LINK_STATE_UP && deps_.session.domain < domain;
+}
+
+void LinkManager::Core::Accept(const std::string& peer, rpc::FrameStreamPtr stream) {
+  const auto it = links_.find(peer);
+  if (it == links_.end() || it->second->removed) {
+    return stream->Close(
+        base::MakeError(base::Reason::kNoAgreement, absl::StrCat("no agreement with ", peer)));
+  }
+  PeerLink& link = *it->second;
+  if (KeepsOverNew(peer, link)) {
+    return stream->Close(
+        base::MakeError(base::Reason::kDuplicateLink, "the link that this side dialled is up"));
+  }
+  if (link.waiting != nullptr) {
+    link.waiting->Close(
+        base::MakeError(base::Reason::kDuplicateLink, "a newer stream took its place"));
+  }
+  if (link.session == nullptr) return StartSession(peer, link, std::move(stream), false);
+  link.waiting = std::move(stream);
+  if (!link.ended) {
+    link.session->End(base::Reason::kDuplicateLink, "a newer stream of the peer took its place");
+  }
+}
+
+LinkManager::PeerLink* LinkManager::Core::Find(const std::string& domain, uint64_t number) {
+  const auto it = links_.find(domain);
+  if (it == links_.end() || it->second->session_number != number) return nullptr;
+  return it->second.get();
+}
+
+void LinkManager::Core::OnUp(const std::string& domain, uint64_t number) {
+  PeerLink* link = Find(domain, number);
+  if (link == nullptr || link->ended) return;
+  link->backoff.Reset();
+  SetState(domain, *link, admin::v1::LINK_STATE_UP, "", "");
+  base::Log(base::LogLevel::kInfo, "link up",
+            {{"peer", domain}, {"dialled", link->dialled ? "true" : "false"}});
+}
+
+void LinkManager::Core::OnEnd(const std::string& domain, uint64_t number,
+                              const link::CloseStream& close) {
+  PeerLink* link = Find(domain, number);
+  if (link == nullptr) return;
+  link->ended = true;
+  link->acknowledged_through = link->session->status().acknowledged_through;
+  // The peer cannot read our place any more (its log began a new life, or it lost its
+  // key): from the beginning of the agreement; duplicates are told by identity.
+  if (close.by_peer && close.reason == base::Reason::kTokenInvalid) link->begin_anew = true;
+  const absl::Duration delay = close.retry_after > absl::ZeroDuration()
+                                   ? close.retry_after
+                                   : link->backoff.Next(deps_.session.random.Unit());
+  link->next_try = Soon(delay);
+  base::Log(base::LogLevel::kInfo, "link down",
+            {{"peer", domain},
+             {"reason", base::ReasonLabel(close.reason)},
+             {"message", close.message},
+             {"by_peer", close.by_peer ? "true" : "false"}});
+  if (link->state == admin::v1::LINK_STATE_STOPPED) return;
+  SetState(domain, *link, admin::v1::LINK_STATE_DOWN, base::ReasonLabel(close.reason),
+           close.message);
+}
+
+void LinkManager::Core::OnDone(const std::string& domain, uint64_t number) {
+  PeerLink* link = Find(domain, number);
+  if (link == nullptr) return;
+  link->session = nullptr;
+  if (link->waiting != nullptr) {
+    StartSession(domain, *link, std::exchange(link->waiting, nullptr), false);
+    return;
+  }
+  if (link->peer.dial() && !draining_ && !link->removed) {
+    const absl::Duration due = link->next_try - absl::UnixEpoch();
+    deps_.session.timers.At(due, [weak = weak_from_this()] {
+      if (const auto self = weak.lock()) self->Post([self] { self->Tick(); });
+    });
+  }
+  Settle(domain, *link);
+}
+
+// ---------------------------------------------------------------------- time
+
+void LinkManager::Core::ArmTick() {
+  deps_.session.timers.At(Monotonic() + kTick, [weak = weak_from_this()] {
+    const auto self = weak.lock();
+    if (self == nullptr) return;
+    self->Post([self] { self->Tick(); });
+    self->ArmTick();
+  });
+}
+
+void LinkManager::Core::Tick() {
+  std::vector<std::string> domains;
+  for (const auto& [domain, link] : links_) domains.push_back(domain);
+  for (const std::string& domain : domains) {
+    const auto it = links_.find(domain);
+    if (it != links_.end()) Settle(domain, *it->second);
+  }
+}
+
+void LinkManager::Core::Drain() {
+  draining_ = true;
+  for (auto& [domain, link] : links_) {
+    if (link->waiting != nullptr) {
+      link->waiting->Close(base::MakeError(base::Reason::kDraining, "shutting down"));
+      link->waiting = nullptr;
+    }
+    if (link->session != nullptr) link->session->Drain();
+  }
+}
+
+void LinkManager::Core::EndAll() {
+  for (auto& [domain, link] : links_) {
+    if (link->session != nullptr) link->session->End(base::Reason::kDraining, "shutting down");
+  }
+}
+
+bool LinkManager::Core::WaitIdle(absl::Duration limit) {
+  const absl::Duration end = Monotonic() + limit;
+  base::MutexLock lock(mu_);
+  while (sessions_ > 0) {
+    const absl::Duration left = end - Monotonic();
+    if (left <= absl::ZeroDuration()) return false;
+    idle_.WaitFor(mu_, left);
+  }
+  return true;
+}
+
+// -------------------------------------------------------------------- status
+
+void LinkManager::Core::SetState(const std::string& domain, PeerLink& link, LinkState state,
+                                 std::string reason, std::string message) {
+  if (link.state != state) link.since = deps_.session.clock.Now();
+  link.state = state;
+  link.reason = std::move(reason);
+  link.message = std::move(message);
+  Publish(domain, link);
+}
+
+void LinkManager::Core::Publish(const std::string& domain, const PeerLink& link) {
+  Published published;
+  admin::v1::LinkStatus& status = published.report.status;
+  status.set_state(link.state);
+  status.set_reason(link.reason);
+  status.set_message(link.message);
+  *status.mutable_since() = ToTimestamp(link.since);
+  status.set_dialled(link.dialled);
+  const absl::Time now = absl::UnixEpoch() + Monotonic();
+  if (link.state == admin::v1::LINK_STATE_DOWN && link.peer.dial() && link.next_try > now) {
+    *status.mutable_next_try() = ToTimestamp(deps_.session.clock.Now() + (link.next_try - now));
+  }
+  published.report.acknowledged_through = link.acknowledged_through;
+  published.session = link.ended ? nullptr : link.session;
+  base::MutexLock lock(mu_);
+  published_[domain] = std::move(published);
+}
+
+std::optional<LinkReport> LinkManager::Core::Report(absl::string_view peer) const {
+  Published published;
+  {
+    base::MutexLock lock(mu_);
+    const auto it = published_.find(peer);
+    if (it == published_.end()) return std::nullopt;
+    published = it->second;
+  }
+  LinkReport report = std::move(published.report);
+  if (published.session == nullptr) return report;
+  const session::SessionStatus status = published.session->status();
+  report.status.set_sent_position(status.sent.value());
+  report.status.set_acknowledged_position(status.acknowledged.value());
+  report.status.set_received_position(status.committed.value());
+  if (status.peer_caught_up > absl::UnixEpoch()) {
+    *report.status.mutable_peer_caught_up_as_of() = ToTimestamp(status.peer_caught_up);
+  }
+  report.sent_through = status.sent_through;
+  report.acknowledged_through = std::max(report.acknowledged_through, status.acknowledged_through);
+  report.oldest_unacknowledged = status.oldest_unsent;
+  report.interest = status.interest;
+  return report;
+}
+
+void LinkManager::Core::UpdateMetrics() {
+  std::vector<std::shared_ptr<Session>> sessions;
+  {
+    base::MutexLock lock(mu_);
+    for (const auto& [domain, published] : published_) {
+      if (published.session != nullptr) sessions.push_back(published.session);
+    }
+  }
+  for (const auto& session : sessions) session->UpdateMetrics();
+}
+
+// ------------------------------------------------------------------- surface
+
+LinkManager::LinkManager(LinkManagerDeps deps) : core_(std::make_shared<Core>(std::move(deps))) {
+  core_->Begin();
+}
+
+LinkManager::~LinkManager() { Shutdown(absl::ZeroDuration()); }
+
+void LinkManager::Reconcile(state::ResourceSnapshotPtr resources) {
+  core_->Post([core = core_, resources = std::move(resources)] { core->Reconcile(*resources); });
+}
+
+void LinkManager::Accept(std::string peer, rpc::FrameStreamPtr stream) {
+  core_->Post([core = core_, peer = std::move(peer), stream = std::move(stream)] {
+    core->Accept(peer, stream);
+  });
+}
+
+void LinkManager::Drain() {
+  core_->Post([core = core_] { core->Drain(); });
+}
+
+void LinkManager::Shutdown(absl::Duration limit) {
+  Drain();
+  if (core_->WaitIdle(limit)) return;
+  core_->Post([core = core_] { core->EndAll(); });
+  // End() bounds itself by the grace of its last frame and the cut of its stream.
+  if (!core_->WaitIdle(absl::Seconds(5))) {
+    base::Log(base::LogLevel::kError, "a link did not end in time");
+  }
+}
+
+std::optional<LinkReport> LinkManager::Report(absl::string_view peer) const {
+  return core_->Report(peer);
+}
+
+void LinkManager::UpdateMetrics() { core_->UpdateMetrics(); }
+
+}  // namespace cdgate::manager

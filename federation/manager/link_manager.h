@@ -1,0 +1,96 @@
+// The links of one gateway: reconciles those that should be up with those that are.
+//
+//   manager::LinkManager links(deps);
+//   links.Reconcile(*store.Resources());       // at start and after every change
+//   links.Accept(peer, stream);                // a peer has dialled us
+//   links.Drain(); ... links.Shutdown(absl::Seconds(3));
+//
+// For each peer there is at most one session. We dial where the peer's resource says so,
+// again and again with capped, jittered backoff; what a peer dials is accepted at any
+// time. Where both sides dial, the link of the domain that sorts first stays; otherwise a
+// new stream replaces the one before, so a connection that died without a word cannot
+// keep its successor out.
+//
+// A link that should be up and is not has a state, a reason and a metric. A peer that is
+// pending, frozen or expired is told so when it dials and is not dialled.
+//
+// Everything runs on one strand; status() reads what was published last. Thread-safe.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "cdgate/admin/v1/admin.pb.h"
+#include "cdgate/admin/v1/resources.pb.h"
+#include "federation/session/peer_metrics.h"
+#include "federation/session/session.h"
+#include "federation/session/session_types.h"
+#include "gateway/base/backoff.h"
+#include "gateway/base/executor.h"
+#include "gateway/base/metrics.h"
+#include "gateway/base/mutex.h"
+#include "gateway/rpc/frame_stream.h"
+#include "gateway/state/resources.h"
+
+namespace cdgate::manager {
+
+// Opens FederationService.Link at a peer's endpoint.
+class LinkDialer {
+ public:
+  virtual ~LinkDialer() = default;
+  // A stream that may still fail; never null. Must not block.
+  virtual rpc::FrameStreamPtr Dial(const admin::v1::Peer& peer) = 0;
+};
+
+struct LinkManagerDeps {
+  session::SessionDeps session;
+  base::Metrics& metrics;
+  LinkDialer& dialer;
+  absl::Duration heartbeat = absl::Seconds(5);
+  base::BackoffOptions backoff;
+};
+
+// What is known of one peer's link.
+struct LinkReport {
+  admin::v1::LinkStatus status;
+  base::Sequence sent_through;          // on the live session; 0: none
+  base::Sequence acknowledged_through;  // of our log, as far as known
+  absl::Time oldest_unacknowledged = absl::InfiniteFuture();
+  session::InterestPtr interest;  // what the peer showed; null: nothing
+};
+
+class LinkManager {
+ public:
+  explicit LinkManager(LinkManagerDeps deps);
+  // Calls Shutdown(0).
+  ~LinkManager();
+  LinkManager(const LinkManager&) = delete;
+  LinkManager& operator=(const LinkManager&) = delete;
+
+  // Brings links in step with the peers and policies of `resources`.
+  void Reconcile(state::ResourceSnapshotPtr resources);
+  // Takes a stream that `peer`, authenticated, has opened.
+  void Accept(std::string peer, rpc::FrameStreamPtr stream);
+  // Says goodbye on all links; nothing is dialled or accepted any more.
+  void Drain();
+  // Waits until all sessions are over, at most `limit`; then ends what is left and
+  // waits for that. Not from a task of the executor. Idempotent.
+  void Shutdown(absl::Duration limit);
+
+  // None where there is no such peer.
+  std::optional<LinkReport> Report(absl::string_view peer) const;
+  // Brings lag gauges up to date.
+  void UpdateMetrics();
+
+ private:
+  struct PeerLink;
+  class Core;
+  const std::shared_ptr<Core> core_;
+};
+
+}  // namespace cdgate::manager
