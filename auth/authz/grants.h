@@ -79,7 +79,17 @@ class Grants {
  private:
   struct Entry;
 
+  // Calls `visit` for the principal's grants in the order of their names, until it returns
+  // false.
+  template <typename Visit>
+  void ForEachOf(const Principal& principal, Visit visit) const;
+  absl::Status SourceNotGranted(const Principal& principal, absl::string_view source,
+                                const Entry& grant) const;
+  absl::Status TypeNotGranted(const Principal& principal, absl::string_view type,
+                              const Entry& grant) const;
+
   std::vector<Entry> entries_;  // by name
+  // Indices into entries_, ascending: by the principal, and of those with a pattern.
   absl::flat_hash_map<std::string, std::vector<size_t>> exact_;
   std::vector<size_t> patterns_;
 };

@@ -3,7 +3,7 @@
 //
 //   const authz::MethodRow* row = authz::FindMethod("/cdgate.events.v1.EventsService/Publish");
 //
-// docs/security.md shows the table; a test compares it with the descriptors.
+// A test compares the table with the .proto files, in both directions.
 #pragma once
 
 #include <initializer_list>

@@ -22,9 +22,7 @@ struct Principal {
   Kind kind = Kind::kSpiffe;
   std::string id;
   std::string domain;
-
-  // spiffe://…/gateway/<instance>
-  bool is_gateway() const;
+  bool is_gateway = false;  // spiffe://…/gateway/<instance>
 };
 
 }  // namespace cdgate::authz

@@ -32,24 +32,29 @@ base::LogLevel LevelOf(gpr_log_severity severity) {
   return base::LogLevel::kWarning;
 }
 
+std::shared_ptr<VerificationObserver> TheObserver() {
+  base::MutexLock lock(TheTarget().mu);
+  return TheTarget().observer;
+}
+
+// The only trace of a failed handshake. The same file reports lesser things, too: a name in
+// the client's hello that the certificate does not have, which is none of our concern.
+bool IsFailedHandshake(absl::string_view file, absl::string_view message) {
+  return absl::EndsWith(file, "ssl_transport_security.cc") &&
+         absl::StartsWith(message, "Handshake failed");
+}
+
 void OnLog(gpr_log_func_args* args) {
   const absl::string_view file = args->file;
+  if (IsFailedHandshake(file, args->message)) {
+    if (const auto observer = TheObserver()) {
+      observer->OnRefused({Side::kServer, base::Reason::kTlsHandshakeFailed, "", args->message});
+      return;
+    }
+  }
   base::Log(LevelOf(args->severity), "grpc",
             {{"message", args->message},
              {"file", absl::StrCat(file.substr(file.rfind('/') + 1), ":", args->line)}});
-  // The only trace of a failed handshake. The same file reports lesser things, too: a name
-  // in the client's hello that the certificate does not have, which is none of our concern.
-  if (!absl::EndsWith(file, "ssl_transport_security.cc") ||
-      !absl::StartsWith(args->message, "Handshake failed")) {
-    return;
-  }
-  std::shared_ptr<VerificationObserver> observer;
-  {
-    base::MutexLock lock(TheTarget().mu);
-    observer = TheTarget().observer;
-  }
-  if (observer == nullptr) return;
-  observer->OnRefused({Side::kServer, base::Reason::kTlsHandshakeFailed, "", args->message});
 }
 
 }  // namespace

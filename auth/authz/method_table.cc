@@ -1,0 +1,124 @@
+#include "auth/authz/method_table.h"
+
+#include <algorithm>
+
+namespace cdgate::authz {
+namespace {
+
+using Listeners = EnumSet<Listener>;
+using Roles = EnumSet<Role>;
+
+constexpr Listeners kApiOnly = {Listener::kApi};
+constexpr Listeners kAdmin = {Listener::kApi, Listener::kLocal};
+
+constexpr Roles kOperators = {Role::kOperator};
+constexpr Roles kOperatorsAndAuditors = {Role::kOperator, Role::kAuditor};
+constexpr Roles kPolicyPeople = {Role::kPolicyAuthor, Role::kPolicyApprover, Role::kAuditor};
+constexpr Roles kEverybodyInAdmin = {Role::kOperator, Role::kPolicyAuthor, Role::kPolicyApprover,
+                                     Role::kAuditor};
+
+std::vector<MethodRow> MakeTable() {
+  std::vector<MethodRow> rows;
+  const auto add = [&rows](absl::string_view method, Listeners listeners, Admits admits,
+                           Roles roles) {
+    rows.push_back({method, listeners, admits, roles});
+  };
+
+  // Events: to publish and to read are roles of their own; whoever administers the gateway
+  // does not see what events carry.
+  for (const absl::string_view method :
+       {"/cdgate.events.v1.EventsService/Publish", "/cdgate.events.v1.EventsService/PublishBatch",
+        "/cdgate.events.v1.EventsService/PublishStream"}) {
+    add(method, kApiOnly, Admits::kRoles, {Role::kPublisher});
+  }
+  for (const absl::string_view method :
+       {"/cdgate.events.v1.EventsService/GetEvent", "/cdgate.events.v1.EventsService/ListEvents",
+        "/cdgate.events.v1.EventsService/Subscribe", "/cdgate.events.v1.EventsService/Watch"}) {
+    add(method, kApiOnly, Admits::kRoles, {Role::kSubscriber});
+  }
+
+  // Administration: what changes the gateway is the operator's, what changes policies the
+  // policy author's.
+  for (const absl::string_view method :
+       {"/cdgate.admin.v1.AdminService/AcceptInvite", "/cdgate.admin.v1.AdminService/ApplyGrant",
+        "/cdgate.admin.v1.AdminService/ApprovePeer", "/cdgate.admin.v1.AdminService/CreateInvite",
+        "/cdgate.admin.v1.AdminService/DeleteGrant",
+        "/cdgate.admin.v1.AdminService/DeleteSubscription",
+        "/cdgate.admin.v1.AdminService/FreezePeer", "/cdgate.admin.v1.AdminService/RemovePeer",
+        "/cdgate.admin.v1.AdminService/ResumePeer"}) {
+    add(method, kAdmin, Admits::kRoles, kOperators);
+  }
+  add("/cdgate.admin.v1.AdminService/ApplyPolicy", kAdmin, Admits::kRoles, {Role::kPolicyAuthor});
+  add("/cdgate.admin.v1.AdminService/CheckPolicy", kAdmin, Admits::kRoles, kPolicyPeople);
+  for (const absl::string_view method : {"/cdgate.admin.v1.AdminService/ListGrants",
+                                         "/cdgate.admin.v1.AdminService/ListSubscriptions"}) {
+    add(method, kAdmin, Admits::kRoles, kOperatorsAndAuditors);
+  }
+  for (const absl::string_view method :
+       {"/cdgate.admin.v1.AdminService/ExplainEvent", "/cdgate.admin.v1.AdminService/GetPeer",
+        "/cdgate.admin.v1.AdminService/GetPolicy", "/cdgate.admin.v1.AdminService/GetStatus",
+        "/cdgate.admin.v1.AdminService/ListPeers", "/cdgate.admin.v1.AdminService/ListPolicies",
+        "/cdgate.admin.v1.AdminService/ListPolicyVersions",
+        "/cdgate.admin.v1.AdminService/WhoGot"}) {
+    add(method, kAdmin, Admits::kRoles, kEverybodyInAdmin);
+  }
+
+  // Between domains.
+  add("/cdgate.federation.v1.FederationService/Link", {Listener::kPeers}, Admits::kPeerGateway, {});
+  add("/cdgate.federation.v1.EnrolmentService/Enrol", {Listener::kEnrolment}, Admits::kEnroller,
+      {});
+
+  // Of every gRPC server.
+  for (const absl::string_view method :
+       {"/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"}) {
+    add(method, {Listener::kPeers, Listener::kApi, Listener::kLocal}, Admits::kAnyPrincipal, {});
+  }
+  for (const absl::string_view method :
+       {"/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+        "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"}) {
+    add(method, kAdmin, Admits::kAnyGranted, {});
+  }
+
+  std::sort(rows.begin(), rows.end(),
+            [](const MethodRow& a, const MethodRow& b) { return a.method < b.method; });
+  return rows;
+}
+
+}  // namespace
+
+absl::string_view ListenerName(Listener listener) {
+  switch (listener) {
+    case Listener::kPeers: return "peers";
+    case Listener::kApi: return "api";
+    case Listener::kEnrolment: return "enrolment";
+    case Listener::kLocal: return "local";
+  }
+  return "unknown";
+}
+
+absl::string_view RoleName(Role role) {
+  switch (role) {
+    case Role::kPublisher: return "publisher";
+    case Role::kSubscriber: return "subscriber";
+    case Role::kOperator: return "operator";
+    case Role::kPolicyAuthor: return "policy author";
+    case Role::kPolicyApprover: return "policy approver";
+    case Role::kAuditor: return "auditor";
+  }
+  return "unknown";
+}
+
+const std::vector<MethodRow>& MethodTable() {
+  static const auto* const table = new std::vector<MethodRow>(MakeTable());
+  return *table;
+}
+
+const MethodRow* FindMethod(absl::string_view method) {
+  const std::vector<MethodRow>& table = MethodTable();
+  const auto found = std::lower_bound(
+      table.begin(), table.end(), method,
+      [](const MethodRow& row, absl::string_view wanted) { return row.method < wanted; });
+  return found != table.end() && found->method == method ? &*found : nullptr;
+}
+
+}  // namespace cdgate::authz

@@ -1,0 +1,15 @@
+#include "auth/authz/principal.h"
+
+#include "absl/strings/str_cat.h"
+
+namespace cdgate::authz {
+
+Principal Principal::Spiffe(const trust::SpiffeId& id) {
+  return {Kind::kSpiffe, id.text(), std::string(id.trust_domain()), id.is_gateway()};
+}
+
+Principal Principal::Local(absl::string_view user) {
+  return {Kind::kLocal, absl::StrCat("local:", user), "", false};
+}
+
+}  // namespace cdgate::authz
