@@ -35,7 +35,7 @@ struct LinkManager::PeerLink {
 
   admin::v1::Peer peer;
   uint64_t version = 0;
-  session::PolicyPtr policy;
+  session::PeerPolicy policy = session::NoPolicy();
   uint64_t policy_version = 0;
   session::PeerMetrics metrics;
   base::Backoff backoff;
@@ -73,7 +73,6 @@ class LinkManager::Core : public std::enable_shared_from_this<LinkManager::Core>
   void EndAll();
   bool WaitIdle(absl::Duration limit);
   std::optional<LinkReport> Report(absl::string_view peer) const;
-  void UpdateMetrics();
 
  private:
   void ArmTick();
@@ -161,13 +160,13 @@ void LinkManager::Core::AdoptPolicy(PeerLink& link, const state::ResourceSnapsho
   const uint64_t version = resource != nullptr ? resource->version : 0;
   if (version == link.policy_version) return;
   link.policy_version = version;
-  link.policy = nullptr;
+  link.policy = session::NoPolicy();
   if (resource != nullptr) {
     const auto policy = resource->As<admin::v1::Policy>();
     auto compiled = policy.ok() ? policy::CompiledPolicy::Compile(*policy, version)
                                 : absl::StatusOr<session::PolicyPtr>(policy.status());
     if (compiled.ok()) {
-      link.policy = *std::move(compiled);
+      link.policy = {*std::move(compiled), policy::BuildInterest(*policy, version)};
     } else {
       // It was checked when it was applied; fail closed all the same.
       base::LogError(base::LogLevel::kError, "policy not taken; nothing crosses", compiled.status(),
@@ -449,20 +448,8 @@ std::optional<LinkReport> LinkManager::Core::Report(absl::string_view peer) cons
   }
   report.sent_through = status.sent_through;
   report.acknowledged_through = std::max(report.acknowledged_through, status.acknowledged_through);
-  report.oldest_unacknowledged = status.oldest_unsent;
   report.interest = status.interest;
   return report;
-}
-
-void LinkManager::Core::UpdateMetrics() {
-  std::vector<std::shared_ptr<Session>> sessions;
-  {
-    base::MutexLock lock(mu_);
-    for (const auto& [domain, published] : published_) {
-      if (published.session != nullptr) sessions.push_back(published.session);
-    }
-  }
-  for (const auto& session : sessions) session->UpdateMetrics();
 }
 
 // ------------------------------------------------------------------- surface
@@ -500,7 +487,5 @@ void LinkManager::Shutdown(absl::Duration limit) {
 std::optional<LinkReport> LinkManager::Report(absl::string_view peer) const {
   return core_->Report(peer);
 }
-
-void LinkManager::UpdateMetrics() { core_->UpdateMetrics(); }
 
 }  // namespace cdgate::manager

@@ -52,7 +52,7 @@ struct LinkManagerDeps {
   base::Metrics& metrics;
   LinkDialer& dialer;
   absl::Duration heartbeat = absl::Seconds(5);
-  base::BackoffOptions backoff;
+  base::BackoffOptions backoff = {};
 };
 
 // What is known of one peer's link.
@@ -60,8 +60,7 @@ struct LinkReport {
   admin::v1::LinkStatus status;
   base::Sequence sent_through;          // on the live session; 0: none
   base::Sequence acknowledged_through;  // of our log, as far as known
-  absl::Time oldest_unacknowledged = absl::InfiniteFuture();
-  session::InterestPtr interest;  // what the peer showed; null: nothing
+  session::InterestPtr interest;        // what the peer showed; null: nothing
 };
 
 class LinkManager {
@@ -84,8 +83,6 @@ class LinkManager {
 
   // None where there is no such peer.
   std::optional<LinkReport> Report(absl::string_view peer) const;
-  // Brings lag gauges up to date.
-  void UpdateMetrics();
 
  private:
   struct PeerLink;

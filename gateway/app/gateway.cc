@@ -1,0 +1,422 @@
+#include "gateway/app/gateway.h"
+
+#include <algorithm>
+#include <thread>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "auth/credentials/credentials.h"
+#include "gateway/api/subscribe_api.h"
+#include "gateway/app/secrets.h"
+#include "gateway/base/file.h"
+#include "gateway/base/logging.h"
+#include "gateway/base/status_macros.h"
+#include "gateway/rpc/reflection.h"
+
+namespace cdgate::app {
+namespace {
+
+constexpr absl::Duration kUpkeepInterval = absl::Seconds(2);
+constexpr absl::Duration kExpiryWarning = absl::Hours(24 * 14);
+
+size_t PoolThreads() { return std::max(2u, std::thread::hardware_concurrency()); }
+
+absl::Duration ToDuration(const google::protobuf::Duration& duration) {
+  return absl::Seconds(duration.seconds()) + absl::Nanoseconds(duration.nanos());
+}
+
+// Whether an address names no host that others could dial.
+bool Unspecified(const std::string& address) {
+  return address.rfind("0.0.0.0:", 0) == 0 || address.rfind("[::]:", 0) == 0;
+}
+
+// The services whose health is reported by name.
+constexpr const char* kServices[] = {"cdgate.events.v1.EventsService",
+                                     "cdgate.admin.v1.AdminService",
+                                     "cdgate.federation.v1.FederationService"};
+
+}  // namespace
+
+absl::string_view Software() { return "cdgate " CDGATE_VERSION; }
+
+struct Gateway::Alive {
+  base::Mutex mu;
+  base::CondVar idle;
+  Gateway* gateway CDGATE_GUARDED_BY(mu) = nullptr;
+  int using_it CDGATE_GUARDED_BY(mu) = 0;
+
+  // Runs `f` with the gateway unless it is going away.
+  template <typename F>
+  void With(F&& f) {
+    Gateway* now = nullptr;
+    {
+      base::MutexLock lock(mu);
+      if (gateway == nullptr) return;
+      ++using_it;
+      now = gateway;
+    }
+    f(*now);
+    base::MutexLock lock(mu);
+    if (--using_it == 0) idle.SignalAll();
+  }
+
+  void Detach() {
+    base::MutexLock lock(mu);
+    gateway = nullptr;
+    while (using_it > 0) idle.Wait(mu);
+  }
+};
+
+absl::StatusOr<std::unique_ptr<Gateway>> Gateway::Start(
+    const config::v1::GatewayConfig& config, std::function<void(absl::Status)> on_fatal) {
+  std::unique_ptr<Gateway> gateway(new Gateway(config, std::move(on_fatal)));
+  CDGATE_RETURN_IF_ERROR(gateway->Build());
+  return gateway;
+}
+
+Gateway::Gateway(const config::v1::GatewayConfig& config,
+                 std::function<void(absl::Status)> on_fatal)
+    : config_(config),
+      on_fatal_(std::move(on_fatal)),
+      background_({.name = "background", .threads = 2, .max_queued = 1024}),
+      pool_({.name = "work", .threads = PoolThreads(), .max_queued = 65536}),
+      refusals_(std::make_shared<RefusalCounter>(metrics_)) {}
+
+Gateway::~Gateway() { Shutdown(); }
+
+absl::Status Gateway::Build() {
+  CDGATE_RETURN_IF_ERROR(base::MakeDirectories(config_.data_dir(), 0700));
+  CDGATE_RETURN_IF_ERROR(BuildIdentity());
+  CDGATE_ASSIGN_OR_RETURN(storage_, Storage::Open(config_, {.clock = clock_,
+                                                            .random = random_,
+                                                            .metrics = metrics_,
+                                                            .timers = timers_,
+                                                            .background = background_,
+                                                            .callbacks = pool_,
+                                                            .on_fatal = on_fatal_}));
+  CDGATE_RETURN_IF_ERROR(BuildServices());
+  CDGATE_RETURN_IF_ERROR(RegisterServices());
+  CDGATE_RETURN_IF_ERROR(Listen());
+  CDGATE_RETURN_IF_ERROR(ListenOps());
+  WatchResources();
+  links_->Start();
+  ScheduleUpkeep();
+  for (const char* service : kServices) health_.Set(service, true);
+  health_.Set("", true);
+  return absl::OkStatus();
+}
+
+absl::Status Gateway::BuildIdentity() {
+  credentials::IdentityOptions options;
+  options.certificate_path = config_.identity().certificate();
+  options.key_path = config_.identity().key();
+  options.bundle_path = config_.identity().bundle();
+  options.crl_paths.assign(config_.identity().crls().begin(), config_.identity().crls().end());
+  CDGATE_ASSIGN_OR_RETURN(const trust::SpiffeId expected,
+                          trust::SpiffeId::Gateway(config_.domain(), config_.instance()));
+  options.expected_id = expected.text();
+  CDGATE_ASSIGN_OR_RETURN(identity_, credentials::IdentityStore::Create(options, trust_, clock_));
+  return absl::OkStatus();
+}
+
+absl::Status Gateway::BuildServices() {
+  CDGATE_ASSIGN_OR_RETURN(const Secrets secrets, Secrets::Load(config_.data_dir(), random_));
+  CDGATE_ASSIGN_OR_RETURN(crypto::SivSealer sealer,
+                          crypto::SivSealer::Create(secrets.KeyFor("invite")));
+  invite_sealer_ = std::make_unique<crypto::SivSealer>(std::move(sealer));
+  state::Store& store = storage_->store();
+  trust_watch_ = std::make_unique<TrustWatch>(
+      TrustWatchDeps{.domain = config_.domain(),
+                     .trust = trust_,
+                     .grants = grants_,
+                     .cut = [this](const std::string& domain) {
+                       if (server_ == nullptr) return;
+                       server_->CutConnections(
+                           [&domain](const authz::Principal& p) { return p.domain == domain; });
+                     }});
+  event::AdmitLimits limits;
+  if (config_.limits().max_event_bytes() != 0) {
+    limits.max_event_bytes = config_.limits().max_event_bytes();
+  }
+  admission_ =
+      std::make_unique<admission::Admission>(admission::AdmissionDeps{.domain = config_.domain(),
+                                                                      .limits = limits,
+                                                                      .store = store,
+                                                                      .grants = grants_,
+                                                                      .clock = clock_,
+                                                                      .random = random_,
+                                                                      .metrics = metrics_});
+  enrol_dialer_ = std::make_unique<ChannelEnrolDialer>(*identity_, refusals_, clock_, timers_);
+  enrolment_ = std::make_unique<manager::Enrolment>(manager::EnrolmentDeps{
+      .domain = config_.domain(),
+      .store = store,
+      .identity = *identity_,
+      .clock = clock_,
+      .random = random_,
+      .sealer = *invite_sealer_,
+      .dialer = *enrol_dialer_,
+      .peers_endpoint =
+          [this] { return Advertised(authz::Listener::kPeers, config_.advertise().peers()); },
+      .enrolment_endpoint =
+          [this] {
+            return Advertised(authz::Listener::kEnrolment, config_.advertise().enrolment());
+          }});
+  CDGATE_ASSIGN_OR_RETURN(links_, Links::Create({.config = config_,
+                                                 .software = std::string(Software()),
+                                                 .storage = *storage_,
+                                                 .admission = *admission_,
+                                                 .identity = *identity_,
+                                                 .trust = trust_,
+                                                 .observer = refusals_,
+                                                 .token_key = secrets.KeyFor("token"),
+                                                 .clock = clock_,
+                                                 .random = random_,
+                                                 .timers = timers_,
+                                                 .pool = pool_,
+                                                 .metrics = metrics_}));
+  return absl::OkStatus();
+}
+
+absl::Status Gateway::RegisterServices() {
+  state::Store& store = storage_->store();
+  publish_api_ = std::make_unique<api::PublishApi>(*admission_, store, pool_);
+  event_queries_ = std::make_unique<api::EventQueries>(store, storage_->log(), grants_, pool_);
+  policy_api_ = std::make_unique<api::PolicyApi>(store, pool_);
+  grant_api_ = std::make_unique<api::GrantApi>(store, pool_);
+  outcome_api_ = std::make_unique<api::OutcomeApi>(
+      config_.domain(), store, [this](absl::string_view peer) { return links_->FactsOf(peer); },
+      pool_);
+  peer_api_ = std::make_unique<api::PeerApi>(api::PeerApiDeps{.domain = config_.domain(),
+                                                              .instance = config_.instance(),
+                                                              .software = std::string(Software()),
+                                                              .start_time = start_time_,
+                                                              .store = store,
+                                                              .log = storage_->log(),
+                                                              .enrolment = *enrolment_,
+                                                              .pool = pool_,
+                                                              .facts = Facts()});
+  CDGATE_RETURN_IF_ERROR(publish_api_->Register(router_));
+  CDGATE_RETURN_IF_ERROR(event_queries_->Register(router_));
+  CDGATE_RETURN_IF_ERROR(policy_api_->Register(router_));
+  CDGATE_RETURN_IF_ERROR(grant_api_->Register(router_));
+  CDGATE_RETURN_IF_ERROR(outcome_api_->Register(router_));
+  CDGATE_RETURN_IF_ERROR(peer_api_->Register(router_));
+  CDGATE_RETURN_IF_ERROR(api::RegisterSubscribe(router_, {.store = store,
+                                                          .feed = storage_->feed(),
+                                                          .grants = grants_,
+                                                          .holders = subscriptions_,
+                                                          .pool = pool_,
+                                                          .clock = clock_,
+                                                          .timers = timers_}));
+  CDGATE_RETURN_IF_ERROR(router_.Register(rpc::Guarded::Bidi(
+      "/cdgate.federation.v1.FederationService/Link",
+      [this](rpc::ServerStreamPtr stream) { links_->Accept(std::move(stream)); })));
+  CDGATE_RETURN_IF_ERROR(rpc::RegisterHealth(router_, health_));
+  return rpc::RegisterReflection(router_);
+}
+
+rpc::ListenerOptions Gateway::TcpListener(authz::Listener kind, const std::string& address) const {
+  using credentials::ServerSide;
+  const ServerSide side = kind == authz::Listener::kApi     ? ServerSide::kApi
+                          : kind == authz::Listener::kPeers ? ServerSide::kPeers
+                                                            : ServerSide::kEnrolment;
+  rpc::ListenerOptions options{.kind = kind, .address = address};
+  options.credentials = credentials::ServerCredentials(*identity_, trust_, side, refusals_, clock_);
+  rpc::ListenerLimits bounds = rpc::DefaultLimits(kind);
+  const config::v1::LimitsConfig& limits = config_.limits();
+  if (kind != authz::Listener::kEnrolment && limits.max_connections() != 0) {
+    bounds.max_connections = limits.max_connections();
+  }
+  if (limits.max_connections_per_address() != 0) {
+    bounds.max_connections_per_address = limits.max_connections_per_address();
+  }
+  if (kind == authz::Listener::kApi && limits.max_streams_per_connection() != 0) {
+    bounds.max_streams_per_connection =
+        static_cast<int>(limits.max_streams_per_connection());
+  }
+  if (limits.connection_slack_bytes() != 0) {
+    bounds.slack_bytes = limits.connection_slack_bytes();
+  }
+  options.limits = bounds;
+  return options;
+}
+
+std::vector<rpc::ListenerOptions> Gateway::Listeners() const {
+  const config::v1::Listeners& listeners = config_.listeners();
+  std::vector<rpc::ListenerOptions> out;
+  out.push_back(TcpListener(authz::Listener::kApi, listeners.api()));
+  if (!listeners.peers().empty()) {
+    out.push_back(TcpListener(authz::Listener::kPeers, listeners.peers()));
+  }
+  if (!listeners.enrolment().empty()) {
+    out.push_back(TcpListener(authz::Listener::kEnrolment, listeners.enrolment()));
+  }
+  const std::string local = listeners.local().empty()
+                                ? base::JoinPath(config_.data_dir(), "local.sock")
+                                : listeners.local();
+  rpc::ListenerOptions socket{.kind = authz::Listener::kLocal, .address = local};
+  socket.limits = rpc::DefaultLimits(authz::Listener::kLocal);
+  out.push_back(std::move(socket));
+  return out;
+}
+
+absl::Status Gateway::Listen() {
+  // Before the first call: what is granted, trusted and frozen.
+  trust_watch_->Apply(*storage_->store().Resources());
+  rpc::ServerOptions options{.router = router_,
+                             .grants = grants_,
+                             .clock = clock_,
+                             .timers = timers_,
+                             .metrics = metrics_};
+  options.listeners = Listeners();
+  options.deny = [this](const authz::Principal& principal) {
+    return trust_watch_->Denied(principal);
+  };
+  CDGATE_ASSIGN_OR_RETURN(server_, rpc::Server::Start(std::move(options)));
+  server_->OnDrain([this] {
+    health_.Drain();
+    subscriptions_.Drain();
+    links_->Drain();
+  });
+  return absl::OkStatus();
+}
+
+absl::Status Gateway::ListenOps() {
+  const std::string address =
+      config_.listeners().ops().empty() ? "127.0.0.1:0" : config_.listeners().ops();
+  CDGATE_ASSIGN_OR_RETURN(ops_,
+                          http::OpsListener::Start({.address = address,
+                                                    .metrics = metrics_,
+                                                    .problems =
+                                                        [this] {
+                                                          std::vector<std::string> why;
+                                                          if (!health_.Get("").value_or(false)) {
+                                                            why.push_back("starting or draining");
+                                                          }
+                                                          return why;
+                                                        },
+                                                    .before_metrics = [this] { UpdateGauges(); }}));
+  return absl::OkStatus();
+}
+
+void Gateway::WatchResources() {
+  alive_ = std::make_shared<Alive>();
+  {
+    base::MutexLock lock(alive_->mu);
+    alive_->gateway = this;
+  }
+  watch_ = storage_->store().Watch([alive = alive_](const state::ResourceSnapshotPtr& resources) {
+    alive->With([&resources](Gateway& gateway) {
+      gateway.trust_watch_->Apply(*resources);
+      gateway.links_->Reconcile(resources);
+    });
+  });
+}
+
+void Gateway::ScheduleUpkeep() {
+  timers_.At(clock_.Monotonic() + kUpkeepInterval, [alive = alive_] {
+    alive->With([&alive](Gateway& gateway) {
+      static_cast<void>(gateway.background_.TryPost(  // a full pool skips a turn
+          [alive] { alive->With([](Gateway& g) { g.Upkeep(); }); }));
+      gateway.ScheduleUpkeep();
+    });
+  });
+}
+
+void Gateway::Upkeep() {
+  if (identity_->FilesChanged()) {
+    const absl::Status reloaded = identity_->Reload();
+    if (reloaded.ok()) {
+      base::Log(base::LogLevel::kInfo, "certificate reloaded",
+                {{"serial", identity_->Current()->serial}});
+    } else {
+      base::LogError(base::LogLevel::kError, "certificate not reloaded; the last good one stays",
+                     reloaded);
+    }
+  }
+  const auto resources = storage_->store().Resources();
+  for (const auto& peer : resources->List(state::kPeerKind)) {
+    const bool policy = resources->Find(state::kPolicyKind, peer->name) != nullptr;
+    health_.Set(absl::StrCat("peer:", peer->name), policy && links_->IsUp(peer->name));
+  }
+}
+
+void Gateway::UpdateGauges() {
+  metrics_
+      .AddGauge("cdgate_certificate_expiry_timestamp_seconds",
+                "When the gateway's own certificate expires, seconds since the Unix epoch.")
+      .Set(absl::ToDoubleSeconds(identity_->Current()->not_after - absl::UnixEpoch()));
+  links_->UpdateGauges();
+}
+
+std::vector<std::string> Gateway::Problems() const {
+  std::vector<std::string> out;
+  const absl::Duration left = identity_->Current()->not_after - clock_.Now();
+  if (left < kExpiryWarning) {
+    out.push_back(absl::StrCat("the gateway's certificate expires in ",
+                               absl::FormatDuration(absl::Trunc(left, absl::Hours(1))),
+                               "; renew it with cdgate cert issue"));
+  }
+  const auto resources = storage_->store().Resources();
+  for (const auto& peer : resources->List(state::kPeerKind)) {
+    if (resources->Find(state::kPolicyKind, peer->name) == nullptr) {
+      out.push_back(absl::StrCat("no policy for peer ", peer->name,
+                                 ": nothing crosses; apply one with cdgate policy apply"));
+    }
+    const admin::v1::LinkStatus link = links_->StatusOf(peer->name);
+    if (link.state() == admin::v1::LINK_STATE_DOWN) {
+      out.push_back(absl::StrCat("the link to ", peer->name, " is down: ", link.message()));
+    }
+  }
+  return out;
+}
+
+api::PeerFacts Gateway::Facts() {
+  return {.link = [this](absl::string_view domain) { return links_->StatusOf(domain); },
+          .lag = [this](absl::string_view domain) { return links_->LagOf(domain); },
+          .problems = [this] { return Problems(); },
+          .certificate_expiry = [this] { return identity_->Current()->not_after; }};
+}
+
+std::string Gateway::Advertised(authz::Listener kind, const std::string& configured) const {
+  if (!configured.empty()) return configured;
+  const std::string bound = BoundAddress(kind);
+  return Unspecified(bound) ? "" : bound;
+}
+
+absl::Status Gateway::Reload(const config::v1::GatewayConfig& config) {
+  bool known = false;
+  const base::LogLevel level = base::ParseLogLevel(config.logging().level(), &known);
+  if (known) base::SetLogLevel(level);
+  return identity_->Reload();
+}
+
+std::string Gateway::BoundAddress(authz::Listener kind) const {
+  return server_ == nullptr ? "" : server_->BoundAddress(kind);
+}
+
+std::string Gateway::OpsAddress() const { return ops_ == nullptr ? "" : ops_->bound_address(); }
+
+void Gateway::Shutdown() {
+  {
+    base::MutexLock lock(mu_);
+    if (stopped_) return;
+    stopped_ = true;
+  }
+  const absl::Duration limit =
+      config_.has_drain_timeout() ? ToDuration(config_.drain_timeout()) : absl::Seconds(10);
+  if (server_ != nullptr) server_->Shutdown(limit);
+  if (links_ != nullptr) links_->Shutdown();
+  if (watch_ != 0) storage_->store().Unwatch(watch_);
+  if (alive_ != nullptr) alive_->Detach();
+  ops_.reset();
+  if (storage_ != nullptr) {
+    storage_->feed().Shutdown();
+    storage_->store().Shutdown();
+  }
+  pool_.Shutdown();
+  background_.Shutdown();
+}
+
+}  // namespace cdgate::app

@@ -1,0 +1,148 @@
+// One gateway: everything built in order of dependence, from a configuration.
+//
+//   CDGATE_ASSIGN_OR_RETURN(auto gateway, app::Gateway::Start(config, on_fatal));
+//   ...
+//   gateway->Shutdown();           // drains, within config.drain_timeout
+//
+// Several gateways may live in one process (tests do that); what is process-wide (TLS
+// settings, logging, signals) is set up by Serve (serve.h) or the test.
+//
+// Members are declared in the order they are built, so they are destroyed in the order
+// that lets each outlive its users.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "auth/authz/grants.h"
+#include "auth/authz/method_table.h"
+#include "auth/credentials/identity_store.h"
+#include "auth/trust/trust_registry.h"
+#include "cdgate/config/v1/config.pb.h"
+#include "federation/manager/enrolment.h"
+#include "gateway/admission/admission.h"
+#include "gateway/api/event_queries.h"
+#include "gateway/api/grant_api.h"
+#include "gateway/api/outcome_api.h"
+#include "gateway/api/peer_api.h"
+#include "gateway/api/policy_api.h"
+#include "gateway/api/publish_api.h"
+#include "gateway/app/enrol_dialer.h"
+#include "gateway/app/links.h"
+#include "gateway/app/refusal_counter.h"
+#include "gateway/app/storage.h"
+#include "gateway/app/trust_watch.h"
+#include "gateway/base/clock.h"
+#include "gateway/base/executor.h"
+#include "gateway/base/metrics.h"
+#include "gateway/base/random.h"
+#include "gateway/base/timer_queue.h"
+#include "gateway/delivery/subscriptions.h"
+#include "gateway/http/ops_listener.h"
+#include "gateway/rpc/health.h"
+#include "gateway/rpc/router.h"
+#include "gateway/rpc/server.h"
+
+namespace cdgate::app {
+
+// "cdgate 0.1.0"
+absl::string_view Software();
+
+class Gateway {
+ public:
+  // `on_fatal`: the log can no longer be written; called once, from any thread, after
+  // everything that waits was refused. The process has to end.
+  static absl::StatusOr<std::unique_ptr<Gateway>> Start(const config::v1::GatewayConfig& config,
+                                                        std::function<void(absl::Status)> on_fatal);
+  // Calls Shutdown().
+  ~Gateway();
+  Gateway(const Gateway&) = delete;
+  Gateway& operator=(const Gateway&) = delete;
+
+  // Stops taking calls, says goodbye to peers and subscribers, waits for what is under
+  // way within the configured limit, ends the rest, closes the log. Idempotent.
+  void Shutdown();
+
+  // Takes over what can change while running: certificates, CRLs and the log level. On
+  // an error what was in use stays in use.
+  absl::Status Reload(const config::v1::GatewayConfig& config);
+
+  // "127.0.0.1:40123"; empty where there is no such listener.
+  std::string BoundAddress(authz::Listener kind) const;
+  std::string OpsAddress() const;
+
+ private:
+  Gateway(const config::v1::GatewayConfig& config, std::function<void(absl::Status)> on_fatal);
+
+  absl::Status Build();
+  absl::Status BuildIdentity();
+  absl::Status BuildServices();
+  absl::Status RegisterServices();
+  absl::Status Listen();
+  absl::Status ListenOps();
+  std::vector<rpc::ListenerOptions> Listeners() const;
+  rpc::ListenerOptions TcpListener(authz::Listener kind, const std::string& address) const;
+  void WatchResources();
+  void ScheduleUpkeep();
+  // Certificate files, health of peers: every few seconds.
+  void Upkeep();
+  void UpdateGauges();
+  std::vector<std::string> Problems() const;
+  api::PeerFacts Facts();
+  std::string Advertised(authz::Listener kind, const std::string& configured) const;
+
+  const config::v1::GatewayConfig config_;
+  const std::function<void(absl::Status)> on_fatal_;
+  base::Clock& clock_ = base::SystemClock();
+  base::Random& random_ = base::SystemRandom();
+  const absl::Time start_time_ = clock_.Now();
+
+  base::Metrics metrics_;
+  base::ThreadTimerQueue timers_{clock_};
+  // Blocking work that may take long: retention, flushes.
+  base::ThreadPool background_;
+  // Everything else: admission, decisions, sessions.
+  base::ThreadPool pool_;
+
+  trust::TrustRegistry trust_;
+  std::shared_ptr<RefusalCounter> refusals_;
+  std::unique_ptr<credentials::IdentityStore> identity_;
+  std::unique_ptr<crypto::SivSealer> invite_sealer_;
+  std::unique_ptr<Storage> storage_;
+  authz::GrantRegistry grants_;
+  std::unique_ptr<TrustWatch> trust_watch_;
+  uint64_t watch_ = 0;
+
+  rpc::HealthRegistry health_;
+  std::unique_ptr<admission::Admission> admission_;
+  delivery::SubscriptionHolders subscriptions_;
+  std::unique_ptr<ChannelEnrolDialer> enrol_dialer_;
+  std::unique_ptr<manager::Enrolment> enrolment_;
+  std::unique_ptr<Links> links_;
+
+  std::unique_ptr<api::PublishApi> publish_api_;
+  std::unique_ptr<api::EventQueries> event_queries_;
+  std::unique_ptr<api::PolicyApi> policy_api_;
+  std::unique_ptr<api::GrantApi> grant_api_;
+  std::unique_ptr<api::OutcomeApi> outcome_api_;
+  std::unique_ptr<api::PeerApi> peer_api_;
+  rpc::Router router_;
+
+  base::Mutex mu_;
+  bool stopped_ CDGATE_GUARDED_BY(mu_) = false;
+
+  // Lets timers and watchers find out that the gateway is gone.
+  struct Alive;
+  std::shared_ptr<Alive> alive_;
+
+  std::unique_ptr<rpc::Server> server_;
+  std::unique_ptr<http::OpsListener> ops_;
+};
+
+}  // namespace cdgate::app

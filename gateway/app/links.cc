@@ -1,0 +1,138 @@
+#include "gateway/app/links.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "auth/credentials/credentials.h"
+#include "gateway/base/status_macros.h"
+#include "gateway/rpc/client_channel.h"
+
+namespace cdgate::app {
+namespace {
+
+constexpr char kLinkMethod[] = "/cdgate.federation.v1.FederationService/Link";
+// How long sessions may take to say goodbye after the server is done.
+constexpr absl::Duration kGoodbye = absl::Seconds(3);
+
+absl::Duration ToDuration(const google::protobuf::Duration& duration, absl::Duration otherwise) {
+  const absl::Duration out =
+      absl::Seconds(duration.seconds()) + absl::Nanoseconds(duration.nanos());
+  return out > absl::ZeroDuration() ? out : otherwise;
+}
+
+}  // namespace
+
+// Each link has a channel of its own: nothing is shared between peers.
+class Links::Dialer final : public manager::LinkDialer {
+ public:
+  explicit Dialer(const LinksDeps& deps) : deps_(deps) {}
+
+  rpc::FrameStreamPtr Dial(const admin::v1::Peer& peer) override {
+    rpc::ClientChannel channel(
+        peer.endpoint(),
+        credentials::PeerChannelCredentials(deps_.identity, deps_.trust, peer.domain(),
+                                            deps_.observer, deps_.clock),
+        {.clock = deps_.clock, .timers = deps_.timers});
+    return channel.OpenStream(kLinkMethod);
+  }
+
+ private:
+  const LinksDeps& deps_;
+};
+
+Links::Links(LinksDeps deps) : deps_(std::move(deps)), dialer_(std::make_unique<Dialer>(deps_)) {}
+
+Links::~Links() { Shutdown(); }
+
+absl::StatusOr<std::unique_ptr<Links>> Links::Create(LinksDeps deps) {
+  std::unique_ptr<Links> links(new Links(std::move(deps)));
+  const LinksDeps& own = links->deps_;
+  CDGATE_ASSIGN_OR_RETURN(session::SivTokenSealer sealer,
+                          session::SivTokenSealer::Create(own.token_key, own.random));
+  links->sealer_ = std::make_unique<session::SivTokenSealer>(std::move(sealer));
+  manager::LinkManagerDeps manager{.session = {.domain = own.config.domain(),
+                                               .instance = own.config.instance(),
+                                               .software = own.software,
+                                               .store = own.storage.store(),
+                                               .feed = own.storage.feed(),
+                                               .admission = own.admission,
+                                               .sealer = *links->sealer_,
+                                               .executor = own.pool,
+                                               .timers = own.timers,
+                                               .clock = own.clock,
+                                               .random = own.random},
+                                   .metrics = own.metrics,
+                                   .dialer = *links->dialer_};
+  manager.heartbeat = ToDuration(own.config.links().heartbeat(), manager.heartbeat);
+  manager.backoff.cap = ToDuration(own.config.links().max_backoff(), manager.backoff.cap);
+  links->manager_ = std::make_unique<manager::LinkManager>(std::move(manager));
+  return links;
+}
+
+void Links::Start() { Reconcile(deps_.storage.store().Resources()); }
+
+void Links::Reconcile(state::ResourceSnapshotPtr resources) {
+  manager_->Reconcile(std::move(resources));
+}
+
+void Links::Accept(rpc::ServerStreamPtr stream) {
+  std::string peer = stream->call().principal.domain;
+  manager_->Accept(std::move(peer), std::move(stream));
+}
+
+void Links::Drain() { manager_->Drain(); }
+
+void Links::Shutdown() {
+  if (manager_ != nullptr) manager_->Shutdown(kGoodbye);
+}
+
+bool Links::IsUp(absl::string_view peer) const {
+  const auto report = manager_->Report(peer);
+  return report && report->status.state() == admin::v1::LINK_STATE_UP;
+}
+
+admin::v1::LinkStatus Links::StatusOf(absl::string_view peer) const {
+  auto report = manager_->Report(peer);
+  if (report) return std::move(report->status);
+  admin::v1::LinkStatus down;
+  down.set_state(admin::v1::LINK_STATE_DOWN);
+  return down;
+}
+
+api::ExportLag Links::LagOf(absl::string_view peer) const {
+  const auto report = manager_->Report(peer);
+  const state::Store& store = deps_.storage.store();
+  const uint64_t head = store.head().sequence.value();
+  api::ExportLag lag;
+  if (!report || report->acknowledged_through.value() >= head) return lag;
+  lag.events = head - report->acknowledged_through.value();
+  const auto oldest =
+      store.ReadEvent(std::max(report->acknowledged_through.Next(), store.first().sequence));
+  if (oldest.ok()) {
+    lag.age = std::max(absl::ZeroDuration(), deps_.clock.Now() - oldest->commit->commit_time);
+  }
+  return lag;
+}
+
+api::LinkFacts Links::FactsOf(absl::string_view peer) const {
+  const auto report = manager_->Report(peer);
+  if (!report) return {};
+  return {.sent_through = report->sent_through, .interest = report->interest};
+}
+
+void Links::UpdateGauges() {
+  for (const auto& resource : deps_.storage.store().Resources()->List(state::kPeerKind)) {
+    const api::ExportLag lag = LagOf(resource->name);
+    const session::PeerMetrics metrics(deps_.metrics, resource->name);
+    metrics.exports.lag_events->Set(static_cast<double>(lag.events));
+    metrics.exports.lag_seconds->Set(absl::ToDoubleSeconds(lag.age));
+    const auto report = manager_->Report(resource->name);
+    if (!report || !report->status.has_peer_caught_up_as_of()) continue;
+    const absl::Time caught_up =
+        absl::FromUnixSeconds(report->status.peer_caught_up_as_of().seconds());
+    metrics.imports.lag_seconds->Set(
+        std::max(0.0, absl::ToDoubleSeconds(deps_.clock.Now() - caught_up)));
+  }
+}
+
+}  // namespace cdgate::app

@@ -1,0 +1,124 @@
+#include "gateway/app/serve.h"
+
+#include <memory>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "auth/crypto/tls.h"
+#include "gateway/app/gateway.h"
+#include "gateway/app/signals.h"
+#include "gateway/base/logging.h"
+#include "gateway/base/mutex.h"
+#include "gateway/config/gateway_config.h"
+
+namespace cdgate::app {
+namespace {
+
+// What ends the main thread's wait.
+class Ending {
+ public:
+  void Ask(int exit_code) {
+    base::MutexLock lock(mu_);
+    if (asked_) return;
+    asked_ = true;
+    exit_code_ = exit_code;
+    cv_.SignalAll();
+  }
+  int Wait() {
+    base::MutexLock lock(mu_);
+    while (!asked_) cv_.Wait(mu_);
+    return exit_code_;
+  }
+
+ private:
+  base::Mutex mu_;
+  base::CondVar cv_;
+  bool asked_ CDGATE_GUARDED_BY(mu_) = false;
+  int exit_code_ CDGATE_GUARDED_BY(mu_) = 0;
+};
+
+base::LogFormat FormatOf(const std::string& text) {
+  if (text == "text") return base::LogFormat::kText;
+  if (text == "json") return base::LogFormat::kJson;
+  return base::LogFormat::kAuto;
+}
+
+void StartLogging(const config::v1::LoggingConfig& logging) {
+  bool known = false;
+  base::InitLogging(base::ParseLogLevel(logging.level(), &known), FormatOf(logging.format()));
+}
+
+void LogReady(const Gateway& gateway, const config::v1::GatewayConfig& config) {
+  base::Log(base::LogLevel::kInfo, "gateway ready",
+            {{"domain", config.domain()},
+             {"instance", config.instance()},
+             {"api", gateway.BoundAddress(authz::Listener::kApi)},
+             {"peers", gateway.BoundAddress(authz::Listener::kPeers)},
+             {"enrolment", gateway.BoundAddress(authz::Listener::kEnrolment)},
+             {"ops", gateway.OpsAddress()},
+             {"local", gateway.BoundAddress(authz::Listener::kLocal)}});
+}
+
+void Reload(Gateway& gateway, const std::string& config_path) {
+  const auto config = config::LoadGatewayConfig(config_path);
+  const absl::Status reloaded = config.ok() ? gateway.Reload(*config) : config.status();
+  if (reloaded.ok()) {
+    base::Log(base::LogLevel::kInfo, "reloaded");
+  } else {
+    base::LogError(base::LogLevel::kError, "not reloaded; what was in use stays", reloaded);
+  }
+}
+
+}  // namespace
+
+int Serve(const std::string& config_path) {
+  const auto config = config::LoadGatewayConfig(config_path);
+  if (!config.ok()) {
+    base::InitLogging(base::LogLevel::kInfo, base::LogFormat::kAuto);
+    base::LogError(base::LogLevel::kError, "configuration refused", config.status());
+    return 2;
+  }
+  StartLogging(config->logging());
+  RaiseFileLimit();
+  if (absl::Status tls = crypto::ConfigureTlsProcessWide(); !tls.ok()) {
+    base::LogError(base::LogLevel::kError, "TLS settings refused", tls);
+    return 1;
+  }
+
+  Ending ending;
+  base::Mutex mu;  // between a reload and the end of the gateway
+  std::unique_ptr<Gateway> gateway;
+  SignalThread signals({.on_stop =
+                            [&ending] {
+                              base::Log(base::LogLevel::kInfo, "stopping");
+                              ending.Ask(0);
+                            },
+                        .on_reload =
+                            [&] {
+                              base::MutexLock lock(mu);
+                              if (gateway != nullptr) Reload(*gateway, config_path);
+                            }});
+  auto started = Gateway::Start(*config, [&ending](const absl::Status& why) {
+    base::LogError(base::LogLevel::kError, "the log cannot be written; ending", why);
+    ending.Ask(1);
+  });
+  if (!started.ok()) {
+    base::LogError(base::LogLevel::kError, "gateway not started", started.status());
+    return 1;
+  }
+  {
+    base::MutexLock lock(mu);
+    gateway = *std::move(started);
+  }
+  LogReady(*gateway, *config);
+  const int exit_code = ending.Wait();
+  gateway->Shutdown();
+  {
+    base::MutexLock lock(mu);
+    gateway.reset();
+  }
+  base::Log(base::LogLevel::kInfo, "stopped");
+  return exit_code;
+}
+
+}  // namespace cdgate::app
