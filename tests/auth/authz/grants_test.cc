@@ -1,0 +1,297 @@
+#include "auth/authz/grants.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "cdgate/admin/v1/resources.pb.h"
+#include "tests/auth/authz/allocations.h"
+#include "tests/support/status_matchers.h"
+
+namespace cdgate::authz {
+namespace {
+
+using admin::v1::Grant;
+using base::Reason;
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+Principal Service(const std::string& name) {
+  return Principal::Spiffe(trust::SpiffeId::Service("alpha.example", name).value());
+}
+Principal User(const std::string& name) {
+  return Principal::Spiffe(trust::SpiffeId::User("alpha.example", name).value());
+}
+Principal Gateway(const std::string& domain) {
+  return Principal::Spiffe(trust::SpiffeId::Gateway(domain, "gw1").value());
+}
+
+Grant MakeGrant(const std::string& name, const std::string& principal, admin::v1::Role role) {
+  Grant grant;
+  grant.set_name(name);
+  grant.set_principal(absl::StrCat("spiffe://alpha.example/", principal));
+  grant.set_role(role);
+  return grant;
+}
+Grant Publisher(const std::string& name, const std::string& principal,
+                const std::vector<std::string>& sources, const std::vector<std::string>& types = {},
+                const std::string& plane = "") {
+  Grant grant = MakeGrant(name, principal, admin::v1::ROLE_PUBLISHER);
+  for (const std::string& source : sources) grant.add_sources(source);
+  for (const std::string& type : types) grant.add_types(type);
+  grant.set_plane(plane);
+  return grant;
+}
+
+std::shared_ptr<const Grants> Compile(const std::vector<Grant>& grants) {
+  return Grants::Compile(grants).value();
+}
+
+constexpr char kPublish[] = "/cdgate.events.v1.EventsService/Publish";
+constexpr char kSubscribe[] = "/cdgate.events.v1.EventsService/Subscribe";
+constexpr char kApplyPolicy[] = "/cdgate.admin.v1.AdminService/ApplyPolicy";
+constexpr char kFreeze[] = "/cdgate.admin.v1.AdminService/FreezePeer";
+constexpr char kStatus[] = "/cdgate.admin.v1.AdminService/GetStatus";
+constexpr char kLink[] = "/cdgate.federation.v1.FederationService/Link";
+constexpr char kEnrol[] = "/cdgate.federation.v1.EnrolmentService/Enrol";
+constexpr char kHealth[] = "/grpc.health.v1.Health/Check";
+constexpr char kReflection[] = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
+
+TEST(GrantsTest, NobodyMayDoAnythingWithoutAGrant) {
+  const Grants nothing;
+  for (const MethodRow& row : MethodTable()) {
+    if (row.admits == Admits::kAnyPrincipal) continue;
+    EXPECT_FALSE(nothing.MayCall(Service("jenkins"), row, Listener::kApi).ok()) << row.method;
+  }
+  absl::string_view plane;
+  EXPECT_THAT(nothing.MayPublish(Service("jenkins"), "/s", "t", &plane),
+              test::HasReason(Reason::kNotGranted));
+  EXPECT_THAT(nothing.SubscriberFilters(Service("jenkins")), IsEmpty());
+}
+
+// Each role against one method of each kind: what is not listed is refused.
+TEST(GrantsTest, EachRoleAllowsItsMethodsOnly) {
+  const struct {
+    admin::v1::Role role;
+    std::vector<std::string> allowed;
+  } cases[] = {
+      {admin::v1::ROLE_PUBLISHER, {kPublish, kReflection}},
+      {admin::v1::ROLE_SUBSCRIBER, {kSubscribe, kReflection}},
+      {admin::v1::ROLE_OPERATOR, {kFreeze, kStatus, kReflection}},
+      {admin::v1::ROLE_POLICY_AUTHOR, {kApplyPolicy, kStatus, kReflection}},
+      {admin::v1::ROLE_POLICY_APPROVER, {kStatus, kReflection}},
+      {admin::v1::ROLE_AUDITOR, {kStatus, kReflection}},
+  };
+  for (const auto& c : cases) {
+    const auto grants = Compile({MakeGrant("g", "user/ann", c.role)});
+    for (const char* method : {kPublish, kSubscribe, kApplyPolicy, kFreeze, kStatus, kReflection}) {
+      const bool expected =
+          std::find(c.allowed.begin(), c.allowed.end(), method) != c.allowed.end();
+      EXPECT_EQ(grants->MayCall(User("ann"), method, Listener::kApi).ok(), expected)
+          << admin::v1::Role_Name(c.role) << " " << method;
+      EXPECT_FALSE(grants->MayCall(User("bob"), method, Listener::kApi).ok()) << method;
+    }
+  }
+}
+
+TEST(GrantsTest, SaysWhoWhatAndWhichRole) {
+  EXPECT_THAT(Grants().MayCall(User("ann"), kApplyPolicy, Listener::kApi),
+              test::HasReasonAndMessage(
+                  Reason::kNotGranted,
+                  AllOf(HasSubstr("spiffe://alpha.example/user/ann"), HasSubstr("ApplyPolicy"),
+                        HasSubstr("role policy author"), HasSubstr("have an operator"))));
+  EXPECT_THAT(Grants().MayCall(User("ann"), kStatus, Listener::kApi),
+              test::HasReasonAndMessage(
+                  Reason::kNotGranted,
+                  HasSubstr("operator or policy author or policy approver or auditor")));
+}
+
+TEST(GrantsTest, AMethodIsServedOnItsListenersOnly) {
+  const auto grants = Compile({MakeGrant("g", "user/ann", admin::v1::ROLE_OPERATOR)});
+  EXPECT_THAT(
+      grants->MayCall(User("ann"), kFreeze, Listener::kPeers),
+      test::HasReasonAndMessage(Reason::kWrongListener, HasSubstr("dial the api or local")));
+  EXPECT_THAT(grants->MayCall(Gateway("beta.example"), kLink, Listener::kApi),
+              test::HasReason(Reason::kWrongListener));
+  EXPECT_THAT(grants->MayCall(User("ann"), "/no.Such/Method", Listener::kApi),
+              test::HasReason(Reason::kMethodUnknown));
+}
+
+TEST(GrantsTest, GatewaysLinkAndEnrolWithoutAGrantAndNobodyElseDoes) {
+  const Grants nothing;
+  CDGATE_EXPECT_OK(nothing.MayCall(Gateway("beta.example"), kLink, Listener::kPeers));
+  CDGATE_EXPECT_OK(nothing.MayCall(Gateway("beta.example"), kEnrol, Listener::kEnrolment));
+  EXPECT_THAT(nothing.MayCall(Service("x"), kLink, Listener::kPeers),
+              test::HasReasonAndMessage(Reason::kNotGranted, HasSubstr("only gateways")));
+  EXPECT_THAT(nothing.MayCall(Service("x"), kEnrol, Listener::kEnrolment),
+              test::HasReason(Reason::kNotGranted));
+  EXPECT_THAT(nothing.MayCall(Gateway("beta.example"), kHealth, Listener::kEnrolment),
+              test::HasReason(Reason::kWrongListener));
+}
+
+TEST(GrantsTest, HealthIsForWhoeverIsKnown) {
+  CDGATE_EXPECT_OK(Grants().MayCall(Service("x"), kHealth, Listener::kApi));
+  CDGATE_EXPECT_OK(Grants().MayCall(Gateway("beta.example"), kHealth, Listener::kPeers));
+}
+
+TEST(GrantsTest, LocalIsForBreakGlassAndCannotBeGrantedMore) {
+  const Principal root = Principal::Local("root");
+  EXPECT_EQ(root.id, "local:root");
+  const Grants nothing;
+  CDGATE_EXPECT_OK(nothing.MayCall(root, kFreeze, Listener::kLocal));
+  CDGATE_EXPECT_OK(nothing.MayCall(root, kApplyPolicy, Listener::kLocal));
+  EXPECT_THAT(nothing.MayCall(root, kPublish, Listener::kLocal),
+              test::HasReason(Reason::kWrongListener));
+  Grant grant = Publisher("g", "x", {"%"});
+  grant.set_principal("local:root");
+  EXPECT_THAT(CheckGrant(grant), test::HasReason(Reason::kInvalidArgument));
+  const auto everybody = Compile({Publisher("g", "%", {"%"})});
+  absl::string_view plane;
+  EXPECT_THAT(everybody->MayPublish(root, "/s", "t", &plane), test::HasReason(Reason::kNotGranted));
+}
+
+TEST(GrantsTest, PublishersAreHeldToSourceAndType) {
+  const auto grants = Compile({Publisher("ci", "service/jenkins", {"/ci/%", "/jenkins"},
+                                         {"dev.cdevents.build.%"}, "integration-delivery")});
+  const Principal jenkins = Service("jenkins");
+  absl::string_view plane = "unset";
+  EXPECT_THAT(grants->MayPublish(jenkins, "/prod", "dev.cdevents.build.started", &plane),
+              test::HasReasonAndMessage(
+                  Reason::kSourceNotGranted,
+                  AllOf(HasSubstr("/prod"), HasSubstr("service/jenkins"), HasSubstr("grant ci"))));
+  EXPECT_THAT(grants->MayPublish(jenkins, "/ci/7", "dev.cdevents.incident.detected", &plane),
+              test::HasReasonAndMessage(Reason::kTypeNotGranted,
+                                        AllOf(HasSubstr("incident"), HasSubstr("grant ci"))));
+  EXPECT_THAT(grants->MayPublish(Service("argo"), "/ci/7", "dev.cdevents.build.started", &plane),
+              test::HasReasonAndMessage(Reason::kNotGranted, HasSubstr("role publisher")));
+  EXPECT_EQ(plane, "unset");
+  CDGATE_EXPECT_OK(grants->MayPublish(jenkins, "/ci/7", "dev.cdevents.build.started", &plane));
+  EXPECT_EQ(plane, "integration-delivery");
+  CDGATE_EXPECT_OK(grants->MayPublish(jenkins, "/jenkins", "dev.cdevents.build.started", &plane));
+}
+
+TEST(GrantsTest, WithoutSourcesNothingAndWithoutTypesAllMayBePublished) {
+  const auto grants =
+      Compile({Publisher("a", "service/x", {}), Publisher("b", "service/y", {"%"})});
+  absl::string_view plane;
+  EXPECT_THAT(grants->MayPublish(Service("x"), "/s", "t", &plane),
+              test::HasReason(Reason::kSourceNotGranted));
+  CDGATE_EXPECT_OK(grants->MayPublish(Service("y"), "/s", "t", &plane));
+}
+
+// Source and type of two grants are not mixed.
+TEST(GrantsTest, OneGrantMustAllowBoth) {
+  const auto grants = Compile(
+      {Publisher("a", "service/x", {"/a"}, {"one"}), Publisher("b", "service/x", {"/b"}, {"two"})});
+  absl::string_view plane;
+  EXPECT_THAT(grants->MayPublish(Service("x"), "/a", "two", &plane),
+              test::HasReason(Reason::kTypeNotGranted));
+  CDGATE_EXPECT_OK(grants->MayPublish(Service("x"), "/b", "two", &plane));
+}
+
+TEST(GrantsTest, TheFirstByNameDecidesThePlane) {
+  const auto grants = Compile({Publisher("c", "service/x", {"%"}, {}, "security"),
+                               Publisher("b", "service/%", {"/b%"}, {}, "resource"),
+                               Publisher("a", "service/x", {"/a%"}, {}, "observability")});
+  absl::string_view plane;
+  CDGATE_EXPECT_OK(grants->MayPublish(Service("x"), "/a1", "t", &plane));
+  EXPECT_EQ(plane, "observability");
+  CDGATE_EXPECT_OK(grants->MayPublish(Service("x"), "/b1", "t", &plane));
+  EXPECT_EQ(plane, "resource");
+  CDGATE_EXPECT_OK(grants->MayPublish(Service("x"), "/c1", "t", &plane));
+  EXPECT_EQ(plane, "security");
+}
+
+TEST(GrantsTest, PrincipalPatternsStayInTheirDomain) {
+  const auto grants = Compile({MakeGrant("g", "user/%", admin::v1::ROLE_OPERATOR)});
+  CDGATE_EXPECT_OK(grants->MayCall(User("ann"), kFreeze, Listener::kApi));
+  EXPECT_FALSE(grants->MayCall(Service("ann"), kFreeze, Listener::kApi).ok());
+  const Principal foreign = Principal::Spiffe(trust::SpiffeId::User("beta.example", "ann").value());
+  EXPECT_FALSE(grants->MayCall(foreign, kFreeze, Listener::kApi).ok());
+}
+
+TEST(GrantsTest, FiltersOfAllSubscriberGrantsByName) {
+  Grant wide = MakeGrant("b", "service/x", admin::v1::ROLE_SUBSCRIBER);
+  Grant narrow = MakeGrant("a", "service/%", admin::v1::ROLE_SUBSCRIBER);
+  narrow.set_filter("type = 'x'");
+  const auto grants = Compile({wide, narrow});
+  EXPECT_THAT(grants->SubscriberFilters(Service("x")), ElementsAre("type = 'x'", ""));
+  EXPECT_THAT(grants->SubscriberFilters(Service("y")), ElementsAre("type = 'x'"));
+}
+
+TEST(GrantsTest, PublishingAllocatesNothing) {
+  std::vector<Grant> many;
+  for (int i = 0; i < 50; ++i) {
+    many.push_back(Publisher(absl::StrCat("g", i), absl::StrCat("service/%", i), {"/%/x"}));
+  }
+  many.push_back(Publisher("own", "service/a-rather-long-name-of-a-service",
+                           {"/ci/%/job/%/build/%"}, {"dev.cdevents.%"}, "integration-delivery"));
+  const auto grants = Compile(many);
+  const Principal principal = Service("a-rather-long-name-of-a-service");
+  const std::string source = "/ci/a-rather-long-folder/job/a-rather-long-job/build/4711";
+  const std::string type = "dev.cdevents.pipelinerun.finished.0.2.0";
+  absl::string_view plane;
+  const size_t before = test::Allocations();
+  const absl::Status status = grants->MayPublish(principal, source, type, &plane);
+  const size_t after = test::Allocations();
+  EXPECT_EQ(after - before, 0U);
+  CDGATE_EXPECT_OK(status);
+}
+
+TEST(CheckGrantTest, RefusesNamingTheField) {
+  const Grant good = Publisher("good-1", "service/x", {"%"}, {}, "security");
+  CDGATE_EXPECT_OK(CheckGrant(good));
+  const struct {
+    std::string field;
+    void (*spoil)(Grant&);
+  } cases[] = {
+      {"name", [](Grant& g) { g.set_name(""); }},
+      {"name", [](Grant& g) { g.set_name("Upper"); }},
+      {"name", [](Grant& g) { g.set_name(std::string(64, 'a')); }},
+      {"principal", [](Grant& g) { g.set_principal(""); }},
+      {"principal", [](Grant& g) { g.set_principal("%"); }},
+      {"principal", [](Grant& g) { g.set_principal("spiffe://%/service/x"); }},
+      {"principal", [](Grant& g) { g.set_principal("spiffe://alpha.example"); }},
+      {"principal", [](Grant& g) { g.set_principal("spiffe://alpha.example%"); }},
+      {"principal", [](Grant& g) { g.set_principal("spiffe://alpha.example/a//b"); }},
+      {"principal", [](Grant& g) { g.set_principal("spiffe://alpha.example/%?x"); }},
+      {"role", [](Grant& g) { g.set_role(admin::v1::ROLE_UNSPECIFIED); }},
+      {"role", [](Grant& g) { g.set_role(static_cast<admin::v1::Role>(99)); }},
+      {"sources", [](Grant& g) { g.add_sources(""); }},
+      {"sources", [](Grant& g) { g.add_sources(std::string(1025, 'x')); }},
+      {"sources", [](Grant& g) { g.set_role(admin::v1::ROLE_OPERATOR); }},
+      {"types", [](Grant& g) { g.add_types(""); }},
+      {"plane", [](Grant& g) { g.set_plane("elsewhere"); }},
+      {"filter", [](Grant& g) { g.set_filter("TRUE"); }},
+  };
+  for (const auto& c : cases) {
+    Grant bad = good;
+    c.spoil(bad);
+    EXPECT_THAT(CheckGrant(bad),
+                test::HasReasonAndMessage(Reason::kInvalidArgument,
+                                          HasSubstr(absl::StrCat(": ", c.field, " "))))
+        << bad.ShortDebugString();
+  }
+}
+
+TEST(CheckGrantTest, TwoOfOneNameAreRefused) {
+  EXPECT_THAT(Grants::Compile(std::vector<Grant>{Publisher("g", "a", {}), Publisher("g", "b", {})}),
+              test::HasReason(Reason::kInvalidArgument));
+}
+
+TEST(GrantRegistryTest, ReplacesAtOnceAndKeepsWhatIsInUse) {
+  GrantRegistry registry;
+  const auto before = registry.Current();
+  registry.Replace(Compile({MakeGrant("g", "user/ann", admin::v1::ROLE_OPERATOR)}));
+  CDGATE_EXPECT_OK(registry.Current()->MayCall(User("ann"), kFreeze, Listener::kApi));
+  EXPECT_FALSE(before->MayCall(User("ann"), kFreeze, Listener::kApi).ok());
+}
+
+}  // namespace
+}  // namespace cdgate::authz
