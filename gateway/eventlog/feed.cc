@@ -252,8 +252,7 @@ std::vector<Feed::Core::Answer> Feed::Core::TakeAnswers() {
       behind_.push_back(ticket);  // evicted since it was queued
       continue;
     }
-    Commits commits(request.error);
-    if (request.error.ok()) commits = FromTail(request);
+    Commits commits = request.error.ok() ? Commits(FromTail(request)) : Commits(request.error);
     out.push_back({std::move(request.callback), std::move(commits)});
     requests_.erase(it);
   }
