@@ -1,9 +1,11 @@
 #include "gateway/config/yaml_node.h"
 
+#include <simdjson.h>
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
+#include <optional>
 #include <sstream>
 #include <utility>
 
@@ -14,6 +16,20 @@
 
 namespace cdgate::config {
 namespace {
+
+bool IsUtf8(absl::string_view text) { return simdjson::validate_utf8(text.data(), text.size()); }
+
+// Line, from 0, of the first character that no YAML file may have. The library would
+// take a zero byte for an escape.
+std::optional<int> ControlCharacterLine(absl::string_view text) {
+  int line = 0;
+  for (const char c : text) {
+    if (c == '\n') ++line;
+    const auto byte = static_cast<unsigned char>(c);
+    if ((byte < 0x20 && c != '\n' && c != '\r' && c != '\t') || byte == 0x7f) return line;
+  }
+  return std::nullopt;
+}
 
 // Builds the tree of one document from the parser's events.
 class TreeBuilder final : public YAML::EventHandler {
@@ -38,6 +54,9 @@ class TreeBuilder final : public YAML::EventHandler {
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
     if (!Accept(mark, tag, anchor)) return;
+    // The library renders the escapes \_ and \N as single bytes.
+    if (!IsUtf8(value))
+      return Fail(LineOf(mark), "the text is not UTF-8; write \\u00a0 or \\u0085");
     YamlNode node = NodeAt(mark, YamlNode::Kind::kScalar);
     node.text = value;
     node.quoted = tag == "!";
@@ -209,6 +228,10 @@ absl::string_view DescribeKind(YamlNode::Kind kind) {
 absl::StatusOr<YamlNode> ParseYaml(absl::string_view text, absl::string_view file, int first_line) {
   if (text.size() > kMaxYamlBytes) {
     return ConfigError(file, first_line, "", "more than 1 MiB");
+  }
+  if (!IsUtf8(text)) return ConfigError(file, first_line, "", "not UTF-8");
+  if (const auto line = ControlCharacterLine(text)) {
+    return ConfigError(file, first_line + *line, "", "has a control character");
   }
   // yaml-cpp reports malformed text by exceptions.
   try {

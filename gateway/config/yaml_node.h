@@ -6,7 +6,7 @@
 // The subset that such files need: mappings with text keys, lists, scalars. Refused with
 // INVALID_CONFIG, naming file and line: anchors, aliases and tags (so no small file can
 // become a large tree), a key that is given twice, keys that are no text, a second
-// document, more than kMaxYamlDepth levels, more than kMaxYamlBytes.
+// document, more than kMaxYamlDepth levels, more than kMaxYamlBytes, what is not UTF-8.
 #pragma once
 
 #include <cstddef>

@@ -57,6 +57,9 @@ TEST(YamlNodeTest, RefusesWhatFilesDoNotNeed) {
       {"a: 1\n b: 2\n", "not YAML"},
       {"\ta: 1\n", "not YAML"},
       {"a: b: c\n", "not YAML"},
+      {"a: \xff\n", "f.yaml:1: not UTF-8"},
+      {"a: 1\nb: x\x01\n", "f.yaml:2: has a control character"},
+      {"a: \"\\_\"\n", "f.yaml:1: the text is not UTF-8"},
   };
   for (const auto& c : kCases) {
     EXPECT_THAT(ParseYaml(c.text, "f.yaml"),
