@@ -14,9 +14,10 @@
 //   Redeem()     ◀── invite id, Party, proof ─  AccepterProof()
 //   InviterProof() ── Party, proof, … ───────▶  CheckInviterProof()
 //
-// Where the inviter cannot be dialled, the accepter prints EncodeReply(); the inviter's
-// operator pastes it, DecodeReply() gives the same three things to Redeem(), and the
-// accepter, who knows the inviter's bundle only by its digest, gets it with the link.
+// Where the inviter cannot be dialled, its token carries the whole bundle besides the digest
+// (InviteRequest::include_bundle), the accepter prints EncodeReply(), and the inviter's operator
+// pastes it: DecodeReply() gives the same three things to Redeem(). Nothing is answered then;
+// the channel that carried the token vouches for the inviter.
 #pragma once
 
 #include <cstdint>
@@ -46,20 +47,22 @@ inline constexpr size_t kMaxBundleBytes = 6 * 1024;
 // What the token says. It holds the secret: never log it.
 struct Token {
   std::string inviter_domain;
-  std::string endpoint;       // the inviter's enrolment listener, "host:port"
+  std::string endpoint;       // the inviter's enrolment listener, "host:port"; empty: none
   std::string bundle_digest;  // trust::BundleDigest of the inviter's bundle, 32 bytes
   std::string invite_id;
-  std::string secret;  // kSecretBytes
-  absl::Time expires;  // whole seconds
+  std::string secret;      // kSecretBytes
+  absl::Time expires;      // whole seconds
+  std::string bundle_pem;  // of that digest; empty where the token does not carry it
 };
 
-// "cdgate-invite-" and base64url. `token` must be well-formed (CDGATE invariants: the
-// sizes above); made by MakeInvite() it is.
-std::string EncodeToken(const Token& token);
+// "cdgate-invite-" and base64url: about 200 characters, with a bundle of one P-256 root
+// about 900. CERTIFICATE_MALFORMED where the bundle does not parse; whether the rest is
+// well-formed is checked by DecodeToken.
+absl::StatusOr<std::string> EncodeToken(const Token& token);
 
 // White space anywhere is ignored, because mail programs break lines. INVITE_MALFORMED
-// where anything is missing, altered (a checksum tells) or of a newer version. Expiry is
-// not checked: see CheckNotExpired.
+// where anything is missing, malformed, altered (a checksum tells) or of a newer version.
+// Expiry is not checked: see CheckNotExpired.
 absl::StatusOr<Token> DecodeToken(absl::string_view text);
 
 // INVITE_INVALID where the token is past its expiry, naming when that was.
@@ -74,11 +77,15 @@ struct Reply {
 };
 
 // "cdgate-reply-" and base64url; the bundle travels as DER, so that the code stays short
-// (about 900 characters with one P-256 root). INVALID_ARGUMENT where the party's bundle does
-// not parse.
+// (about 1,000 characters with one P-256 root). CERTIFICATE_MALFORMED where the party's bundle
+// does not parse.
 absl::StatusOr<std::string> EncodeReply(const Reply& reply);
 // As DecodeToken. The bundle is PEM again, of the same digest.
 absl::StatusOr<Reply> DecodeReply(absl::string_view text);
+
+// "host:port": a DNS name, an IPv4 address or an IPv6 address in brackets, and a port from
+// 1 to 65535; at most 261 bytes.
+bool ValidEndpoint(absl::string_view text);
 
 // Whether a party says of itself what it must, in bounds: a valid domain, a bundle of that
 // domain of at most kMaxBundleBytes, an endpoint "host:port" or none, a purpose of at most
@@ -117,10 +124,11 @@ absl::Status CheckInviterProof(const Token& token, absl::string_view accepter_pr
 // Everything that makes an invite. The caller draws the random bytes.
 struct InviteRequest {
   std::string inviter_domain;
-  std::string endpoint;
+  std::string endpoint;    // of our enrolment listener; may be empty with include_bundle
   std::string bundle_pem;  // the inviter's own
-  std::string id_bytes;    // kIdBytes, random
-  std::string secret;      // kSecretBytes, random
+  bool include_bundle = false;
+  std::string id_bytes;  // kIdBytes, random
+  std::string secret;    // kSecretBytes, random
   std::optional<absl::Duration> ttl;
   std::string purpose;
   std::string author;
