@@ -51,10 +51,10 @@ struct StoreDeps {
   // thread and must be short; watchers run on `background`.
   base::Executor* callbacks = nullptr;
   CanonicalDigest canonical_digest = nullptr;  // null: other bytes are other content
-  SpaceProbe space;                            // empty: space is never short
+  SpaceProbe space = {};                       // empty: space is never short
   // Called once where the log or the fold cannot be written any more. Everything that
   // waits has been refused with LOG_WRITE_FAILED; the process has to end.
-  std::function<void(absl::Status)> on_fatal;
+  std::function<void(absl::Status)> on_fatal = {};
 };
 
 }  // namespace cdgate::state

@@ -14,8 +14,8 @@
 namespace cdgate::state {
 
 struct RocksKvOptions {
-  std::string directory;  // made with mode 0700
-  RowExpired expired;     // empty: nothing ever is
+  std::string directory = {};  // made with mode 0700
+  RowExpired expired = {};     // empty: nothing ever is
   // At this age a file is rewritten without the rows that have expired.
   absl::Duration tidy_period = absl::Hours(24 * 7);
   size_t cache_bytes = 8 << 20;

@@ -24,10 +24,10 @@ class FileSystem;
 namespace cdgate::eventlog {
 
 struct CommitDbOptions {
-  std::string directory;
+  std::string directory = {};
   size_t file_bytes = 0;
   size_t cache_bytes = 0;
-  std::shared_ptr<rocksdb::FileSystem> file_system;  // null: the system's
+  std::shared_ptr<rocksdb::FileSystem> file_system = {};  // null: the system's
 };
 
 class CommitDb {

@@ -25,7 +25,7 @@ class FileSystem;
 namespace cdgate::eventlog {
 
 struct RocksLogOptions {
-  std::string directory;  // made with mode 0700; nothing else may be in it
+  std::string directory = {};  // made with mode 0700; nothing else may be in it
   // Begin a new epoch: after a restore from a backup.
   bool new_epoch = false;
   // Bytes of one file, and of commits in memory that are not in a file yet.
@@ -35,7 +35,7 @@ struct RocksLogOptions {
   absl::Duration file_age = absl::Hours(24);
   size_t cache_bytes = 8 << 20;
   // Tests put faults between RocksDB and the disk with this. Null: the system's.
-  std::shared_ptr<rocksdb::FileSystem> file_system;
+  std::shared_ptr<rocksdb::FileSystem> file_system = {};
 };
 
 class RocksLog final : public EventLog {
