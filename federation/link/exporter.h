@@ -50,6 +50,8 @@ class Exporter {
   void SetPeerMaxFrame(uint32_t bytes) { peer_max_frame_ = bytes; }
   // Nothing new is sent from now on; acks still count.
   void Stop();
+  // Gives out what is still to be recorded. Last.
+  void RecordRest(Outputs* out) { FlushRows(out); }
 
   // Asks for what can go on at `now`.
   void Pump(absl::Time now, Outputs* out);

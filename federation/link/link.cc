@@ -299,6 +299,7 @@ void Link::ArmTimer() {
 
 void Link::Finish(CloseStream close) {
   if (state_ == State::kClosed) return;
+  exporter_.RecordRest(out_);
   SetState(State::kClosed);
   out_->push_back(std::move(close));
 }

@@ -5,7 +5,7 @@
 //   CDGATE_ASSIGN_OR_RETURN(Place place, sealer.Open(resume.token(), scope));
 //
 // The interface is here so that the state machine stays pure; the real one is
-// SivTokenSealer (siv_token_sealer.h).
+// session::SivTokenSealer.
 #pragma once
 
 #include <cstdint>

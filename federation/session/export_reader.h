@@ -1,0 +1,87 @@
+// Reads our log for one peer and decides what it gets: answers the link's NeedEvents.
+//
+// Commits come from the Feed, a piece at a time, and are kept until they are used up, so
+// that a backlog is read once however small the peer's credit is. An event is decided,
+// counted and written into the block in one pass; nothing is kept per event.
+//
+// Not thread-safe: everything runs on the session's strand.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "federation/link/messages.h"
+#include "federation/session/earlier_decisions.h"
+#include "federation/session/peer_metrics.h"
+#include "federation/session/relay.h"
+#include "federation/session/session_types.h"
+#include "gateway/event/record.h"
+#include "gateway/filter/event_context.h"
+
+namespace cdgate::session {
+
+class ExportReader {
+ public:
+  // `dead_letters`: the events among the exceptions that are lost to the peer. Called from
+  // Ask() where the events are in memory, else on the strand.
+  using Answer =
+      std::function<void(link::Decided decided, std::vector<storage::v1::DeadLetter> dead_letters)>;
+
+  // `recorded`: through which sequence the ledger holds acknowledged rows.
+  ExportReader(const SessionDeps& deps, std::string peer, base::Sequence recorded,
+               const PeerMetrics::Direction& metrics, Poster post, Answer answer, Failed failed);
+  ~ExportReader();
+
+  // Null: nothing is allowed.
+  void SetPolicy(PolicyPtr policy) { policy_ = std::move(policy); }
+  // Null: the peer showed nothing.
+  void SetInterest(InterestPtr interest) { interest_ = std::move(interest); }
+  storage::v1::PolicyEpoch policy_epoch() const;
+
+  // Supersedes what was asked for before.
+  void Ask(const link::NeedEvents& need);
+  // Forgets what was asked for. No Answer comes after this.
+  void Stop();
+
+ private:
+  struct Block {
+    link::Decided decided;
+    std::vector<storage::v1::DeadLetter> dead_letters;
+    bool full = false;
+  };
+
+  void Read(base::Sequence from);
+  void OnCommits(uint64_t request, eventlog::Feed::Commits commits);
+  const event::CommitPtr* CommitWith(base::Sequence sequence) const;
+  absl::Status Fill(Block* block);
+  absl::Status Take(const event::Record& record, absl::Time commit_time, Block* block);
+  // Why an event that the policy allows does not leave; none: it does.
+  absl::StatusOr<std::optional<storage::v1::LedgerException>> ExceptionFor(
+      const event::Record& record, absl::Time commit_time);
+  void AddDeadLetter(const event::Record& record, base::Reason reason, Block* block) const;
+  void FinishBlock(Block block);
+
+  const SessionDeps& deps_;
+  const std::string peer_;
+  const PeerMetrics::Direction metrics_;
+  const Poster post_;
+  const Answer answer_;
+  const Failed failed_;
+
+  PolicyPtr policy_;
+  InterestPtr interest_;
+  EarlierDecisions earlier_;
+  filter::EventContext context_;
+  RelayWriter relay_;
+  DecisionTally tally_;
+
+  std::optional<link::NeedEvents> need_;
+  eventlog::Feed::Ticket ticket_ = 0;
+  std::vector<event::CommitPtr> commits_;
+};
+
+}  // namespace cdgate::session

@@ -1,0 +1,233 @@
+#include "federation/session/import_writer.h"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "gateway/base/encoding.h"
+#include "gateway/base/logging.h"
+#include "gateway/event/cloud_event_view.h"
+#include "gateway/event/record.h"
+
+namespace cdgate::session {
+namespace {
+
+using base::Position;
+using base::Reason;
+
+// What a refusal keeps of texts that may be anything.
+constexpr size_t kMaxQuotedBytes = 512;
+
+storage::v1::CursorMove ToMove(const std::string& peer, const link::ImportCursor& cursor) {
+  storage::v1::CursorMove move;
+  move.set_reader(ImportCursorName(peer));
+  move.set_position(cursor.position.value());
+  move.set_token(cursor.token);
+  move.set_epoch(cursor.link_epoch);
+  return move;
+}
+
+}  // namespace
+
+ImportWriter::ImportWriter(const SessionDeps& deps, std::string peer, Position on_disk,
+                           const PeerMetrics::Direction& metrics, LedgerWriter& ledger, Poster post,
+                           OnCommitted committed, Failed failed)
+    : deps_(deps),
+      peer_(std::move(peer)),
+      metrics_(metrics),
+      ledger_(ledger),
+      post_(std::move(post)),
+      committed_(std::move(committed)),
+      failed_(std::move(failed)),
+      next_expected_(on_disk) {}
+
+ImportWriter::~ImportWriter() { deps_.timers.Cancel(timer_); }
+
+void ImportWriter::Import(link::CommitImport import) {
+  Pending pending;
+  pending.expected = std::exchange(next_expected_, import.cursor.position);
+  pending.import = std::move(import);
+  pending_.push_back(std::move(pending));
+  ProposeWaiting();
+}
+
+void ImportWriter::MoveCursor(link::ImportCursor cursor) {
+  Pending pending;
+  pending.expected = std::exchange(next_expected_, cursor.position);
+  pending.import.cursor = std::move(cursor);
+  pending.answer = false;
+  pending_.push_back(std::move(pending));
+  ProposeWaiting();
+}
+
+void ImportWriter::ProposeWaiting() {
+  if (!stall_.ok()) return;
+  const uint64_t end = first_number_ + pending_.size();
+  for (uint64_t number = first_number_; number < end && stall_.ok() && !stopped_; ++number) {
+    // A proposal may end at once, and with it what was before it.
+    if (number >= first_number_ && !At(number).proposed) Propose(number);
+  }
+}
+
+void ImportWriter::Propose(uint64_t number) {
+  Pending& pending = At(number);
+  state::Proposal proposal;
+  Decide(&pending, &proposal);
+  proposal.cursors.push_back({.move = ToMove(peer_, pending.import.cursor),
+                              .expected_position = pending.expected.value()});
+  pending.slip = ledger_.Take();
+  pending.slip.AddTo(&proposal);
+  pending.proposed = true;
+  pending.first = number == first_number_;
+  ++proposed_;
+  auto done = [this, number, post = post_](state::Outcome outcome) {
+    post([this, number, outcome = std::move(outcome)]() mutable {
+      OnOutcome(number, std::move(outcome));
+    });
+  };
+  const absl::Status queued = deps_.store.Propose(std::move(proposal), std::move(done));
+  if (queued.ok()) return;
+  state::Outcome outcome;
+  outcome.status = queued;
+  OnOutcome(number, std::move(outcome));
+}
+
+void ImportWriter::Decide(Pending* pending, state::Proposal* proposal) {
+  pending->refused.clear();
+  pending->positions.clear();
+  const auto& events = pending->import.events;
+  std::vector<admission::Imported> imported = deps_.admission.Import(peer_, events);
+  proposal->events.reserve(imported.size());
+  Position position = pending->import.first_position;
+  for (int i = 0; i < events.size(); ++i, position = position.Next()) {
+    admission::Imported& in = imported[static_cast<size_t>(i)];
+    if (!in.status.ok()) {
+      const Reason reason = base::ReasonOf(in.status).value_or(Reason::kInternal);
+      Refuse(events[i], position, reason, "", pending, proposal);
+      continue;
+    }
+    const event::Record record(base::Sequence(0), in.event.stored);
+    context_.Reset(record);
+    const policy::Decision decision =
+        policy::DecideImport(policy_.get(), context_, {.peer = peer_});
+    if (!decision.allow) {
+      Refuse(events[i], position, decision.reason, decision.rule, pending, proposal);
+      if (decision.keep) {
+        storage::v1::DeadLetter letter;
+        letter.set_reader(ImportCursorName(peer_));
+        letter.set_reason(base::ReasonLabel(decision.reason));
+        letter.set_message("refused by an import rule that says keep");
+        *letter.mutable_event() = std::move(in.event.stored);
+        proposal->dead_letters.push_back(std::move(letter));
+      }
+      continue;
+    }
+    tally_.Add(decision.reason);
+    in.event.stored.set_import_rule(decision.rule.data(), decision.rule.size());
+    proposal->events.push_back(std::move(in.event));
+    pending->positions.push_back(position);
+  }
+  tally_.Flush(metrics_);
+}
+
+void ImportWriter::Refuse(const federation::v1::RelayedEvent& event, Position position,
+                          Reason reason, absl::string_view rule, Pending* pending,
+                          state::Proposal* proposal) {
+  tally_.Add(reason);
+  storage::v1::ImportRefusal refusal;
+  refusal.set_peer(peer_);
+  refusal.set_origin(base::Shorten(event.origin(), kMaxQuotedBytes));
+  event::CloudEventView view;
+  if (view.Assign(event.cloud_event())) {
+    refusal.set_source(base::Shorten(view.source(), kMaxQuotedBytes));
+    refusal.set_id(base::Shorten(view.id(), kMaxQuotedBytes));
+    refusal.set_type(base::Shorten(view.type(), kMaxQuotedBytes));
+  }
+  if (event.commitment().size() == 32) refusal.set_commitment(event.commitment());
+  refusal.set_reason(base::ReasonLabel(reason));
+  refusal.set_rule(std::string(rule));
+  proposal->refusals.push_back(std::move(refusal));
+  Tell(position, reason, rule, pending);
+}
+
+// What the peer may know is what our policy for it says.
+void ImportWriter::Tell(Position position, Reason reason, absl::string_view rule,
+                        Pending* pending) const {
+  federation::v1::Refusal refusal;
+  refusal.set_position(position.value());
+  const auto told =
+      policy_ == nullptr ? admin::v1::REASONS_TO_PEER_NONE : policy_->reasons_to_peer();
+  if (told == admin::v1::REASONS_TO_PEER_CODE || told == admin::v1::REASONS_TO_PEER_FULL) {
+    refusal.set_reason(base::ReasonLabel(reason));
+  }
+  if (told == admin::v1::REASONS_TO_PEER_FULL) refusal.set_rule(std::string(rule));
+  pending->refused.push_back(std::move(refusal));
+}
+
+void ImportWriter::OnOutcome(uint64_t number, state::Outcome outcome) {
+  --proposed_;
+  Pending& pending = At(number);
+  pending.outcome = std::move(outcome);
+  Settle();
+}
+
+// Takes what is decided from the front.
+void ImportWriter::Settle() {
+  link::Committed committed;
+  bool any = false;
+  while (!pending_.empty() && pending_.front().outcome && pending_.front().outcome->status.ok()) {
+    any = SettleFront(&committed) || any;
+    pending_.pop_front();
+    ++first_number_;
+  }
+  if (any) committed_(std::move(committed));
+  if (pending_.empty() || !pending_.front().outcome) return;
+  Stall(pending_.front().outcome->status);
+}
+
+bool ImportWriter::SettleFront(link::Committed* committed) {
+  Pending& front = pending_.front();
+  const auto& results = front.outcome->events;
+  for (size_t i = 0; i < results.size() && i < front.positions.size(); ++i) {
+    if (results[i].status.ok()) continue;
+    const Reason reason = base::ReasonOf(results[i].status).value_or(Reason::kInternal);
+    Tell(front.positions[i], reason, "", &front);
+  }
+  std::sort(front.refused.begin(), front.refused.end(),
+            [](const auto& a, const auto& b) { return a.position() < b.position(); });
+  metrics_.events->Add(static_cast<double>(front.import.events.size()));
+  metrics_.refusals->Add(static_cast<double>(front.refused.size()));
+  if (!front.answer) return false;
+  committed->position = front.import.cursor.position;
+  std::move(front.refused.begin(), front.refused.end(), std::back_inserter(committed->refused));
+  return true;
+}
+
+// The front was refused, and so is or will be what came behind it. When all of it is
+// back, everything is proposed again, or the session ends.
+void ImportWriter::Stall(const absl::Status& why) {
+  if (stall_.ok()) stall_ = why;
+  if (proposed_ > 0) return;
+  const Pending& front = pending_.front();
+  const bool overtaken =
+      base::ReasonOf(why) == Reason::kEtagMismatch && !front.first;  // behind one that was late
+  for (auto pending = pending_.rbegin(); pending != pending_.rend(); ++pending) {
+    ledger_.Restore(std::exchange(pending->slip, {}));
+    pending->proposed = false;
+    pending->outcome.reset();
+  }
+  if (!overtaken && !IsRetryable(why)) return failed_(why);
+  const absl::Duration delay = overtaken ? absl::ZeroDuration() : RetryDelay(why);
+  if (!overtaken) {
+    base::LogError(base::LogLevel::kWarning, "import waits", why, {{"peer", peer_}});
+  }
+  timer_ = deps_.timers.At(deps_.clock.Monotonic() + delay, [this, post = post_] {
+    post([this] {
+      timer_ = 0;
+      stall_ = absl::OkStatus();
+      ProposeWaiting();
+    });
+  });
+}
+
+}  // namespace cdgate::session

@@ -1,0 +1,37 @@
+// An event on its way out: what of a record crosses, and how.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "absl/strings/string_view.h"
+#include "cdgate/federation/v1/link.pb.h"
+#include "federation/policy/policy.h"
+#include "gateway/event/record.h"
+
+namespace cdgate::session {
+
+// link::Place::mark of a record: tells it from another record at the same sequence.
+// Never 0.
+uint64_t MarkOf(const event::Record& record);
+
+// Writes events into the `events` of a Batch: the CloudEvent's bytes as they are stored,
+// and around them what the record says and the decision grants. Not thread-safe.
+class RelayWriter {
+ public:
+  explicit RelayWriter(std::string domain) : domain_(std::move(domain)) {}
+
+  // Sets the event to be written. Both must live until Append().
+  void Set(const event::Record& record, const policy::Decision& decision);
+  // Bytes that Append() will append.
+  size_t size() const { return size_; }
+  void Append(std::string* events) const;
+
+ private:
+  const std::string domain_;
+  const event::Record* record_ = nullptr;
+  federation::v1::RelayedEvent rest_;  // kept for its memory
+  size_t size_ = 0;
+};
+
+}  // namespace cdgate::session

@@ -1,0 +1,383 @@
+#include "federation/session/session.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "federation/link/codec.h"
+#include "federation/session/relay.h"
+#include "gateway/base/encoding.h"
+#include "gateway/base/logging.h"
+#include "gateway/rpc/bytes.h"
+
+namespace cdgate::session {
+namespace {
+
+using base::Reason;
+using base::Sequence;
+
+// Text of a fresh link epoch: 128 random bits.
+constexpr size_t kLinkEpochBytes = 16;
+
+link::ImportCursor CursorOnDisk(const state::Store& store, const std::string& peer) {
+  const auto move = store.Cursor(ImportCursorName(peer));
+  if (!move) return {};
+  return {base::Position(move->position()), move->token(), move->epoch()};
+}
+
+// How far the ledger is with the peer, as LedgerWriter::Record wrote it.
+Sequence AcknowledgedOnDisk(const SessionDeps& deps, const admin::v1::Peer& peer) {
+  const auto move = deps.store.Cursor(ExportCursorName(peer.domain()));
+  if (!move) return Sequence(0);
+  const auto place = deps.sealer.Open(
+      move->token(), {peer.domain(), peer.agreement_id(), deps.store.head().epoch, move->epoch()});
+  // Of another life of the log: what its rows say holds, and no place follows from it.
+  return place.ok() ? place->sequence : Sequence(0);
+}
+
+link::Rate RateOf(const admin::v1::Limits& limits) {
+  return {limits.events_per_second(), limits.burst()};
+}
+
+link::Rate ExportRate(const PeerPolicy& policy) {
+  return policy.compiled == nullptr ? link::Rate{} : RateOf(policy.compiled->exports().limits);
+}
+
+link::Rate ImportRate(const PeerPolicy& policy) {
+  return policy.compiled == nullptr ? link::Rate{} : RateOf(policy.compiled->imports().limits);
+}
+
+}  // namespace
+
+PeerPolicy NoPolicy() {
+  PeerPolicy policy;
+  policy.interest.set_paused(true);
+  return policy;
+}
+
+std::shared_ptr<Session> Session::Start(const SessionDeps& deps, SessionOptions options,
+                                        const PeerMetrics& metrics, rpc::FrameStreamPtr stream,
+                                        Callbacks callbacks) {
+  std::shared_ptr<Session> session(
+      new Session(deps, std::move(options), metrics, std::move(stream), std::move(callbacks)));
+  session->Post([s = session.get()] { s->Begin(); });
+  return session;
+}
+
+Session::Session(const SessionDeps& deps, SessionOptions options, const PeerMetrics& metrics,
+                 rpc::FrameStreamPtr stream, Callbacks callbacks)
+    : deps_(deps),
+      options_(std::move(options)),
+      peer_(options_.peer.domain()),
+      metrics_(metrics),
+      stream_(std::move(stream)),
+      strand_(base::Strand::Create(deps.executor)),
+      callbacks_(std::move(callbacks)),
+      policy_(options_.policy),
+      cursor_(CursorOnDisk(deps.store, peer_)),
+      acknowledged_(AcknowledgedOnDisk(deps, options_.peer)) {}
+
+Session::~Session() {
+  deps_.timers.Cancel(timer_);
+  deps_.timers.Cancel(cut_timer_);
+}
+
+// ---------------------------------------------------------------- beginning
+
+void Session::Begin() {
+  MakeParts();
+  link_.emplace(MakeConfig());
+  heard_at_ = deps_.clock.Monotonic();
+  StartStream();
+  Step(link::StreamOpened{});
+}
+
+void Session::MakeParts() {
+  const Poster post = [weak = weak_from_this()](base::Task task) {
+    if (const auto self = weak.lock()) self->Post(std::move(task));
+  };
+  const Failed failed = [this](const absl::Status& why) { Fail(why); };
+  ledger_.emplace(
+      deps_, peer_, options_.peer.agreement_id(), post,
+      [this](Sequence through) { Step(link::HorizonWritten{through}); }, failed);
+  exporter_.emplace(
+      deps_, peer_, acknowledged_, metrics_.exports, post,
+      [this](link::Decided decided, std::vector<storage::v1::DeadLetter> letters) {
+        ledger_->AddDeadLetters(std::move(letters));
+        Step(std::move(decided));
+      },
+      failed);
+  importer_.emplace(
+      deps_, peer_, cursor_.position, metrics_.imports, *ledger_, post,
+      [this](link::Committed committed) { Step(std::move(committed)); }, failed);
+  exporter_->SetPolicy(policy_.compiled);
+  importer_->SetPolicy(policy_.compiled);
+}
+
+void Session::StartStream() {
+  auto self = shared_from_this();  // the stream forgets its callbacks when it is over
+  stream_->Start({
+      .on_message = [self](grpc::ByteBuffer bytes) { self->OnMessage(std::move(bytes)); },
+      // At a client the stream's status follows and says more.
+      .on_end =
+          [self] {
+            if (self->options_.dialled) return;
+            self->Post([s = self.get()] { s->Step(link::StreamClosed{absl::OkStatus()}); });
+          },
+      .on_closed =
+          [self](const absl::Status& why) {
+            self->Post([s = self.get(), why] { s->OnClosed(why); });
+          },
+  });
+}
+
+link::LinkConfig Session::MakeConfig() const {
+  link::LinkConfig config;
+  config.domain = deps_.domain;
+  config.instance = deps_.instance;
+  config.software = deps_.software;
+  config.peer = peer_;
+  config.agreement_id = options_.peer.agreement_id();
+  config.max_frame_bytes = options_.max_frame_bytes;
+  config.heartbeat = options_.heartbeat;
+  config.refuse = options_.refuse;
+
+  const eventlog::Head head = deps_.store.head();
+  config.log_epoch = head.epoch;
+  config.head = head.sequence;
+  config.agreed_sequence = Sequence(options_.peer.agreed_sequence());
+  // Nothing beyond this sequence was sent, whatever the sequence that is asked for.
+  const auto facts = deps_.store.Ledger(peer_, Sequence(1));
+  if (facts.ok()) config.horizon = facts->horizon;
+  config.acknowledged = acknowledged_;
+  config.fresh_link_epoch = base::Base32Encode(deps_.random.Bytes(kLinkEpochBytes));
+  config.sealer = &deps_.sealer;
+  config.policy_epoch = exporter_->policy_epoch();
+  config.export_rate = ExportRate(policy_);
+
+  if (!options_.begin_anew) config.import_cursor = cursor_;
+  config.interest = policy_.interest;
+  config.import_rate = ImportRate(policy_);
+  return config;
+}
+
+// ------------------------------------------------------------ from outside
+
+void Session::SetPolicy(PeerPolicy policy) {
+  Post([this, policy = std::move(policy)]() mutable {
+    policy_ = std::move(policy);
+    exporter_->SetPolicy(policy_.compiled);
+    importer_->SetPolicy(policy_.compiled);
+    Step(link::PolicyChanged{exporter_->policy_epoch(), ExportRate(policy_)});
+    Step(link::InterestChanged{policy_.interest, ImportRate(policy_)});
+  });
+}
+
+void Session::Drain() {
+  Post([this] { Step(link::Drain{}); });
+}
+
+void Session::End(Reason reason, std::string message, absl::Duration retry_after) {
+  Post([this, end = link::End{reason, std::move(message), retry_after}]() mutable {
+    Step(std::move(end));
+  });
+}
+
+SessionStatus Session::status() const {
+  base::MutexLock lock(mu_);
+  return status_;
+}
+
+// --------------------------------------------------------- strand and stream
+
+void Session::Post(base::Task task) {
+  if (strand_->Post([self = shared_from_this(), task = std::move(task)] {
+        task();
+        self->FinishIfDone();
+      })) {
+    return;
+  }
+  Abandon();
+}
+
+// Without a strand nothing can be worked on. The stream is cut; what is proposed ends by
+// itself. Nothing else runs of the session any more, so this thread may finish it.
+void Session::Abandon() {
+  if (abandoned_.exchange(true)) return;
+  const absl::Status why = base::MakeError(
+      Reason::kOverloaded, "the gateway has no room for the link's work; it is tried again");
+  base::LogError(base::LogLevel::kError, "link abandoned", why, {{"peer", peer_}});
+  metrics_.up.Set(0);
+  stream_->Cancel(why);
+  if (std::exchange(done_, true)) return;
+  if (!std::exchange(ended_, true)) {
+    callbacks_.on_end({.reason = Reason::kOverloaded, .message = std::string(why.message())});
+  }
+  callbacks_.on_done();
+}
+
+void Session::OnMessage(grpc::ByteBuffer bytes) {
+  // Reading goes on while there is room for one more.
+  if (reading_.fetch_add(1) + 1 < kReadAhead) stream_->Read();
+  Post([this, bytes = std::move(bytes)] {
+    Receive(bytes);
+    if (reading_.fetch_sub(1) == kReadAhead) stream_->Read();
+  });
+}
+
+void Session::Receive(const grpc::ByteBuffer& bytes) {
+  if (ended_) return;
+  link::FrameReceived received;
+  received.wire_bytes = bytes.Length();
+  heard_at_ = deps_.clock.Monotonic();
+  if (!rpc::Parse(bytes, &received.frame).ok()) return Step(link::FrameMalformed{});
+  // A place is judged against the log as it is now.
+  if (received.frame.has_resume()) Step(HeadNow());
+  Step(std::move(received));
+}
+
+void Session::OnClosed(const absl::Status& why) {
+  stream_closed_ = true;
+  Step(link::StreamClosed{why});
+}
+
+// ------------------------------------------------------------------ the link
+
+absl::Time Session::LinkTime() const { return absl::UnixEpoch() + deps_.clock.Monotonic(); }
+
+link::HeadMoved Session::HeadNow() const {
+  const absl::Time now = deps_.clock.Now();
+  return {deps_.store.head().sequence, now};
+}
+
+void Session::Step(link::Input input) {
+  inputs_.push_back(std::move(input));
+  if (std::exchange(stepping_, true)) return;  // what follows from an output comes after it
+  while (!inputs_.empty()) {
+    link::Input next = std::move(inputs_.front());
+    inputs_.pop_front();
+    for (link::Output& output : link_->Step(std::move(next), LinkTime())) {
+      std::visit([this](auto&& out) { Do(std::move(out)); }, std::move(output));
+    }
+  }
+  stepping_ = false;
+  PublishStatus();
+}
+
+void Session::Do(link::SendFrame send) {
+  if (send.frame.has_batch()) {
+    metrics_.exports.events->Add(static_cast<double>(link_->exporter().sent_position().value() + 1 -
+                                                     send.frame.batch().first_position()));
+  }
+  stream_->Send(rpc::ToBytes(link::EncodeFrame(send)), [weak = weak_from_this()](bool ok) {
+    const auto self = weak.lock();
+    if (!ok || self == nullptr) return;  // on_closed says the rest
+    self->Post([s = self.get()] { s->Step(link::Written{}); });
+  });
+}
+
+void Session::Do(link::CheckPlace check) {
+  const auto event = deps_.store.ReadEvent(check.sequence);
+  const bool trimmed = base::ReasonOf(event.status()) == Reason::kTrimmed;
+  if (!event.ok() && !trimmed && base::ReasonOf(event.status()) != Reason::kNotFound) {
+    return Fail(event.status());
+  }
+  Step(link::PlaceChecked{trimmed || (event.ok() && MarkOf(*event->record) == check.mark)});
+}
+
+void Session::Do(link::RecordLedger record) {
+  size_t refused = 0;
+  for (const auto& row : record.rows) {
+    for (const auto& exception : row.exceptions()) refused += exception.state() == "refused";
+  }
+  metrics_.exports.refusals->Add(static_cast<double>(refused));
+  ledger_->Record(std::move(record));
+}
+
+void Session::Do(link::InterestReceived received) {
+  const uint64_t known = interest_ == nullptr ? 0 : interest_->version();
+  if (received.interest.version() != known) {
+    interest_ = std::make_shared<const policy::CompiledInterest>(
+        policy::CompiledInterest::Compile(received.interest));
+    exporter_->SetInterest(interest_);
+  }
+}
+
+void Session::Do(link::SetTimer timer) {
+  deps_.timers.Cancel(timer_);
+  const absl::Duration due = timer.at - absl::UnixEpoch();
+  timer_ = deps_.timers.At(due, [weak = weak_from_this()] {
+    const auto self = weak.lock();
+    if (self == nullptr) return;
+    self->Post([s = self.get()] {
+      s->Step(s->HeadNow());
+      s->Step(link::Tick{});
+    });
+  });
+}
+
+void Session::Do(link::StateChanged changed) {
+  base::Log(base::LogLevel::kDebug, "link state",
+            {{"peer", peer_},
+             {"from", std::string(link::StateName(changed.from))},
+             {"to", std::string(link::StateName(changed.to))}});
+  metrics_.up.Set(changed.to == link::State::kUp ? 1 : 0);
+  if (changed.to != link::State::kUp) return;
+  metrics_.reconnects.Add();
+  base::Log(base::LogLevel::kInfo, "link up",
+            {{"peer", peer_},
+             {"dialled", options_.dialled ? "true" : "false"},
+             {"address", stream_->PeerAddress()}});
+  callbacks_.on_up();
+}
+
+void Session::Do(link::CloseStream close) {
+  ended_ = true;
+  deps_.timers.Cancel(std::exchange(timer_, 0));
+  exporter_->Stop();
+  importer_->Stop();
+  ledger_->Flush();
+  const absl::Status why = base::MakeError(close.reason, close.message);
+  base::LogError(base::LogLevel::kInfo, "link down", why,
+                 {{"peer", peer_}, {"by_peer", close.by_peer ? "true" : "false"}});
+  stream_->Close(why);
+  // An other side that does not let go is cut off.
+  cut_timer_ = deps_.timers.At(deps_.clock.Monotonic() + kCutAfter,
+                               [stream = stream_, why] { stream->Cancel(why); });
+  callbacks_.on_end(close);
+}
+
+void Session::Fail(const absl::Status& why) {
+  if (ended_) return;
+  base::LogError(base::LogLevel::kError, "link fails", why, {{"peer", peer_}});
+  Step(link::End{base::ReasonOf(why).value_or(Reason::kInternal), std::string(why.message()), {}});
+}
+
+void Session::PublishStatus() {
+  const link::Exporter& exports = link_->exporter();
+  const link::Importer& imports = link_->importer();
+  base::MutexLock lock(mu_);
+  status_.state = link_->state();
+  status_.sent = exports.sent_position();
+  status_.acknowledged = exports.acknowledged_position();
+  status_.sent_through = exports.sent_through();
+  status_.acknowledged_through = exports.acknowledged_through();
+  status_.paused_by_peer = exports.paused();
+  status_.received = imports.received();
+  status_.committed = imports.committed();
+  status_.peer_caught_up = peer_caught_up_;
+  status_.heard_at = heard_at_;
+  status_.import_stall = importer_->stall();
+  status_.interest = interest_;
+}
+
+void Session::FinishIfDone() {
+  if (done_ || !ended_ || !stream_closed_) return;
+  if (!importer_->idle() || !ledger_->idle()) return;
+  done_ = true;
+  deps_.timers.Cancel(std::exchange(cut_timer_, 0));
+  // Whoever is called may begin the next session; of this one nothing is left.
+  callbacks_.on_done();
+  callbacks_ = {};
+}
+
+}  // namespace cdgate::session

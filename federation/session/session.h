@@ -1,0 +1,168 @@
+// One link in operation: drives link::Link over a stream, either way dialled.
+//
+//   auto session = Session::Start(deps, options, stream, {.on_up = ..., .on_done = ...});
+//   session->SetPolicy(policy);            // in force between two events
+//   session->End(Reason::kFrozen, "frozen by an operator");
+//
+// Everything of a session runs on one strand, off the reactors: reading the log,
+// deciding, admitting, proposing. The state machine says what to do; the session does it
+// and reports back. At most one frame is being written and kReadAhead are taken from the
+// stream before they are worked on; beyond, the transport holds the peer back.
+//
+// Thread-safe. Hold it by shared_ptr until on_done has run: then nothing of it is on its
+// way to disk any more, and the peer's next session may begin.
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "cdgate/admin/v1/resources.pb.h"
+#include "federation/link/link.h"
+#include "federation/session/export_reader.h"
+#include "federation/session/import_writer.h"
+#include "federation/session/ledger_writer.h"
+#include "federation/session/peer_metrics.h"
+#include "federation/session/session_types.h"
+#include "gateway/base/mutex.h"
+#include "gateway/rpc/frame_stream.h"
+
+namespace cdgate::session {
+
+// Frames taken from the stream and not worked on yet, at most.
+inline constexpr int kReadAhead = 4;
+// How long a stream that was closed may stay before it is cut.
+inline constexpr absl::Duration kCutAfter = absl::Milliseconds(400);
+
+struct SessionOptions {
+  // The agreement. Its state was judged by whoever starts the session.
+  admin::v1::Peer peer;
+  bool dialled = false;
+  PeerPolicy policy = NoPolicy();
+  // Set: the stream is refused with this (pending, frozen, expired, draining).
+  std::optional<link::Refuse> refuse;
+  // The peer did not take our last token: begin from nothing.
+  bool begin_anew = false;
+  absl::Duration heartbeat = absl::Seconds(5);
+  uint32_t max_frame_bytes = 2 << 20;
+};
+
+// Where a session is.
+struct SessionStatus {
+  link::State state = link::State::kIdle;
+  base::Position sent{}, acknowledged{}, received{}, committed{};
+  base::Sequence sent_through{}, acknowledged_through{};
+  absl::Time peer_caught_up = absl::InfinitePast();
+  absl::Duration heard_at{};  // Clock::Monotonic() of the last frame
+  bool paused_by_peer = false;
+  absl::Status import_stall;  // why imports wait; OK: they do not
+  InterestPtr interest;       // what the peer showed; null: nothing
+};
+
+class Session : public std::enable_shared_from_this<Session> {
+ public:
+  struct Callbacks {
+    // The link carries events. At most once.
+    std::function<void()> on_up;
+    // The link is over; nothing crosses any more. Once, before on_done.
+    std::function<void(const link::CloseStream&)> on_end;
+    // The session is over, nothing of it is left anywhere. Once, last.
+    std::function<void()> on_done;
+  };
+
+  // Reads where the peer is from the store and starts the stream. Callbacks run on the
+  // session's strand, or, where the executor refuses work, on the thread that found out.
+  static std::shared_ptr<Session> Start(const SessionDeps& deps, SessionOptions options,
+                                        const PeerMetrics& metrics, rpc::FrameStreamPtr stream,
+                                        Callbacks callbacks);
+  ~Session();
+
+  // What is in force from now on.
+  void SetPolicy(PeerPolicy policy);
+  // Ends in order: what is on its way arrives, at most link::kLinger.
+  void Drain();
+  // Ends at once, saying why: nothing more crosses.
+  void End(base::Reason reason, std::string message,
+           absl::Duration retry_after = absl::ZeroDuration());
+
+  SessionStatus status() const;
+
+ private:
+  Session(const SessionDeps& deps, SessionOptions options, const PeerMetrics& metrics,
+          rpc::FrameStreamPtr stream, Callbacks callbacks);
+
+  void Begin();
+  void MakeParts();
+  void StartStream();
+  link::LinkConfig MakeConfig() const;
+
+  // Runs `task` on the strand; Abandon() where there is none any more.
+  void Post(base::Task task);
+  void Abandon();
+
+  void OnMessage(grpc::ByteBuffer bytes);
+  void Receive(const grpc::ByteBuffer& bytes);
+  void OnClosed(const absl::Status& why);
+
+  // Steps the link with `input` and with all that follows from it.
+  void Step(link::Input input);
+  absl::Time LinkTime() const;
+  link::HeadMoved HeadNow() const;
+
+  void Do(link::SendFrame send);
+  void Do(link::NeedEvents need) { exporter_->Ask(need); }
+  void Do(link::CheckPlace check);
+  void Do(link::WriteHorizon write) { ledger_->WriteHorizon(std::move(write.row)); }
+  void Do(link::CommitImport import) { importer_->Import(std::move(import)); }
+  void Do(link::MoveCursor move) { importer_->MoveCursor(std::move(move.cursor)); }
+  void Do(link::RecordLedger record);
+  void Do(link::InterestReceived received);
+  void Do(link::PeerCaughtUp caught_up) { peer_caught_up_ = caught_up.as_of; }
+  void Do(link::SetTimer timer);
+  void Do(link::StateChanged changed);
+  void Do(link::CloseStream close);
+
+  void Fail(const absl::Status& why);
+  void PublishStatus();
+  void FinishIfDone();
+
+  const SessionDeps& deps_;
+  const SessionOptions options_;
+  const std::string peer_;
+  const PeerMetrics metrics_;
+  const rpc::FrameStreamPtr stream_;
+  const std::shared_ptr<base::Strand> strand_;
+  std::atomic<int> reading_{0};  // frames between on_message and Receive()
+  std::atomic<bool> abandoned_{false};
+
+  // --- on the strand
+  Callbacks callbacks_;
+  PeerPolicy policy_;
+  const link::ImportCursor cursor_;    // as on disk at the beginning
+  const base::Sequence acknowledged_;  // as in the ledger at the beginning
+  // Made by Begin(), in this order.
+  std::optional<LedgerWriter> ledger_;
+  std::optional<ExportReader> exporter_;
+  std::optional<ImportWriter> importer_;
+  std::optional<link::Link> link_;
+  std::deque<link::Input> inputs_;  // while stepping_
+  bool stepping_ = false;
+  bool ended_ = false;  // CloseStream was given out
+  bool stream_closed_ = false;
+  bool done_ = false;
+  absl::Time peer_caught_up_ = absl::InfinitePast();
+  absl::Duration heard_at_;
+  InterestPtr interest_;
+  base::TimerQueue::Id timer_ = 0;
+  base::TimerQueue::Id cut_timer_ = 0;
+
+  mutable base::Mutex mu_;
+  SessionStatus status_ CDGATE_GUARDED_BY(mu_);
+};
+
+}  // namespace cdgate::session

@@ -1,0 +1,69 @@
+// What the parts of a session share.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "federation/link/token.h"
+#include "federation/policy/policy.h"
+#include "gateway/admission/admission.h"
+#include "gateway/base/clock.h"
+#include "gateway/base/executor.h"
+#include "gateway/base/random.h"
+#include "gateway/base/timer_queue.h"
+#include "gateway/eventlog/feed.h"
+#include "gateway/state/store.h"
+
+namespace cdgate::session {
+
+// What a gateway's sessions run on. All outlive them.
+struct SessionDeps {
+  std::string domain;
+  std::string instance;
+  std::string software;
+  state::Store& store;
+  eventlog::Feed& feed;
+  admission::Admission& admission;
+  const link::TokenSealer& sealer;
+  base::Executor& executor;
+  base::TimerQueue& timers;
+  const base::Clock& clock;
+  base::Random& random;
+};
+
+using PolicyPtr = std::shared_ptr<const policy::CompiledPolicy>;
+
+// Our policy for a peer as a session needs it. Without one nothing crosses: nothing is
+// exported, and the peer is asked not to send, so that it can later send what a policy
+// then allows.
+struct PeerPolicy {
+  PolicyPtr compiled;                 // null: none is in force
+  federation::v1::Interest interest;  // what the peer is shown of the import rules
+};
+PeerPolicy NoPolicy();
+using InterestPtr = std::shared_ptr<const policy::CompiledInterest>;
+
+// Runs a task on the session's strand, after what is there; drops it where the session is
+// over. Thread-safe.
+using Poster = std::function<void(base::Task)>;
+// The session cannot go on.
+using Failed = std::function<void(const absl::Status&)>;
+
+// Names of the cursors of a link.
+inline std::string ImportCursorName(absl::string_view peer) {
+  return absl::StrCat("link/", peer, "/import");
+}
+inline std::string ExportCursorName(absl::string_view peer) {
+  return absl::StrCat("link/", peer, "/export");
+}
+
+// Whether a proposal that failed with `status` may succeed later, unchanged.
+bool IsRetryable(const absl::Status& status);
+// How long to wait before.
+absl::Duration RetryDelay(const absl::Status& status);
+
+}  // namespace cdgate::session
