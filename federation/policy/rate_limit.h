@@ -36,11 +36,14 @@ class RateLimit {
   void SetLimits(const admin::v1::Limits& limits);
 
  private:
-  double rate_ = 0;   // events a second
-  double burst_ = 0;  // most tokens
-  double tokens_ = 0;
+  void Refill(absl::Duration now);
+
+  // Billionths of an event, so that nothing is lost to rounding at nanoseconds.
+  int64_t rate_ = 0;   // events a second: billionths a nanosecond
+  int64_t burst_ = 0;  // most tokens
+  int64_t tokens_ = 0;
   bool started_ = false;
-  absl::Duration last_;
+  absl::Duration last_;  // up to when tokens were counted
 };
 
 }  // namespace cdgate::policy

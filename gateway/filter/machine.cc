@@ -151,7 +151,7 @@ void Machine::Negate(const Instruction& at) {
 void Machine::Arithmetic(const Instruction& at) {
   Slot& right = Pop();
   Slot& left = Top();
-  const bool cast = Cast(at, &left, Type::kInteger) & Cast(at, &right, Type::kInteger);
+  const bool cast = CastBoth(at, &left, &right, Type::kInteger);
   if (!cast) {
     left = {Value::Integer(0), true};
     return;
@@ -167,7 +167,7 @@ void Machine::Arithmetic(const Instruction& at) {
 void Machine::Order(const Instruction& at) {
   Slot& right = Pop();
   Slot& left = Top();
-  const bool cast = Cast(at, &left, Type::kInteger) & Cast(at, &right, Type::kInteger);
+  const bool cast = CastBoth(at, &left, &right, Type::kInteger);
   left = {Value::Boolean(cast && Holds(at.op, left.value.integer(), right.value.integer())), !cast};
 }
 
@@ -185,7 +185,7 @@ void Machine::Equality(const Instruction& at) {
 void Machine::Xor(const Instruction& at) {
   Slot& right = Pop();
   Slot& left = Top();
-  const bool cast = Cast(at, &left, Type::kBoolean) & Cast(at, &right, Type::kBoolean);
+  const bool cast = CastBoth(at, &left, &right, Type::kBoolean);
   left = {Value::Boolean(cast && left.value.boolean() != right.value.boolean()), !cast};
 }
 
@@ -319,6 +319,12 @@ bool Machine::CastOther(const Instruction& at, Slot* slot, Type target) {
   error.target = target;
   *slot = {Value::Zero(target), true};
   return false;
+}
+
+// Both, so that every error is found.
+bool Machine::CastBoth(const Instruction& at, Slot* left, Slot* right, Type target) {
+  const bool first = Cast(at, left, target);
+  return Cast(at, right, target) && first;
 }
 
 bool Machine::ToText(const Instruction& at, Slot* slot) {

@@ -80,6 +80,7 @@ class Machine {
     return CastOther(at, slot, target);
   }
   bool CastOther(const Instruction& at, Slot* slot, Type target);
+  bool CastBoth(const Instruction& at, Slot* left, Slot* right, Type target);
   bool ToText(const Instruction& at, Slot* slot);
 
   void Push(const Value& value, bool failed = false) { *top_++ = {value, failed}; }

@@ -42,7 +42,8 @@ bool Machine::CastArguments(const Instruction& at, Slot* arguments) {
   bool good = true;
   uint64_t bytes = 0;
   for (size_t i = 0; i < at.count; ++i) {
-    good &= Cast(at, &arguments[i], TypeOf(function.parameters[std::min<size_t>(i, 2)]));
+    const Type type = TypeOf(function.parameters[std::min<size_t>(i, 2)]);
+    good = Cast(at, &arguments[i], type) && good;
     bytes += Text(arguments[i]).size();
   }
   return good && Work(at, bytes);
