@@ -15,6 +15,8 @@ constexpr absl::Duration kStallLimit = absl::Minutes(2);
 constexpr double kWasteBurst = 2000;     // tenths
 constexpr double kWastePerSecond = 500;  // tenths
 constexpr int64_t kStreamsOver = 16;
+constexpr double kUnusedSlack = 512 << 10;
+constexpr absl::Duration kUnusedAfter = absl::Seconds(2);
 
 double Grown(uint64_t now, uint64_t before) { return static_cast<double>(now - before); }
 
@@ -35,6 +37,7 @@ Abuse AbuseMeter::Tick(const TrafficSample& now, absl::Duration elapsed) {
   const double seconds = absl::ToDoubleSeconds(elapsed);
   UpdateDebt(now, seconds);
   UpdateWaste(now, seconds);
+  UpdateUnused(now, elapsed);
   const bool stalled = Stalled(now, elapsed);
   last_ = now;
   if (now.open > 2 * limits_.max_streams + kStreamsOver) return Abuse::kStreams;
@@ -62,10 +65,21 @@ bool AbuseMeter::Stalled(const TrafficSample& now, absl::Duration elapsed) {
   return silent_ >= kStallLimit;
 }
 
+void AbuseMeter::UpdateUnused(const TrafficSample& now, absl::Duration elapsed) {
+  if (now.streams == 0) {
+    unused_ = kUnusedAfter;  // never used: what is still under way of it does not exist
+  } else if (now.open > 0 || now.streams != last_.streams) {
+    unused_ = absl::ZeroDuration();
+  } else {
+    unused_ += elapsed;
+  }
+}
+
 double AbuseMeter::Allowance(const TrafficSample& now) const {
   const int64_t reading = std::clamp<int64_t>(now.open - now.paused, 0, kStreamsInFlight);
   const uint64_t unread = std::max(limits_.window_bytes, limits_.max_message_bytes);
-  return static_cast<double>(limits_.slack_bytes) +
+  const auto slack = static_cast<double>(limits_.slack_bytes);
+  return (unused_ >= kUnusedAfter ? std::min(slack, kUnusedSlack) : slack) +
          static_cast<double>(reading) * static_cast<double>(limits_.max_message_bytes) +
          static_cast<double>(std::max<int64_t>(0, now.paused)) * static_cast<double>(unread);
 }

@@ -5,7 +5,9 @@
 //   and 64 bytes, each stream 2,048, each 8 bytes sent one (window updates), each second
 //   16 (pings). It never falls below zero, so good conduct is not saved up. It may reach
 //   the slack, plus one message for each of up to four streams that are being read, plus
-//   a window for each stream that we have stopped reading.
+//   a window for each stream that we have stopped reading. Where no stream is open or was
+//   lately, nothing but pings and headers can come, and 512 KiB of the slack will do:
+//   the cost of a giant header grows with the square of its size.
 // - Stalled: a debt of more than 64 KiB for two minutes without any message: one that is
 //   being trickled in. Does not count while we have stopped reading a stream.
 // - Waste: tenths of a point for streams that ended without use. 200 points at once, 50 a
@@ -65,6 +67,7 @@ class AbuseMeter {
   void UpdateDebt(const TrafficSample& now, double seconds);
   void UpdateWaste(const TrafficSample& now, double seconds);
   bool Stalled(const TrafficSample& now, absl::Duration elapsed);
+  void UpdateUnused(const TrafficSample& now, absl::Duration elapsed);
   double Allowance(const TrafficSample& now) const;
 
   AbuseLimits limits_;
@@ -72,6 +75,7 @@ class AbuseMeter {
   double debt_ = 0;        // bytes
   double waste_ = 0;       // tenths of a point
   absl::Duration silent_;  // in debt and without a message for so long
+  absl::Duration unused_;  // without a stream for so long
 };
 
 }  // namespace cdgate::rpc

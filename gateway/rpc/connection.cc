@@ -60,6 +60,11 @@ std::vector<std::shared_ptr<const ConnectionIdentity>> Connection::identities() 
 bool Connection::Cut() {
   if (cut_.exchange(true)) return false;
   shutdown(fd_, SHUT_RDWR);
+  // What has arrived and was not read would still be read, and may be what costs so much.
+  // Dissolving the association throws it away and resets the connection (man 7 tcp).
+  sockaddr nobody{};
+  nobody.sa_family = AF_UNSPEC;
+  connect(fd_, &nobody, sizeof(nobody));
   return true;
 }
 

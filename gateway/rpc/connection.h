@@ -50,7 +50,8 @@ class Connection {
   // where calls of an earlier connection with the same address were still on their way.
   std::vector<std::shared_ptr<const ConnectionIdentity>> identities() const;
 
-  // Ends it at once, both ways. True for the first caller.
+  // Ends it at once, both ways, and drops what was received and not read. True for the
+  // first caller.
   bool Cut();
   bool was_cut() const { return cut_.load(std::memory_order_relaxed); }
 

@@ -195,29 +195,27 @@ void Guard::CutExpired(const std::vector<WatchedPtr>& all) {
   for (const WatchedPtr& watched : all) {
     for (const auto& identity : watched->connection->identities()) {
       if (identity->certificate == nullptr || identity->certificate->not_after > now) continue;
-      CutFor(*watched->connection, "expired");
+      CutFor(*watched->connection, "expired", base::Reason::kCertificateExpired);
     }
   }
 }
 
-void Guard::CutFor(Connection& connection, absl::string_view cause) {
-  if (!connection.Cut()) return;
+bool Guard::CutFor(Connection& connection, absl::string_view cause, base::Reason reason) {
+  if (!connection.Cut()) return false;
   const auto& counters = series_.at(connection.listener()).cut;
   counters.find(cause)->second->Add();
-  base::Log(base::LogLevel::kInfo, "connection cut",
-            {{"cause", std::string(cause)},
+  const bool abuse = reason == base::Reason::kConnectionAbuse;
+  base::Log(abuse ? base::LogLevel::kWarning : base::LogLevel::kInfo, "connection cut",
+            {{"reason", std::string(base::ReasonText(reason))},
+             {"cause", std::string(cause)},
              {"listener", std::string(authz::ListenerName(connection.listener()))},
              {"peer", connection.key()},
              {"principal", WhoIs(connection)}});
+  return true;
 }
 
 void Guard::CutForAbuse(Connection& connection, absl::string_view cause) {
-  if (connection.was_cut()) return;
-  base::Log(base::LogLevel::kWarning, "connection abused",
-            {{"reason", std::string(base::ReasonText(base::Reason::kConnectionAbuse))},
-             {"peer", connection.key()},
-             {"principal", WhoIs(connection)}});
-  CutFor(connection, cause);
+  if (!CutFor(connection, cause, base::Reason::kConnectionAbuse)) return;
   const ListenerLimits& limits = options_.limits.at(connection.listener());
   const double pause = absl::ToDoubleSeconds(limits.abuse_pause) * limits.accepts_per_second;
   const double lowest = -absl::ToDoubleSeconds(kLongestPause) * limits.accepts_per_second;
@@ -244,9 +242,7 @@ size_t Guard::Cut(const std::function<bool(const authz::Principal&)>& matches) {
     const bool match =
         std::any_of(identities.begin(), identities.end(),
                     [&matches](const auto& identity) { return matches(identity->principal); });
-    if (!match || watched->connection->was_cut()) continue;
-    CutFor(*watched->connection, "requested");
-    ++cut;
+    if (match && CutFor(*watched->connection, "requested", base::Reason::kCancelled)) ++cut;
   }
   return cut;
 }

@@ -16,6 +16,7 @@
 #include "auth/authz/method_table.h"
 #include "auth/authz/principal.h"
 #include "gateway/base/clock.h"
+#include "gateway/base/errors.h"
 #include "gateway/base/metrics.h"
 #include "gateway/base/mutex.h"
 #include "gateway/rpc/abuse_meter.h"
@@ -83,8 +84,8 @@ class Guard {
   void Remove(const WatchedPtr& watched) CDGATE_REQUIRES(mu_);
   std::vector<WatchedPtr> Snapshot() const;
   void ForgetIdleAddresses();
-  // `cause` is a label of Series::cut.
-  void CutFor(Connection& connection, absl::string_view cause);
+  // `cause` is a label of Series::cut. False where it was cut before.
+  bool CutFor(Connection& connection, absl::string_view cause, base::Reason reason);
   void CutForAbuse(Connection& connection, absl::string_view cause);
   void CutGreediest(const std::vector<WatchedPtr>& all);
   void CutExpired(const std::vector<WatchedPtr>& all);

@@ -59,15 +59,36 @@ TEST(AbuseMeterTest, IdleConnectionWithPingsStaysForAMonth) {
 TEST(AbuseMeterTest, FloodWithoutMessagesIsCutAtTheSlack) {
   AbuseMeter meter(kLimits);
   TrafficSample sample;
-  sample.received = 4 * kMiB;
+  sample.open = sample.paused = sample.streams = 1;
+  sample.received = 5 * kMiB;  // the slack and a window
   EXPECT_EQ(meter.Tick(sample, kTick), Abuse::kNone);
-  sample.received += 2 * kKiB;
+  sample.received += 4 * kKiB;
   EXPECT_EQ(meter.Tick(sample, kTick), Abuse::kDebt);
+}
+
+TEST(AbuseMeterTest, ConnectionWithoutStreamsHasLessSlack) {
+  AbuseMeter meter(kLimits);
+  TrafficSample sample;
+  sample.received = 512 * kKiB;
+  EXPECT_EQ(meter.Tick(sample, kTick), Abuse::kNone);
+  sample.received += kKiB;
+  EXPECT_EQ(meter.Tick(sample, kTick), Abuse::kDebt);
+}
+
+TEST(AbuseMeterTest, WhatIsUnderWayWhenAStreamEndsIsNotAbuse) {
+  AbuseMeter meter(kLimits);
+  TrafficSample sample;
+  sample.open = sample.streams = 1;
+  EXPECT_EQ(meter.Tick(sample, kTick), Abuse::kNone);
+  sample.open = 0;
+  sample.received = kMiB;
+  EXPECT_EQ(meter.Tick(sample, kTick), Abuse::kNone);
 }
 
 TEST(AbuseMeterTest, GoodConductIsNotSavedUp) {
   AbuseMeter meter(kLimits);
   TrafficSample sample;
+  sample.streams = 1;
   sample.received = sample.message_bytes = 1000 * kMiB;
   EXPECT_EQ(meter.Tick(sample, kTick), Abuse::kNone);
   sample.received += 5 * kMiB;

@@ -111,7 +111,9 @@ TEST(ServerTest, UnknownMethodIsUnimplemented) {
 TEST(ServerTest, LocalUserIsThePrincipalOfTheUnixSocket) {
   TestGateway gateway;
   auto channel = gateway.Local();
-  CDGATE_EXPECT_OK(CallUnary<DeliveredEvent>(*channel, kGetEvent, WithId("e")));
+  CDGATE_EXPECT_OK(CallUnary<DeliveredEvent>(*channel, kGetStatus, DeliveredEvent()));
+  EXPECT_THAT(CallUnary<DeliveredEvent>(*channel, kGetEvent, WithId("e")),
+              test::HasReason(Reason::kWrongListener));
   const auto seen = gateway.seen();
   ASSERT_EQ(seen.calls.size(), 1U);
   EXPECT_EQ(seen.calls[0]->principal.kind, authz::Principal::Kind::kLocal);

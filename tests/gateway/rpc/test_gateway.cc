@@ -171,6 +171,15 @@ void TestGateway::RegisterHandlers() {
         });
         if (!posted) reply(base::MakeError(base::Reason::kOverloaded, "busy"));
       })));
+  MustBeOk(router.Register(Guarded::UnaryBytes(
+      kGetStatus,
+      [this](const CallPtr& call, grpc::ByteBuffer request, const Reply<grpc::ByteBuffer>& reply) {
+        {
+          base::MutexLock lock(mu);
+          seen_.calls.push_back(call);
+        }
+        reply(std::move(request));
+      })));
   MustBeOk(router.Register(Guarded::ServerStreaming<events::v1::WatchRequest>(
       kWatch, [](ServerStreamPtr stream, const events::v1::WatchRequest& request) {
         struct Counter {

@@ -38,8 +38,7 @@
 namespace cdgate::rpc {
 
 inline constexpr char kGetEvent[] = "/cdgate.events.v1.EventsService/GetEvent";
-inline constexpr char kListEvents[] = "/cdgate.events.v1.EventsService/ListEvents";
-inline constexpr char kPublish[] = "/cdgate.events.v1.EventsService/Publish";
+inline constexpr char kGetStatus[] = "/cdgate.admin.v1.AdminService/GetStatus";
 inline constexpr char kSubscribe[] = "/cdgate.events.v1.EventsService/Subscribe";
 inline constexpr char kWatch[] = "/cdgate.events.v1.EventsService/Watch";
 inline constexpr char kLink[] = "/cdgate.federation.v1.FederationService/Link";
