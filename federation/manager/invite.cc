@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "auth/crypto/digest.h"
@@ -146,8 +147,8 @@ bool ValidEndpoint(absl::string_view text) {
   }
   const absl::string_view port = text.substr(colon + 1);
   uint32_t number = 0;
-  if (port.empty() || port.front() == '0' || port.front() == '+' ||
-      !absl::SimpleAtoi(port, &number) || number > 65535) {
+  if (!std::all_of(port.begin(), port.end(), [](char c) { return absl::ascii_isdigit(c); }) ||
+      port.empty() || port.front() == '0' || !absl::SimpleAtoi(port, &number) || number > 65535) {
     return false;
   }
   const absl::string_view host = text.substr(0, colon);
