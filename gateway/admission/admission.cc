@@ -9,6 +9,7 @@
 #include "gateway/base/encoding.h"
 #include "gateway/base/status_macros.h"
 #include "gateway/event/digests.h"
+#include "gateway/event/record.h"
 
 namespace cdgate::admission {
 namespace {
@@ -231,6 +232,8 @@ absl::Status Admission::AdmitRelayed(absl::string_view peer,
   *stored.mutable_path() = relayed.path();
   if (relayed.has_terms()) *stored.mutable_terms() = relayed.terms();
   *stored.mutable_statements() = relayed.statements();
+  // The canonical form no longer shows what the origin saw of the outer attributes.
+  stored.set_notes(relayed.notes() & event::kNoteOuterDisagrees);
   std::move(valid).MoveInto(&stored);
   CDGATE_RETURN_IF_ERROR(CheckRelayed(peer, relayed));
   const auto commitment = event::Commitment(relayed.salt(), digest, worker.hasher);

@@ -34,6 +34,7 @@ class Record {
   // Reads `stored`, which must outlive the record. Where its cloud_event is not a
   // CloudEvent (our own writers never make one), all fields of the event are empty.
   Record(base::Sequence sequence, const storage::v1::StoredEvent& stored);
+  Record(base::Sequence sequence, const storage::v1::StoredEvent&& stored) = delete;
 
   base::Sequence sequence() const { return sequence_; }
   const storage::v1::StoredEvent& stored() const { return *stored_; }
