@@ -2,7 +2,7 @@
 """A hostile client: what an attacker with a valid certificate can do to a gRPC server.
 
   hostile.py ATTACK --target 127.0.0.1:8443 --identity DIR [--path /pkg.Service/Method]
-             [--seconds 10] [--count N]
+             [--source ADDRESS] [--seconds 10] [--count N]
 
 Speaks TLS by the standard library and HTTP/2 by hand, so that it need not obey what a
 library would: it ignores limits, never acknowledges SETTINGS, declares what it does not
@@ -165,8 +165,13 @@ class Connection:
             time.sleep(0.005)
 
 
+def connect(options, timeout=10):
+    source = (options.source, 0) if options.source else None
+    return socket.create_connection(options.address, timeout=timeout, source_address=source)
+
+
 def dial(options, timeout=10):
-    plain = socket.create_connection(options.address, timeout=timeout)
+    plain = connect(options, timeout)
     plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if options.plain:
         plain.settimeout(None)
@@ -327,7 +332,7 @@ def on_a_connection(options):
 def silent(options):
     """TCP connections that say nothing: the server must not wait for ever."""
     start = time.monotonic()
-    sockets = [socket.create_connection(options.address, timeout=10) for _ in range(options.count)]
+    sockets = [connect(options) for _ in range(options.count)]
     ended = 0
     end = start + options.seconds
     while sockets and time.monotonic() < end:
@@ -378,6 +383,7 @@ def parse(arguments):
     parser.add_argument("--identity", help="folder with tls.crt, tls.key and bundle.pem")
     parser.add_argument("--plain", action="store_true", help="no TLS")
     parser.add_argument("--path", default="/grpc.health.v1.Health/Check", help="method to call")
+    parser.add_argument("--source", help="local address to come from")
     parser.add_argument("--seconds", type=float, default=10, help="how long to try")
     parser.add_argument("--count", type=int, default=2000, help="connections, where it is many")
     options = parser.parse_args(arguments)
