@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "federation/manager/redial.h"
 #include "federation/policy/policy.h"
 #include "gateway/base/errors.h"
 #include "gateway/base/logging.h"
@@ -31,14 +32,14 @@ google::protobuf::Timestamp ToTimestamp(absl::Time time) {
 // One peer. Touched on the strand only.
 struct LinkManager::PeerLink {
   PeerLink(base::Metrics& registry, const std::string& domain, base::BackoffOptions options)
-      : metrics(registry, domain), backoff(options) {}
+      : metrics(registry, domain), redial(options) {}
 
   admin::v1::Peer peer;
   uint64_t version = 0;
   session::PeerPolicy policy = session::NoPolicy();
   uint64_t policy_version = 0;
   session::PeerMetrics metrics;
-  base::Backoff backoff;
+  Redial redial;
 
   std::shared_ptr<Session> session;  // until its on_done
   uint64_t session_number = 0;
@@ -150,7 +151,12 @@ void LinkManager::Core::Adopt(const std::string& domain, const state::StoredReso
   if (slot->version != resource.version) {
     slot->peer = *std::move(peer);
     slot->version = resource.version;
+    // Whatever kept it down may have been this.
     slot->next_try = absl::InfinitePast();
+    slot->redial.Reset();
+    if (slot->session == nullptr) {
+      slot->acknowledged_through = session::AcknowledgedThrough(deps_.session, slot->peer);
+    }
   }
   slot->removed = false;
 }
@@ -182,7 +188,7 @@ std::optional<link::Refuse> LinkManager::Core::RefusalOf(const PeerLink& link) c
     return link::Refuse{base::Reason::kNoAgreement, "there is no agreement any more", {}};
   }
   if (link.peer.frozen()) {
-    return link::Refuse{base::Reason::kFrozen, "the link is frozen", absl::Seconds(30)};
+    return link::Refuse{base::Reason::kFrozen, "the link is frozen", absl::Seconds(5)};
   }
   if (link.peer.state() != admin::v1::PEER_STATE_APPROVED) {
     return link::Refuse{base::Reason::kAgreementPending,
@@ -269,10 +275,15 @@ void LinkManager::Core::CountSessions() {
   idle_.SignalAll();
 }
 
+// Whether the link we have stays although the peer opened another stream. Both sides
+// judge alike, so exactly one of two crossing dials survives.
 bool LinkManager::Core::KeepsOverNew(const std::string& domain, const PeerLink& link) const {
-  // Both sides dial: the link that the lower domain dialled stays.
-  return link.session != nullptr && !link.ended && link.dialled &&
-         link.state == admin::v1::LINK_STATE_UP && deps_.session.domain < domain;
+  if (link.session == nullptr || link.ended) return false;
+  // The same side has dialled twice: it knows best which of the two lives.
+  if (!link.dialled) return false;
+  if (deps_.session.domain > domain) return false;
+  if (link.state != admin::v1::LINK_STATE_UP) return true;
+  return Monotonic() - link.session->status().heard_at < 1.5 * deps_.heartbeat;
 }
 
 void LinkManager::Core::Accept(const std::string& peer, rpc::FrameStreamPtr stream) {
@@ -284,7 +295,7 @@ void LinkManager::Core::Accept(const std::string& peer, rpc::FrameStreamPtr stre
   PeerLink& link = *it->second;
   if (KeepsOverNew(peer, link)) {
     return stream->Close(
-        base::MakeError(base::Reason::kDuplicateLink, "the link that this side dialled is up"));
+        base::MakeError(base::Reason::kDuplicateLink, "the link that this side dialled stays"));
   }
   if (link.waiting != nullptr) {
     link.waiting->Close(
@@ -306,7 +317,7 @@ LinkManager::PeerLink* LinkManager::Core::Find(const std::string& domain, uint64
 void LinkManager::Core::OnUp(const std::string& domain, uint64_t number) {
   PeerLink* link = Find(domain, number);
   if (link == nullptr || link->ended) return;
-  link->backoff.Reset();
+  link->redial.OnUp(Monotonic());
   SetState(domain, *link, admin::v1::LINK_STATE_UP, "", "");
   base::Log(base::LogLevel::kInfo, "link up",
             {{"peer", domain}, {"dialled", link->dialled ? "true" : "false"}});
@@ -321,10 +332,8 @@ void LinkManager::Core::OnEnd(const std::string& domain, uint64_t number,
   // The peer cannot read our place any more (its log began a new life, or it lost its
   // key): from the beginning of the agreement; duplicates are told by identity.
   if (close.by_peer && close.reason == base::Reason::kTokenInvalid) link->begin_anew = true;
-  const absl::Duration delay = close.retry_after > absl::ZeroDuration()
-                                   ? close.retry_after
-                                   : link->backoff.Next(deps_.session.random.Unit());
-  link->next_try = Soon(delay);
+  link->next_try =
+      Soon(link->redial.OnDown(Monotonic(), close.retry_after, deps_.session.random.Unit()));
   base::Log(base::LogLevel::kInfo, "link down",
             {{"peer", domain},
              {"reason", base::ReasonLabel(close.reason)},

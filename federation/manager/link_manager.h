@@ -7,9 +7,9 @@
 //
 // For each peer there is at most one session. We dial where the peer's resource says so,
 // again and again with capped, jittered backoff; what a peer dials is accepted at any
-// time. Where both sides dial, the link of the domain that sorts first stays; otherwise a
-// new stream replaces the one before, so a connection that died without a word cannot
-// keep its successor out.
+// time. Where both sides dial, the link that the domain that sorts first dialled stays as
+// long as it lives; otherwise a new stream replaces the one before, so that a connection
+// which died without a word cannot keep its successor out.
 //
 // A link that should be up and is not has a state, a reason and a metric. A peer that is
 // pending, frozen or expired is told so when it dials and is not dialled.
@@ -52,7 +52,8 @@ struct LinkManagerDeps {
   base::Metrics& metrics;
   LinkDialer& dialer;
   absl::Duration heartbeat = absl::Seconds(5);
-  base::BackoffOptions backoff = {};
+  // Between tries of a peer that stays away (redial.h).
+  base::BackoffOptions backoff = {.first = absl::Seconds(1)};
 };
 
 // What is known of one peer's link.

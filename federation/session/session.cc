@@ -1,5 +1,6 @@
 #include "federation/session/session.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -47,6 +48,11 @@ link::Rate ImportRate(const PeerPolicy& policy) {
 }
 
 }  // namespace
+
+Sequence AcknowledgedThrough(const SessionDeps& deps, const admin::v1::Peer& peer) {
+  const uint64_t agreed = peer.agreed_sequence();
+  return std::max(AcknowledgedOnDisk(deps, peer), Sequence(agreed == 0 ? 0 : agreed - 1));
+}
 
 PeerPolicy NoPolicy() {
   PeerPolicy policy;
@@ -323,10 +329,6 @@ void Session::Do(link::StateChanged changed) {
   metrics_.up.Set(changed.to == link::State::kUp ? 1 : 0);
   if (changed.to != link::State::kUp) return;
   metrics_.reconnects.Add();
-  base::Log(base::LogLevel::kInfo, "link up",
-            {{"peer", peer_},
-             {"dialled", options_.dialled ? "true" : "false"},
-             {"address", stream_->PeerAddress()}});
   callbacks_.on_up();
 }
 
@@ -337,8 +339,6 @@ void Session::Do(link::CloseStream close) {
   importer_->Stop();
   ledger_->Flush();
   const absl::Status why = base::MakeError(close.reason, close.message);
-  base::LogError(base::LogLevel::kInfo, "link down", why,
-                 {{"peer", peer_}, {"by_peer", close.by_peer ? "true" : "false"}});
   stream_->Close(why);
   // An other side that does not let go is cut off.
   cut_timer_ = deps_.timers.At(deps_.clock.Monotonic() + kCutAfter,

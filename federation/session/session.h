@@ -52,6 +52,10 @@ struct SessionOptions {
   uint32_t max_frame_bytes = 2 << 20;
 };
 
+// Through which sequence of our log the peer has everything, as it is on disk: for peers
+// without a session. Not before what the agreement begins behind.
+base::Sequence AcknowledgedThrough(const SessionDeps& deps, const admin::v1::Peer& peer);
+
 // Where a session is.
 struct SessionStatus {
   link::State state = link::State::kIdle;

@@ -1,0 +1,50 @@
+// When a link that is down is dialled again.
+//
+// A link that was steady comes back soon: a peer that restarts is gone for a second or
+// two, so the first tries after an outage are close together. What stays away, or comes
+// up only to fall again, is tried less and less often, up to the configured cap. All
+// delays are jittered, so that a thousand links cut at once do not come back at once.
+//
+//   Redial redial(backoff);
+//   redial.OnUp(now);
+//   absl::Duration wait = redial.OnDown(now, retry_after, random.Unit());
+//
+// Times are base::Clock::Monotonic(). A value; not thread-safe.
+#pragma once
+
+#include <optional>
+
+#include "absl/time/time.h"
+#include "gateway/base/backoff.h"
+
+namespace cdgate::manager {
+
+// A link that was up for so long was steady: what ended it is a new outage.
+inline constexpr absl::Duration kSteady = absl::Seconds(5);
+// How long the close tries go on, and how close they are.
+inline constexpr absl::Duration kQuickPhase = absl::Seconds(15);
+inline constexpr base::BackoffOptions kQuickBackoff = {
+    .first = absl::Milliseconds(100), .cap = absl::Milliseconds(500), .factor = 2.0};
+
+class Redial {
+ public:
+  // `later` is what follows the quick phase.
+  explicit Redial(base::BackoffOptions later) : quick_(kQuickBackoff), later_(later) {}
+
+  void OnUp(absl::Duration now) { up_since_ = now; }
+
+  // How long to wait. `asked`: what the peer asked for; zero: it did not. `unit` is
+  // uniform in [0, 1).
+  absl::Duration OnDown(absl::Duration now, absl::Duration asked, double unit);
+
+  // Forgets the outage: something changed, and the next try may be the good one.
+  void Reset();
+
+ private:
+  base::Backoff quick_;
+  base::Backoff later_;
+  std::optional<absl::Duration> up_since_;
+  std::optional<absl::Duration> outage_since_;
+};
+
+}  // namespace cdgate::manager
