@@ -51,13 +51,13 @@ struct ResourceEdit {
 };
 
 struct Proposal {
-  std::vector<NewEvent> events;
-  std::vector<CursorEdit> cursors;
-  std::vector<ResourceEdit> resources;
-  std::vector<storage::v1::DeadLetter> dead_letters;
-  std::vector<storage::v1::DeadLetterKey> removed_dead_letters;
-  std::vector<storage::v1::LedgerRow> ledger;
-  std::vector<storage::v1::ImportRefusal> refusals;
+  std::vector<NewEvent> events = {};
+  std::vector<CursorEdit> cursors = {};
+  std::vector<ResourceEdit> resources = {};
+  std::vector<storage::v1::DeadLetter> dead_letters = {};
+  std::vector<storage::v1::DeadLetterKey> removed_dead_letters = {};
+  std::vector<storage::v1::LedgerRow> ledger = {};
+  std::vector<storage::v1::ImportRefusal> refusals = {};
   // True: one refused event refuses the proposal.
   bool atomic = false;
   // True: events older than the deduplication horizon are taken (an operator's backfill).
@@ -80,11 +80,11 @@ struct Outcome {
   // Not OK: nothing of the proposal was taken. ETAG_MISMATCH, ALREADY_EXISTS, NOT_FOUND
   // (preconditions), DISK_FULL (it has events), NOT_LEADER, LOG_WRITE_FAILED, DRAINING,
   // or with `atomic` the reason of the first event that was refused.
-  absl::Status status;
-  std::vector<EventResult> events;    // one for each event, in order
-  std::vector<uint64_t> versions;     // one for each resource edit, in order
-  base::Sequence effective_sequence;  // first event that the resource edits apply to
-  uint64_t commit = 0;                // 0 where there was nothing new to commit
+  absl::Status status = {};
+  std::vector<EventResult> events = {};    // one for each event, in order
+  std::vector<uint64_t> versions = {};     // one for each resource edit, in order
+  base::Sequence effective_sequence = {};  // first event that the resource edits apply to
+  uint64_t commit = 0;                     // 0 where there was nothing new to commit
 };
 using Done = std::function<void(Outcome)>;
 

@@ -262,4 +262,13 @@ absl::Status RocksKv::Flush() {
   return Unwritable(impl_->db().Flush(rocksdb::FlushOptions(), impl_->families()));
 }
 
+absl::Status RocksKv::Tidy() {
+  rocksdb::CompactRangeOptions all;
+  all.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForceOptimized;
+  for (rocksdb::ColumnFamilyHandle* family : impl_->families()) {
+    CDGATE_RETURN_IF_ERROR(Unwritable(impl_->db().CompactRange(all, family, nullptr, nullptr)));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace cdgate::state

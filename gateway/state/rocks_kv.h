@@ -39,6 +39,9 @@ class RocksKv final : public KvStore {
       Table table, absl::string_view key) const override;
   absl::Status Flush() override;
 
+  // Rewrites everything now, without the rows that have expired. Blocks.
+  absl::Status Tidy();
+
  private:
   class Impl;
   explicit RocksKv(std::unique_ptr<Impl> impl);

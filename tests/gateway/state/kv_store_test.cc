@@ -1,0 +1,119 @@
+#include "gateway/state/kv_store.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <string>
+
+#include "gateway/state/memory_kv.h"
+#include "gateway/state/rocks_kv.h"
+#include "tests/gateway/state/kv_store_contract.h"
+#include "tests/support/temp_dir.h"
+
+namespace cdgate::test {
+namespace {
+
+using base::Reason;
+using state::MemoryKv;
+using state::MemoryKvStorage;
+using state::RocksKv;
+
+class MemoryKvHarness final : public KvHarness {
+ public:
+  KvStore& kv() override { return *kv_; }
+  void CrashAndReopen() override { kv_ = std::make_unique<MemoryKv>(storage_); }
+
+ private:
+  std::shared_ptr<MemoryKvStorage> storage_ = std::make_shared<MemoryKvStorage>();
+  std::unique_ptr<MemoryKv> kv_ = std::make_unique<MemoryKv>(storage_);
+};
+
+class RocksKvHarness final : public KvHarness {
+ public:
+  RocksKvHarness() { Open(); }
+  KvStore& kv() override { return *kv_; }
+  void CrashAndReopen() override {
+    kv_.reset();
+    Open();
+  }
+
+ private:
+  void Open() {
+    auto kv = RocksKv::Open({.directory = dir_.File("state"), .flush_on_close = false});
+    EXPECT_TRUE(kv.ok()) << kv.status();
+    kv_ = *std::move(kv);
+  }
+  TempDir dir_;
+  std::unique_ptr<RocksKv> kv_;
+};
+
+std::unique_ptr<KvHarness> MakeMemory() { return std::make_unique<MemoryKvHarness>(); }
+std::unique_ptr<KvHarness> MakeRocks() { return std::make_unique<RocksKvHarness>(); }
+INSTANTIATE_TEST_SUITE_P(Memory, KvStoreContractTest, testing::Values(&MakeMemory));
+INSTANTIATE_TEST_SUITE_P(Rocks, KvStoreContractTest, testing::Values(&MakeRocks));
+
+TEST(RocksKvTest, AnOrderlyEndFlushes) {
+  TempDir dir;
+  for (const char* expected : {"(none)", "1"}) {
+    CDGATE_ASSERT_OK_AND_ASSIGN(const auto kv, RocksKv::Open({.directory = dir.File("state")}));
+    std::string value = "(none)";
+    CDGATE_ASSERT_OK(kv->Get(Table::kMeta, "a", &value));
+    EXPECT_EQ(value, expected);
+    const auto batch = kv->NewBatch();
+    batch->Put(Table::kMeta, "a", "1");
+    CDGATE_ASSERT_OK(kv->Write(*batch));
+  }
+}
+
+TEST(RocksKvTest, DropsExpiredRowsWhenItTidiesUp) {
+  TempDir dir;
+  const auto expired = [](Table table, absl::string_view value) {
+    return table == Table::kIdentity && value == "old";
+  };
+  CDGATE_ASSERT_OK_AND_ASSIGN(const auto kv,
+                              RocksKv::Open({.directory = dir.File("state"), .expired = expired}));
+  const auto batch = kv->NewBatch();
+  // Files are rewritten once there are four of them.
+  for (int file = 0; file < 6; ++file) {
+    batch->Clear();
+    for (int i = 0; i < 100; ++i) {
+      batch->Put(Table::kIdentity, std::to_string(i) + "-" + std::to_string(file),
+                 i % 2 == 0 ? "old" : "new");
+    }
+    batch->Put(Table::kCursor, "a", "old");
+    CDGATE_ASSERT_OK(kv->Write(*batch));
+    CDGATE_ASSERT_OK(kv->Flush());
+  }
+  CDGATE_ASSERT_OK(kv->Tidy());
+  int old_rows = 0;
+  int new_rows = 0;
+  CDGATE_ASSERT_OK(kv->Scan(Table::kIdentity, "", "", [&](absl::string_view, absl::string_view v) {
+    ++(v == "old" ? old_rows : new_rows);
+    return true;
+  }));
+  EXPECT_EQ(old_rows, 0);
+  EXPECT_EQ(new_rows, 300);
+  std::string value;
+  EXPECT_TRUE(*kv->Get(Table::kCursor, "a", &value));
+}
+
+TEST(RocksKvTest, ADamagedDatabaseIsCorrupt) {
+  TempDir dir;
+  {
+    CDGATE_ASSERT_OK_AND_ASSIGN(const auto kv, RocksKv::Open({.directory = dir.File("state")}));
+    const auto batch = kv->NewBatch();
+    batch->Put(Table::kMeta, "a", "1");
+    CDGATE_ASSERT_OK(kv->Write(*batch));
+  }
+  for (const auto& entry : std::filesystem::directory_iterator(dir.File("state"))) {
+    if (entry.path().filename().string().starts_with("MANIFEST")) {
+      std::ofstream(entry.path(), std::ios::binary) << "damaged";
+    }
+  }
+  EXPECT_THAT(RocksKv::Open({.directory = dir.File("state")}), HasReason(Reason::kLogCorrupt));
+}
+
+}  // namespace
+}  // namespace cdgate::test
