@@ -9,6 +9,7 @@
 #include "gateway/app/signals.h"
 #include "gateway/base/logging.h"
 #include "gateway/base/mutex.h"
+#include "gateway/base/status_macros.h"
 #include "gateway/config/gateway_config.h"
 
 namespace cdgate::app {
@@ -17,24 +18,25 @@ namespace {
 // What ends the main thread's wait.
 class Ending {
  public:
-  void Ask(int exit_code) {
+  // The first one to ask says why.
+  void Ask(absl::Status why) {
     base::MutexLock lock(mu_);
     if (asked_) return;
     asked_ = true;
-    exit_code_ = exit_code;
+    why_ = std::move(why);
     cv_.SignalAll();
   }
-  int Wait() {
+  absl::Status Wait() {
     base::MutexLock lock(mu_);
     while (!asked_) cv_.Wait(mu_);
-    return exit_code_;
+    return why_;
   }
 
  private:
   base::Mutex mu_;
   base::CondVar cv_;
   bool asked_ CDGATE_GUARDED_BY(mu_) = false;
-  int exit_code_ CDGATE_GUARDED_BY(mu_) = 0;
+  absl::Status why_ CDGATE_GUARDED_BY(mu_);
 };
 
 base::LogFormat FormatOf(const std::string& text) {
@@ -69,6 +71,43 @@ void Reload(Gateway& gateway, const std::string& config_path) {
   }
 }
 
+absl::Status Run(const config::v1::GatewayConfig& config, const std::string& config_path) {
+  RaiseFileLimit();
+  CDGATE_RETURN_IF_ERROR(crypto::ConfigureTlsProcessWide());
+
+  Ending ending;
+  base::Mutex mu;  // between a reload and the end of the gateway
+  std::unique_ptr<Gateway> gateway;
+  SignalThread signals({.on_stop =
+                            [&ending] {
+                              base::Log(base::LogLevel::kInfo, "stopping");
+                              ending.Ask(absl::OkStatus());
+                            },
+                        .on_reload =
+                            [&] {
+                              base::MutexLock lock(mu);
+                              if (gateway != nullptr) Reload(*gateway, config_path);
+                            }});
+  CDGATE_ASSIGN_OR_RETURN(auto started, Gateway::Start(config, [&ending](absl::Status why) {
+                            base::LogError(base::LogLevel::kError,
+                                           "the log cannot be written; ending", why);
+                            ending.Ask(std::move(why));
+                          }));
+  {
+    base::MutexLock lock(mu);
+    gateway = std::move(started);
+  }
+  LogReady(*gateway, config);
+  const absl::Status why = ending.Wait();
+  gateway->Shutdown();
+  {
+    base::MutexLock lock(mu);
+    gateway.reset();
+  }
+  base::Log(base::LogLevel::kInfo, "stopped");
+  return why;
+}
+
 }  // namespace
 
 int Serve(const std::string& config_path) {
@@ -79,46 +118,10 @@ int Serve(const std::string& config_path) {
     return 2;
   }
   StartLogging(config->logging());
-  RaiseFileLimit();
-  if (absl::Status tls = crypto::ConfigureTlsProcessWide(); !tls.ok()) {
-    base::LogError(base::LogLevel::kError, "TLS settings refused", tls);
-    return 1;
-  }
-
-  Ending ending;
-  base::Mutex mu;  // between a reload and the end of the gateway
-  std::unique_ptr<Gateway> gateway;
-  SignalThread signals({.on_stop =
-                            [&ending] {
-                              base::Log(base::LogLevel::kInfo, "stopping");
-                              ending.Ask(0);
-                            },
-                        .on_reload =
-                            [&] {
-                              base::MutexLock lock(mu);
-                              if (gateway != nullptr) Reload(*gateway, config_path);
-                            }});
-  auto started = Gateway::Start(*config, [&ending](const absl::Status& why) {
-    base::LogError(base::LogLevel::kError, "the log cannot be written; ending", why);
-    ending.Ask(1);
-  });
-  if (!started.ok()) {
-    base::LogError(base::LogLevel::kError, "gateway not started", started.status());
-    return 1;
-  }
-  {
-    base::MutexLock lock(mu);
-    gateway = *std::move(started);
-  }
-  LogReady(*gateway, *config);
-  const int exit_code = ending.Wait();
-  gateway->Shutdown();
-  {
-    base::MutexLock lock(mu);
-    gateway.reset();
-  }
-  base::Log(base::LogLevel::kInfo, "stopped");
-  return exit_code;
+  const absl::Status why = Run(*config, config_path);
+  if (why.ok()) return 0;
+  base::LogError(base::LogLevel::kError, "gateway ended", why);
+  return 1;
 }
 
 }  // namespace cdgate::app

@@ -1,0 +1,97 @@
+#include "gateway/cli/describe.h"
+
+#include <ostream>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "gateway/cli/node.h"
+#include "gateway/config/scalars.h"
+
+namespace cdgate::cli {
+namespace {
+
+std::string LinkStateText(const admin::v1::LinkStatus& link) {
+  return absl::AsciiStrToLower(ShortEnumName(*admin::v1::LinkState_descriptor(), link.state()));
+}
+
+std::string LagText(const admin::v1::PeerStatus& peer) {
+  if (peer.export_lag_events() == 0) return "0";
+  return absl::StrCat(
+      peer.export_lag_events(), ", oldest ",
+      config::FormatDuration(absl::Trunc(ToDuration(peer.export_lag()), absl::Seconds(1))));
+}
+
+std::string PolicyText(const admin::v1::PeerStatus& peer) {
+  return peer.policy_version() == 0 ? "none" : absl::StrCat("v", peer.policy_version());
+}
+
+}  // namespace
+
+std::string PeerStateText(const admin::v1::PeerStatus& peer) {
+  if (peer.peer().state() == admin::v1::PEER_STATE_PENDING) return "pending";
+  if (peer.peer().frozen()) return "frozen";
+  return LinkStateText(peer.link());
+}
+
+Table PeerTable(const google::protobuf::RepeatedPtrField<admin::v1::PeerStatus>& peers) {
+  Table table({{"DOMAIN"}, {"STATE"}, {"SINCE"}, {"POLICY"}, {"LAG"}, {"REASON", Table::kShrinks}});
+  for (const auto& peer : peers) {
+    table.AddRow({peer.peer().domain(), PeerStateText(peer),
+                  TimeText(peer.link().has_since(), peer.link().since()), PolicyText(peer),
+                  LagText(peer), peer.link().reason()});
+  }
+  return table;
+}
+
+void PrintPeer(const admin::v1::PeerStatus& status, std::ostream& out) {
+  const admin::v1::Peer& peer = status.peer();
+  const admin::v1::LinkStatus& link = status.link();
+  out << "domain         " << peer.domain() << "\n"
+      << "state          " << PeerStateText(status);
+  if (!link.reason().empty()) out << ": " << absl::AsciiStrToLower(link.reason());
+  out << "\n";
+  if (!link.message().empty()) out << "because        " << link.message() << "\n";
+  out << "since          " << TimeText(link.has_since(), link.since()) << "\n"
+      << "next try       " << TimeText(link.has_next_try(), link.next_try()) << "\n"
+      << "endpoint       " << (peer.endpoint().empty() ? "- (it dials us)" : peer.endpoint())
+      << "\n"
+      << "fingerprint    " << status.fingerprint() << "\n"
+      << "purpose        " << (peer.purpose().empty() ? "-" : peer.purpose()) << "\n"
+      << "contacts       " << (peer.contacts().empty() ? "-" : absl::StrJoin(peer.contacts(), ", "))
+      << "\n"
+      << "agreement      " << peer.agreement_id() << ", from "
+      << TimeText(peer.has_create_time(), peer.create_time()) << " to "
+      << TimeText(peer.has_expire_time(), peer.expire_time()) << "\n"
+      << "approved by    " << (peer.approved_by().empty() ? "-" : peer.approved_by()) << "\n"
+      << "policy         " << PolicyText(status)
+      << (status.policy_version() == 0 ? ": nothing crosses" : "") << "\n"
+      << "sent           " << link.sent_position() << ", acknowledged "
+      << link.acknowledged_position() << "\n"
+      << "received       " << link.received_position() << "\n"
+      << "lag            " << LagText(status) << "\n";
+}
+
+void PrintFindings(const google::protobuf::RepeatedPtrField<admin::v1::PolicyFinding>& findings,
+                   std::ostream& out) {
+  for (const auto& finding : findings) {
+    out << (finding.error() ? "error   " : "warning ") << finding.path();
+    if (!finding.rule().empty()) out << " (" << finding.rule() << ")";
+    if (finding.line() > 0) out << " " << finding.line() << ":" << finding.column();
+    out << ": " << finding.message() << "\n";
+  }
+}
+
+void PrintEvent(const admin::v1::EventSummary& event, std::ostream& out) {
+  out << "event     " << event.id() << "\n"
+      << "type      " << event.type() << "\n"
+      << "source    " << event.source() << "\n"
+      << "origin    " << event.origin() << "\n"
+      << "sequence  "
+      << (event.sequence() == 0 ? std::string("- (not in our log)")
+                                : absl::StrCat(event.sequence()))
+      << "\n"
+      << "accepted  " << TimeText(event.has_accept_time(), event.accept_time()) << "\n";
+}
+
+}  // namespace cdgate::cli

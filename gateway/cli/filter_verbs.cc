@@ -1,0 +1,169 @@
+#include <memory>
+#include <ostream>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "gateway/base/errors.h"
+#include "gateway/base/random.h"
+#include "gateway/base/status_macros.h"
+#include "gateway/cli/input.h"
+#include "gateway/cli/verbs.h"
+#include "gateway/filter/program.h"
+
+namespace cdgate::cli {
+namespace {
+
+// The parts of a refusal to compile, which carries them as metadata.
+struct CompileFault {
+  std::string kind = "parse";
+  uint64_t line = 0;
+  uint64_t column = 0;
+};
+
+CompileFault FaultOf(const absl::Status& status) {
+  CompileFault fault;
+  for (const auto& [key, value] : base::MetadataOf(status)) {
+    if (key == "kind") fault.kind = value;
+    uint64_t number = 0;
+    if (key == "line" && absl::SimpleAtoi(value, &number)) fault.line = number;
+    if (key == "column" && absl::SimpleAtoi(value, &number)) fault.column = number;
+  }
+  return fault;
+}
+
+absl::StatusOr<int> Check(const std::string& expression, Invocation& run) {
+  const auto program = filter::Program::Compile(expression);
+  Node node = Node::Object();
+  node.Add("valid", Node::Bool(program.ok()));
+  if (!program.ok()) {
+    const CompileFault fault = FaultOf(program.status());
+    node.Add("errors", std::move(Node::List().Append(Node::Text(fault.kind))))
+        .Add("line", Node::Number(fault.line))
+        .Add("column", Node::Number(fault.column))
+        .Add("message", Node::Text(std::string(program.status().message())));
+  }
+  run.Print(node, [&] {
+    if (program.ok()) {
+      run.out() << "valid\n";
+    } else {
+      run.out() << "not valid: " << program.status().message() << "\n";
+    }
+  });
+  return program.ok() ? kExitDone : kExitNo;
+}
+
+struct EvalFlags {
+  std::string expression;
+  std::string file = "-";
+  std::string origin;
+  std::string plane;
+  std::string classification;
+  uint32_t hops = 0;
+};
+
+// The one event of the file, admitted.
+absl::StatusOr<event::ValidEvent> LoadEvent(const std::string& file, const Streams& streams) {
+  std::vector<InputText> texts;
+  CDGATE_RETURN_IF_ERROR(ReadInputs({file}, streams, {.text = [&](InputText text) {
+                                      texts.push_back(std::move(text));
+                                      return absl::OkStatus();
+                                    }}));
+  if (texts.size() != 1) {
+    return UsageError(absl::StrCat(file, " has ", Count(texts.size(), "event"),
+                                   "; a filter is evaluated over one"));
+  }
+  EventReader reader(false, base::SystemRandom());
+  io::cloudevents::v1::CloudEvent event;
+  CDGATE_RETURN_IF_ERROR(reader.Read(texts.front().json, &event));
+  return event::Admitter({.max_event_bytes = size_t{64} << 20}).Admit(event.SerializeAsString());
+}
+
+// The event as a gateway stores it.
+event::Record ToRecord(event::ValidEvent valid, const EvalFlags& flags) {
+  storage::v1::CommitRecord commit;
+  commit.set_format_version(1);
+  commit.set_first_sequence(1);
+  storage::v1::StoredEvent& stored = *commit.add_events();
+  std::move(valid).MoveInto(&stored);
+  stored.set_origin(flags.origin);
+  stored.set_plane(flags.plane);
+  stored.set_classification(flags.classification);
+  stored.set_hops(flags.hops);
+  return event::MakeCommit(std::move(commit))->events.front();
+}
+
+Node ValueNode(const filter::Evaluation& evaluation) {
+  int64_t number = 0;
+  switch (evaluation.type) {
+    case filter::Type::kBoolean: return Node::Bool(evaluation.value == "true");
+    case filter::Type::kInteger:
+      if (absl::SimpleAtoi(evaluation.value, &number)) return Node::Number(number);
+      break;
+    case filter::Type::kString: break;
+  }
+  return Node::Text(evaluation.value);
+}
+
+// {value, errors: [kind…], line, column, message}: the place and text of the first error.
+Node ToNode(const filter::Evaluation& evaluation) {
+  Node kinds = Node::List();
+  for (const filter::Problem& problem : evaluation.problems) {
+    kinds.Append(Node::Text(filter::ErrorKindName(problem.kind)));
+  }
+  Node node = Node::Object();
+  node.Add("value", ValueNode(evaluation)).Add("errors", std::move(kinds));
+  if (evaluation.problems.empty()) return node;
+  const filter::Problem& first = evaluation.problems.front();
+  return std::move(node.Add("line", Node::Number(uint64_t{first.position.line}))
+                       .Add("column", Node::Number(uint64_t{first.position.column}))
+                       .Add("message", Node::Text(first.message)));
+}
+
+absl::StatusOr<int> Evaluate(const EvalFlags& flags, Invocation& run) {
+  CDGATE_ASSIGN_OR_RETURN(event::ValidEvent valid, LoadEvent(flags.file, run.streams()));
+  const event::Record record = ToRecord(std::move(valid), flags);
+  filter::EventContext context;
+  context.Reset(record);
+  const filter::Evaluation evaluation = filter::EvaluateSource(flags.expression, context);
+  run.Print(ToNode(evaluation), [&] {
+    run.out() << evaluation.value << "\n";
+    for (const filter::Problem& problem : evaluation.problems) {
+      run.Note(absl::StrCat(problem.position.line, ":", problem.position.column, ": ",
+                            problem.message, " (", filter::ErrorKindName(problem.kind), ")"));
+    }
+  });
+  return evaluation.problems.empty() ? kExitDone : kExitNo;
+}
+
+}  // namespace
+
+void AddFilterVerbs(Verbs& verbs) {
+  CLI::App* const group = verbs.AddGroup("filter", "CESQL expressions, without a gateway");
+  const auto expression = std::make_shared<std::string>();
+  verbs
+      .AddVerb(group, "check", "Say whether an expression is a condition, and where it is wrong",
+               "cdgate filter check \"type LIKE 'dev.cdevents.build.%'\"", Verbs::kPrints,
+               [expression](Invocation& run) { return Check(*expression, run); })
+      ->add_option("EXPR", *expression, "CESQL")
+      ->required();
+
+  const auto flags = std::make_shared<EvalFlags>();
+  CLI::App* const eval =
+      verbs.AddVerb(group, "eval", "Evaluate an expression over an event",
+                    "cdgate filter eval \"CDEVENT('customData.team')\" --event event.json",
+                    Verbs::kPrints, [flags](Invocation& run) { return Evaluate(*flags, run); });
+  eval->add_option("EXPR", flags->expression, "CESQL")->required();
+  eval->add_option("--event", flags->file, "The event; - or none reads standard input")
+      ->option_text("FILE");
+  eval->add_option("--origin", flags->origin, "Its origin domain, for ORIGIN()")
+      ->option_text("DOMAIN");
+  eval->add_option("--plane", flags->plane, "Its plane, for PLANE()")->option_text("PLANE");
+  eval->add_option("--classification", flags->classification,
+                   "Its classification, for CLASSIFICATION()")
+      ->option_text("LABEL");
+  eval->add_option("--hops", flags->hops, "Borders it crossed, for HOPS()")->option_text("N");
+}
+
+}  // namespace cdgate::cli

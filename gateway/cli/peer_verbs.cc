@@ -1,0 +1,227 @@
+// Agreements with other domains.
+#include <memory>
+#include <ostream>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "gateway/base/status_macros.h"
+#include "gateway/cli/describe.h"
+#include "gateway/cli/input.h"
+#include "gateway/cli/verbs.h"
+
+namespace cdgate::cli {
+namespace {
+
+using Admin = admin::v1::AdminService::Stub;
+
+struct InviteFlags {
+  std::string ttl;
+  std::string purpose;
+  std::string domain;
+};
+
+absl::StatusOr<int> Invite(const InviteFlags& flags, Invocation& run) {
+  admin::v1::CreateInviteRequest request;
+  if (!flags.ttl.empty()) {
+    CDGATE_ASSIGN_OR_RETURN(const absl::Duration ttl, ParseDurationFlag("--ttl", flags.ttl));
+    *request.mutable_ttl() = ToProto(ttl);
+  }
+  request.set_purpose(flags.purpose);
+  request.set_domain(flags.domain);
+  CDGATE_ASSIGN_OR_RETURN(const auto invite, run.Admin(&Admin::CreateInvite, request));
+  run.Print(invite, [&] {
+    run.out() << invite.token() << "\n";
+    run.Note(absl::StrCat("works once, until ", TimeText(ToTime(invite.expire_time())),
+                          "; hand it over on a channel you trust\nour fingerprint ",
+                          invite.fingerprint(),
+                          "\nnext: the other domain runs cdgate peer accept TOKEN"));
+  });
+  return kExitDone;
+}
+
+struct AcceptFlags {
+  std::string token;
+  std::string purpose;
+  std::vector<std::string> contacts;
+  bool offline = false;
+};
+
+void PrintAccepted(const admin::v1::AcceptInviteResponse& answer, const Invocation& run) {
+  std::ostream& out = run.out();
+  if (answer.has_peer()) out << "peer              " << answer.peer().domain() << "\n";
+  if (!answer.peer_fingerprint().empty()) {
+    out << "its fingerprint   " << answer.peer_fingerprint() << "\n";
+  }
+  out << "our fingerprint   " << answer.our_fingerprint() << "\n";
+  if (!answer.reply_code().empty()) {
+    out << "reply code        " << answer.reply_code() << "\n";
+    run.Note("next: the inviting domain runs cdgate peer approve with the reply code");
+  }
+  if (answer.has_peer()) {
+    run.Note(
+        absl::StrCat("next: compare the fingerprints by voice, then both sides run "
+                     "cdgate peer approve; here: cdgate peer approve ",
+                     answer.peer().domain()));
+  }
+}
+
+absl::StatusOr<int> Accept(const AcceptFlags& flags, Invocation& run) {
+  admin::v1::AcceptInviteRequest request;
+  CDGATE_ASSIGN_OR_RETURN(*request.mutable_token(), ArgumentOrInput(flags.token, run.streams()));
+  request.set_purpose(flags.purpose);
+  for (const std::string& contact : flags.contacts) request.add_contacts(contact);
+  request.set_offline(flags.offline);
+  CDGATE_ASSIGN_OR_RETURN(const auto answer, run.Admin(&Admin::AcceptInvite, request));
+  run.Print(answer, [&] { PrintAccepted(answer, run); });
+  return kExitDone;
+}
+
+struct ApproveFlags {
+  std::string which;
+  std::string fingerprint;
+};
+
+absl::StatusOr<int> Approve(const ApproveFlags& flags, Invocation& run) {
+  CDGATE_ASSIGN_OR_RETURN(const std::string which, ArgumentOrInput(flags.which, run.streams()));
+  admin::v1::ApprovePeerRequest request;
+  if (absl::StartsWith(which, "cdgate-reply-")) {
+    request.set_reply_code(which);
+  } else {
+    request.set_domain(which);
+  }
+  request.set_fingerprint(flags.fingerprint);
+  CDGATE_ASSIGN_OR_RETURN(const auto peer, run.Admin(&Admin::ApprovePeer, request));
+  run.Print(peer, [&] {
+    run.out() << "approved " << peer.domain() << "\n";
+    run.Note(
+        absl::StrCat("next: nothing crosses without a policy: cdgate policy apply FILE "
+                     "--unplanned, with peer: ",
+                     peer.domain()));
+  });
+  return kExitDone;
+}
+
+absl::StatusOr<int> ListAll(Invocation& run) {
+  admin::v1::ListPeersResponse all;
+  admin::v1::ListPeersRequest request;
+  do {
+    CDGATE_ASSIGN_OR_RETURN(auto page, run.Admin(&Admin::ListPeers, request));
+    request.set_page_token(page.next_page_token());
+    all.mutable_peers()->MergeFrom(page.peers());
+  } while (!request.page_token().empty());
+  run.Print(all, [&] {
+    run.Print(PeerTable(all.peers()), "no peers; invite one with cdgate peer invite");
+  });
+  return kExitDone;
+}
+
+absl::StatusOr<int> Show(const std::string& domain, Invocation& run) {
+  admin::v1::GetPeerRequest request;
+  request.set_domain(domain);
+  CDGATE_ASSIGN_OR_RETURN(const auto peer, run.Admin(&Admin::GetPeer, request));
+  run.Print(peer, [&] { PrintPeer(peer, run.out()); });
+  return kExitDone;
+}
+
+absl::StatusOr<int> Freeze(const std::string& domain, const std::string& reason, Invocation& run) {
+  admin::v1::FreezePeerRequest request;
+  request.set_domain(domain);
+  request.set_reason(reason);
+  CDGATE_ASSIGN_OR_RETURN(const auto peer, run.Admin(&Admin::FreezePeer, request));
+  run.Print(peer, [&] { run.out() << "frozen " << peer.domain() << "\n"; });
+  return kExitDone;
+}
+
+absl::StatusOr<int> Resume(const std::string& domain, Invocation& run) {
+  admin::v1::ResumePeerRequest request;
+  request.set_domain(domain);
+  CDGATE_ASSIGN_OR_RETURN(const auto peer, run.Admin(&Admin::ResumePeer, request));
+  run.Print(peer, [&] { run.out() << "resumed " << peer.domain() << "\n"; });
+  return kExitDone;
+}
+
+absl::StatusOr<int> Remove(const std::string& domain, Invocation& run) {
+  admin::v1::RemovePeerRequest request;
+  request.set_domain(domain);
+  CDGATE_ASSIGN_OR_RETURN(const auto answer, run.Admin(&Admin::RemovePeer, request));
+  run.Print(answer, [&] {
+    run.out() << "removed " << domain << "; it holds " << Count(answer.events_given(), "event")
+              << " of ours, we hold " << Count(answer.events_received(), "event") << " of its\n";
+  });
+  return kExitDone;
+}
+
+void AddEnrolment(Verbs& verbs, CLI::App* group) {
+  constexpr int kBoth = Verbs::kConnects | Verbs::kPrints;
+  const auto invite = std::make_shared<InviteFlags>();
+  CLI::App* verb =
+      verbs.AddVerb(group, "invite", "Make a token that lets one other domain peer with ours",
+                    "cdgate peer invite --domain beta.example --purpose 'joint releases'", kBoth,
+                    [invite](Invocation& run) { return Invite(*invite, run); });
+  verb->add_option("--ttl", invite->ttl, "How long it works")->option_text("DURATION=24h");
+  verb->add_option("--purpose", invite->purpose, "What the agreement is for")->option_text("TEXT");
+  verb->add_option("--domain", invite->domain, "Only this domain may use it")
+      ->option_text("DOMAIN");
+
+  const auto accept = std::make_shared<AcceptFlags>();
+  verb = verbs.AddVerb(group, "accept", "Use another domain's token",
+                       "cdgate peer accept cdgate-invite-…\n"
+                       "cdgate peer accept - < token",
+                       kBoth, [accept](Invocation& run) { return Accept(*accept, run); });
+  verb->add_option("TOKEN", accept->token, "The token; - reads it from standard input")->required();
+  verb->add_option("--purpose", accept->purpose, "What the agreement is for, in our words")
+      ->option_text("TEXT");
+  verb->add_option("--contact", accept->contacts, "Whom to call here; may be repeated")
+      ->option_text("TEXT")
+      ->expected(1)
+      ->take_all();
+  verb->add_flag("--offline", accept->offline, "Do not dial: print a reply code for its operator");
+
+  const auto approve = std::make_shared<ApproveFlags>();
+  verb = verbs.AddVerb(group, "approve", "Approve an agreement for our side",
+                       "cdgate peer approve beta.example --fingerprint 5F:03:…", kBoth,
+                       [approve](Invocation& run) { return Approve(*approve, run); });
+  verb->add_option("DOMAIN|CODE", approve->which,
+                   "A pending peer, or the other side's reply code; - reads it")
+      ->required();
+  verb->add_option("--fingerprint", approve->fingerprint,
+                   "The peer's fingerprint as compared; fails where it differs")
+      ->option_text("SHA256");
+}
+
+// A verb that takes a domain and nothing else.
+void AddDomainVerb(Verbs& verbs, CLI::App* group, const std::string& name,
+                   const std::string& description,
+                   absl::StatusOr<int> (*action)(const std::string&, Invocation&)) {
+  const auto domain = std::make_shared<std::string>();
+  verbs
+      .AddVerb(group, name, description, absl::StrCat("cdgate peer ", name, " beta.example"),
+               Verbs::kConnects | Verbs::kPrints,
+               [domain, action](Invocation& run) { return action(*domain, run); })
+      ->add_option("DOMAIN", *domain, "The peer")
+      ->required();
+}
+
+}  // namespace
+
+void AddPeerVerbs(Verbs& verbs) {
+  CLI::App* const group = verbs.AddGroup("peer", "Agreements with other domains");
+  AddEnrolment(verbs, group);
+  verbs.AddVerb(group, "list", "List the peers and their links", "cdgate peer list",
+                Verbs::kConnects | Verbs::kPrints, ListAll);
+  AddDomainVerb(verbs, group, "show", "Show one peer and its link", Show);
+  const auto domain = std::make_shared<std::string>();
+  const auto reason = std::make_shared<std::string>();
+  CLI::App* const freeze = verbs.AddVerb(
+      group, "freeze", "Let nothing cross, either way, within a second",
+      "cdgate peer freeze beta.example --reason 'key lost'", Verbs::kConnects | Verbs::kPrints,
+      [domain, reason](Invocation& run) { return Freeze(*domain, *reason, run); });
+  freeze->add_option("DOMAIN", *domain, "The peer")->required();
+  freeze->add_option("--reason", *reason, "Why, for the record")->option_text("TEXT");
+  AddDomainVerb(verbs, group, "resume", "End a freeze", Resume);
+  AddDomainVerb(verbs, group, "remove", "End the agreement and forget the peer's bundle", Remove);
+}
+
+}  // namespace cdgate::cli

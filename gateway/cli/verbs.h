@@ -1,0 +1,63 @@
+// The verbs, by group. Each Add function declares its verbs, their flags and their help;
+// what a verb does is the action that it hands over, run after the command line is parsed.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "gateway/cli/cli.h"
+#include "gateway/cli/invocation.h"
+
+namespace cdgate::cli {
+
+// Returns an ExitCode, or the error to print.
+using Action = std::function<absl::StatusOr<int>(Invocation&)>;
+
+class Verbs {
+ public:
+  // What every verb has by itself.
+  enum Flags {
+    kNone = 0,
+    kConnects = 1,  // --gateway, --identity, --context
+    kPrints = 2,    // -o table|json|yaml
+  };
+
+  Verbs(CLI::App* app, Invocation* invocation) : app_(app), invocation_(invocation) {}
+
+  // A group of verbs: "peer".
+  CLI::App* AddGroup(const std::string& name, const std::string& description);
+  // A verb of `parent`, or of the program where that is null. `example` is shown by
+  // --help, one command a line.
+  CLI::App* AddVerb(CLI::App* parent, const std::string& name, const std::string& description,
+                    const std::string& example, int flags, Action action);
+
+  CLI::App& app() { return *app_; }
+  // The verb that was asked for; null: none.
+  const Action& chosen() const { return chosen_; }
+
+ private:
+  CLI::App* const app_;
+  Invocation* const invocation_;
+  Action chosen_;
+};
+
+void AddServeVerb(Verbs& verbs, const Daemon& daemon);
+void AddCertificateVerbs(Verbs& verbs);   // ca init, cert issue, cert show
+void AddPeerVerbs(Verbs& verbs);          // peer …
+void AddPolicyVerbs(Verbs& verbs);        // policy …
+void AddGrantVerbs(Verbs& verbs);         // grant …
+void AddApplyVerb(Verbs& verbs);          // apply
+void AddPublishVerb(Verbs& verbs);        // publish
+void AddSubscribeVerb(Verbs& verbs);      // subscribe
+void AddSubscriptionVerbs(Verbs& verbs);  // subscription …
+void AddInspectVerbs(Verbs& verbs);       // who-got, status, version
+void AddValidateVerb(Verbs& verbs);       // validate
+void AddFilterVerbs(Verbs& verbs);        // filter check, filter eval
+void AddCompletionVerb(Verbs& verbs);     // completion
+
+}  // namespace cdgate::cli
