@@ -9,9 +9,7 @@ void AddServeVerb(Verbs& verbs, const Daemon& daemon) {
   CLI::App* const verb =
       verbs.AddVerb(nullptr, "serve", "Run a gateway until SIGTERM or SIGINT",
                     "cdgate serve --config /etc/cdgate/gateway.yaml", Verbs::kNone,
-                    [config, serve = daemon.serve](Invocation&) -> absl::StatusOr<int> {
-                      return serve(*config);
-                    });
+                    [config, serve = daemon.serve](Invocation&) { return serve(*config); });
   verb->add_option("--config", *config, "Configuration of the gateway, YAML")
       ->required()
       ->option_text("FILE");
