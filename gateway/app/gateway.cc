@@ -108,6 +108,7 @@ absl::Status Gateway::Build() {
 }
 
 absl::Status Gateway::BuildIdentity() {
+  credentials::ObserveTlsFailures(refusals_);
   credentials::IdentityOptions options;
   options.certificate_path = config_.identity().certificate();
   options.key_path = config_.identity().key();
