@@ -70,8 +70,8 @@ REFUSED = [
     ("a forged sequence", envelope(text(), attributes={"cdgatesequence": {"ceString": "1"}}), "RESERVED_ATTRIBUTE"),
     ("a forged origin", envelope(text(), attributes={"cdgateorigin": {"ceString": "beta.example"}}), "RESERVED_ATTRIBUTE"),
     ("forged hops", envelope(text(), attributes={"cdgatehops": {"ceInteger": 0}}), "RESERVED_ATTRIBUTE"),
-    ("protobuf data", envelope(text(), binaryData=None, protoData={"@type": "type.googleapis.com/google.protobuf.Empty",
-                                                                   "value": {}}), "UNSUPPORTED_DATA"),
+    ("protobuf data", envelope(text(), binaryData=None, protoData={"@type": "type.googleapis.com/google.protobuf.Empty"}),
+     "UNSUPPORTED_DATA"),
     ("a source not granted", envelope(json.dumps(cdevent("bad", source="/elsewhere")), source="/elsewhere"),
      "SOURCE_NOT_GRANTED"),
 ]
@@ -163,7 +163,7 @@ class CommandLineTest(harness.DomainsTest):
     def test_one_faulty_line_does_not_stop_the_others(self):
         lines = [json.dumps(cdevent("line-1")), "nonsense", json.dumps(cdevent("line-3"))]
         self.refused("INVALID_JSON", "publish", "-", identity="publisher", input="\n".join(lines) + "\n")
-        ids = [line["event"]["context"]["id"] for line in self.subscribe(self.domains.alpha, 2)]
+        ids = [line["event"]["context"]["id"] for line in self.subscribe(self.domains.alpha, 2, "line-%")]
         self.assertEqual(ids, ["line-1", "line-3"])
 
     def test_a_subscriber_with_a_broken_filter_learns_where(self):

@@ -335,9 +335,11 @@ class DomainsTest(unittest.TestCase):
         self.assertEqual(result.code, code, str(result))
         return result
 
-    def subscribe(self, domain, count, start="earliest", identity="subscriber"):
-        """The next `count` events that a subscriber sees, as the command line prints them."""
-        result = domain.cdgate("subscribe", "--from", start, "--max", str(count), "-o", "json", identity=identity)
+    def subscribe(self, domain, count, pattern="%"):
+        """The first `count` events whose ids are like the pattern, as the command line
+        prints them."""
+        result = domain.cdgate("subscribe", "--from", "earliest", "--max", str(count), "--filter", f"id LIKE '{pattern}'",
+                               "-o", "json", identity="subscriber")
         return self.assert_run(result).json_lines()
 
 

@@ -33,7 +33,7 @@ class JourneyTest(harness.DomainsTest):
             ["service.deployed.0.2.0", "pipelinerun.finished.0.2.0", "service.upgraded.0.2.0", "pipelinerun.finished.0.2.0",
              "service.rolledback.0.2.0"])]
         self.publish(*events)
-        received = self.subscribe(self.domains.beta, 3)
+        received = self.subscribe(self.domains.beta, 3, "journey-%")
         self.assertEqual([line["event"] for line in received], events[0::2])
         self.assertEqual({line["origin"] for line in received}, {"alpha.example"})
         self.assertEqual({line["attempt"] for line in received}, {1})
