@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "auth/credentials/credentials.h"
+#include "auth/credentials/tls_log.h"
 #include "gateway/api/subscribe_api.h"
 #include "gateway/app/secrets.h"
 #include "gateway/base/file.h"
