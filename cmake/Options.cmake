@@ -16,6 +16,10 @@ if(CDGATE_SANITIZE)
 else()
   add_compile_definitions($<$<CONFIG:Release>:_FORTIFY_SOURCE=2>)
 endif()
+if(CDGATE_FUZZ)
+  # In the libraries too: what is not instrumented, a fuzzer cannot explore.
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
 add_link_options(-Wl,-z,relro,-z,now)
 
 find_program(CDGATE_CCACHE ccache)

@@ -35,8 +35,8 @@ RuleTrace TraceOf(const CompiledPolicy::Rule& rule, filter::EventContext& event,
 // The first rule that matches or fails decides.
 Decision TryRules(const CompiledPolicy::Side& side, filter::EventContext& event,
                   std::vector<RuleTrace>* trace, const CompiledPolicy::Rule** decided) {
+  filter::MatchError error;
   for (const CompiledPolicy::Rule& rule : side.rules) {
-    filter::MatchError error;
     const bool matched = !rule.condition || rule.condition->Matches(event, &error);
     if (trace != nullptr) trace->push_back(TraceOf(rule, event, matched, error));
     if (!matched && !error) continue;

@@ -42,16 +42,17 @@ enum class Op : uint8_t {
   kOrTest,   // the same for true
   kOrEnd,
   kXor,
-  kLike,          // match the top with patterns[a]; flag: NOT
-  kInTest,        // pop an element; equal to the top: replace it by the result, jump to b
-  kInEnd,         // no element was equal: replace the top by the result
-  kCall,          // FunctionId a, count arguments
-  kData,          // push the value at paths[a]
-  kDataOrElse,    // the same where there is one, and jump to b; else push nothing
-  kHasData,       // push whether paths[a] is there
-  kEqualText,     // kAttribute a; kConstant b, a String; kEqual; flag: kNotEqual
-  kLikeText,      // kAttribute a; kLike with patterns[b]; flag: NOT
-  kCallEqualText  // kCall a without arguments; kConstant b, a String; kEqual; flag: kNotEqual
+  kLike,           // match the top with patterns[a]; flag: NOT
+  kInTest,         // pop an element; equal to the top: replace it by the result, jump to b
+  kInEnd,          // no element was equal: replace the top by the result
+  kCall,           // FunctionId a, count arguments
+  kData,           // push the value at paths[a]
+  kDataOrElse,     // the same where there is one, and jump to b; else push nothing
+  kHasData,        // push whether paths[a] is there
+  kEqualText,      // kAttribute a; kConstant b, a String; kEqual; flag: kNotEqual
+  kLikeText,       // kAttribute a; kLike with patterns[b]; flag: NOT
+  kCallEqualText,  // kCall a without arguments; kConstant b, a String; kEqual; flag: kNotEqual
+  kInTexts,        // kAttribute a; IN over `count` constants from b, Strings; flag: NOT
 };
 
 struct Instruction {
@@ -83,6 +84,12 @@ struct Code {
   uint64_t max_work = 0;
   std::optional<Value> constant;
 };
+
+// What a condition is, by the shortest way: texts of the event compared with texts. kUnknown
+// where that way does not reach, a value is missing or of another type included; then
+// the machine decides.
+enum class QuickMatch { kNo, kYes, kUnknown };
+QuickMatch MatchQuickly(const Code& code, EventContext& event);
 
 // Appends to `code` what computes the node `root` of `ast`. Names and constants keep
 // viewing ast.texts.

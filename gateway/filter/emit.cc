@@ -45,6 +45,8 @@ class Emitter {
   bool ComparesWithText(const Node& node);
   void ShortCircuit(const Node& node, Op test, Op end);
   void Like(const Node& node);
+  bool IsInTexts(const Node& node);
+  void InTexts(const Node& node);
   void In(const Node& node);
   void Call(const Node& node);
   void Data(const Node& node);
@@ -138,7 +140,28 @@ void Emitter::Like(const Node& node) {
   code_.instructions.back().flag = node.negated;
 }
 
+// attribute IN ('text', ...), in one step.
+bool Emitter::IsInTexts(const Node& node) {
+  const absl::Span<const uint32_t> children = ast_.ChildrenOf(node);
+  return ast_.nodes[children[0]].kind == NodeKind::kAttribute &&
+         std::all_of(children.begin() + 1, children.end(),
+                     [this](uint32_t child) { return IsTextLiteral(ast_.nodes[child]); });
+}
+
+void Emitter::InTexts(const Node& node) {
+  const Node& left = ast_.Child(node, 0);
+  // The machine pushes each element beside the value.
+  Add(left, Op::kInTexts, 2, NameOf(left));
+  --stack_;
+  Instruction& in = code_.instructions.back();
+  in.flag = node.negated;
+  in.count = static_cast<uint16_t>(node.child_count - 1);
+  in.b = static_cast<uint32_t>(code_.constants.size());
+  for (size_t i = 1; i < node.child_count; ++i) ConstantOf(ast_.Child(node, i).literal);
+}
+
 void Emitter::In(const Node& node) {
+  if (IsInTexts(node)) return InTexts(node);
   const absl::Span<const uint32_t> children = ast_.ChildrenOf(node);
   Visit(children[0]);
   std::vector<size_t> jumps;

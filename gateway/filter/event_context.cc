@@ -72,6 +72,7 @@ EventContext& EventContext::operator=(EventContext&&) noexcept = default;
 void EventContext::Clear() {
   record_ = nullptr;
   attributes_loaded_ = false;
+  time_.clear();
   type_split_ = false;
   state_->json = JsonState::kNotParsed;
   state_->data_texts.Clear();
@@ -80,6 +81,7 @@ void EventContext::Clear() {
 void EventContext::Reset(const EventParts& parts) {
   Clear();
   parts_ = parts;
+  subject_ = FindByName("subject");
 }
 
 void EventContext::Reset(const event::Record& record) {
@@ -90,6 +92,8 @@ void EventContext::Reset(const event::Record& record) {
   parts_.source = record.source();
   parts_.type = record.type();
   parts_.spec_version = record.cloud_event().spec_version();
+  subject_.reset();
+  if (!record.subject().empty()) subject_ = Value::String(record.subject());
   parts_.attributes = {};
   parts_.data = record.data();
   parts_.origin = stored.origin();
@@ -98,26 +102,6 @@ void EventContext::Reset(const event::Record& record) {
   parts_.hops = stored.hops();
   parts_.terms = stored.has_terms() ? &stored.terms() : nullptr;
   parts_.byte_size = stored.cloud_event().size();
-}
-
-std::optional<Value> EventContext::Find(AttributeId id, absl::string_view name) {
-  switch (id) {
-    case AttributeId::kId: return Value::String(parts_.id);
-    case AttributeId::kSource: return Value::String(parts_.source);
-    case AttributeId::kType: return Value::String(parts_.type);
-    case AttributeId::kSpecVersion: return Value::String(parts_.spec_version);
-    case AttributeId::kSubject:
-      if (record_ != nullptr) return Subject();
-      break;
-    case AttributeId::kTime:
-    case AttributeId::kOther: break;
-  }
-  return FindByName(name);
-}
-
-std::optional<Value> EventContext::Subject() {
-  if (record_->subject().empty()) return std::nullopt;
-  return Value::String(record_->subject());
 }
 
 std::optional<Value> EventContext::FindByName(absl::string_view name) {
@@ -133,12 +117,12 @@ void EventContext::LoadAttributes() {
   attributes_loaded_ = true;
   attributes_.clear();
   texts_.clear();
-  bool has_time = !record_->stored().inner_time().empty();
+  has_time_ = !record_->stored().inner_time().empty();
   record_->cloud_event().ForEach([&](const event::AttributeView& attribute) {
     const absl::string_view name = attribute.name;
     if (name == "subject") return;
     if (name == "time") {
-      has_time = true;
+      has_time_ = true;
     } else if (attribute.is_text()) {
       attributes_.push_back({name, Value::String(attribute.text)});
     } else if (attribute.kind == event::AttributeKind::kBoolean) {
@@ -151,8 +135,16 @@ void EventContext::LoadAttributes() {
       Add(name, absl::FormatTime("%Y-%m-%dT%H:%M:%E*SZ", attribute.time(), absl::UTCTimeZone()));
     }
   });
-  if (has_time) Add("time", record_->time_text());
   parts_.attributes = attributes_;
+}
+
+// Made into text only where it is asked for.
+std::optional<Value> EventContext::Time() {
+  if (record_ == nullptr) return FindByName("time");
+  if (!attributes_loaded_) LoadAttributes();
+  if (!has_time_) return std::nullopt;
+  if (time_.empty()) time_ = record_->time_text();
+  return Value::String(time_);
 }
 
 void EventContext::Add(absl::string_view name, std::string text) {
@@ -162,7 +154,12 @@ void EventContext::Add(absl::string_view name, std::string text) {
 
 absl::string_view EventContext::classification() {
   if (!parts_.classification.empty()) return parts_.classification;
-  const std::optional<Value> label = Find(AttributeId::kOther, "dataclassification");
+  constexpr absl::string_view kName = "dataclassification";
+  if (record_ != nullptr && !attributes_loaded_) {
+    const std::optional<event::AttributeView> label = record_->cloud_event().Find(kName);
+    return label && label->is_text() ? label->text : absl::string_view();
+  }
+  const std::optional<Value> label = FindByName(kName);
   return label && label->type() == Type::kString ? label->string() : absl::string_view();
 }
 
@@ -171,16 +168,6 @@ void EventContext::SplitType() {
   const TypeParts parts = SplitCdeventsType(parts_.type);
   subject_type_ = parts.subject;
   predicate_ = parts.predicate;
-}
-
-absl::string_view EventContext::subject_type() {
-  if (!type_split_) SplitType();
-  return subject_type_;
-}
-
-absl::string_view EventContext::predicate() {
-  if (!type_split_) SplitType();
-  return predicate_;
 }
 
 absl::string_view EventContext::stage() {

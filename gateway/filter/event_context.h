@@ -100,12 +100,29 @@ class EventContext {
 
   // Any attribute by its name in lower case; none where the event does not have it.
   std::optional<Value> Find(absl::string_view name) { return Find(AttributeIdOf(name), name); }
-  std::optional<Value> Find(AttributeId id, absl::string_view name);
+  std::optional<Value> Find(AttributeId id, absl::string_view name) {
+    switch (id) {
+      case AttributeId::kId: return Value::String(parts_.id);
+      case AttributeId::kSource: return Value::String(parts_.source);
+      case AttributeId::kType: return Value::String(parts_.type);
+      case AttributeId::kSpecVersion: return Value::String(parts_.spec_version);
+      case AttributeId::kSubject: return subject_;
+      case AttributeId::kTime: return Time();
+      case AttributeId::kOther: break;
+    }
+    return FindByName(name);
+  }
 
   // The parts of a CDEvents type: "build", "finished" of dev.cdevents.build.finished.0.3.0;
   // of a custom type the subject is with its tool, "mytool-probe". Empty for other types.
-  absl::string_view subject_type();
-  absl::string_view predicate();
+  absl::string_view subject_type() {
+    if (!type_split_) SplitType();
+    return subject_type_;
+  }
+  absl::string_view predicate() {
+    if (!type_split_) SplitType();
+    return predicate_;
+  }
   // The group of the vocabulary: "core", "scm", "ci", "testing", "cd", "operations",
   // "approval"; "custom" for custom types; empty for subjects that no release has.
   absl::string_view stage();
@@ -125,7 +142,7 @@ class EventContext {
 
  private:
   std::optional<Value> FindByName(absl::string_view name);
-  std::optional<Value> Subject();
+  std::optional<Value> Time();
   void LoadAttributes();
   void Add(absl::string_view name, std::string text);
   void SplitType();
@@ -134,9 +151,12 @@ class EventContext {
   DataLookup ReadElement(const DataPath& path, void* element);
 
   EventParts parts_;
+  std::optional<Value> subject_;
   const event::Record* record_ = nullptr;
-  // The attributes of record_ but subject, with the texts that had to be made.
+  // The attributes of record_ but subject and time, with the texts that had to be made.
   bool attributes_loaded_ = false;
+  bool has_time_ = false;
+  std::string time_;
   std::vector<Attribute> attributes_;
   std::deque<std::string> texts_;
   bool type_split_ = false;

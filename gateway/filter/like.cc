@@ -36,9 +36,13 @@ LikePattern::LikePattern(absl::string_view pattern) : pieces_(1) {
                                  [](const Piece& piece) { return piece.text.empty(); }),
                   pieces_.end() - 1);
   }
+  bool any = false;
   for (const Piece& piece : pieces_) {
+    any = any || piece.has_any;
     if (piece.has_any) scans_ = std::max<uint64_t>(scans_, piece.text.size());
   }
+  if (!any && pieces_.size() == 1) shape_ = Shape::kExact;
+  if (!any && pieces_.size() == 2) shape_ = Shape::kEnds;
 }
 
 // Bytes of `text` that `piece` matches at its beginning; kNone where it does not.
@@ -81,7 +85,7 @@ size_t LikePattern::FindEnd(const Piece& piece, absl::string_view text) {
   }
 }
 
-bool LikePattern::Matches(absl::string_view text) const {
+bool LikePattern::MatchesOther(absl::string_view text) const {
   const size_t matched = MatchAt(pieces_.front(), text);
   if (matched == kNone) return false;
   if (pieces_.size() == 1) return matched == text.size();

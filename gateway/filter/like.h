@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/string_view.h"
 
 namespace cdgate::filter {
@@ -21,14 +22,21 @@ class LikePattern {
  public:
   explicit LikePattern(absl::string_view pattern);
 
-  bool Matches(absl::string_view text) const;
+  bool Matches(absl::string_view text) const {
+    switch (shape_) {
+      case Shape::kExact: return text == head();
+      case Shape::kEnds:
+        return text.size() >= head().size() + tail().size() && absl::StartsWith(text, head()) &&
+               absl::EndsWith(text, tail());
+      case Shape::kOther: break;
+    }
+    return MatchesOther(text);
+  }
 
+  // Matches is one pass over the text.
+  bool linear() const { return scans_ == 1; }
   // Bytes that Matches may compare for a text of `size` bytes.
   uint64_t WorkFor(size_t size) const { return size * scans_ + 1; }
-
-  // The text that it stands for, where it has no wildcard.
-  bool exact() const { return pieces_.size() == 1 && !pieces_[0].has_any; }
-  absl::string_view exact_text() const { return pieces_[0].text; }
 
  private:
   // What stands between two '%'. In `text` a '_' is held as kAny.
@@ -36,12 +44,19 @@ class LikePattern {
     std::string text;
     bool has_any = false;
   };
+  // kEnds: a text, '%', a text.
+  enum class Shape : uint8_t { kExact, kEnds, kOther };
+
+  absl::string_view head() const { return pieces_.front().text; }
+  absl::string_view tail() const { return pieces_.back().text; }
+  bool MatchesOther(absl::string_view text) const;
   static size_t MatchAt(const Piece& piece, absl::string_view text);
   static bool MatchSuffix(const Piece& piece, absl::string_view text);
   static size_t FindEnd(const Piece& piece, absl::string_view text);
 
   std::vector<Piece> pieces_;
   uint64_t scans_ = 1;
+  Shape shape_ = Shape::kOther;
 };
 
 }  // namespace cdgate::filter

@@ -100,7 +100,8 @@ uint32_t Machine::Step(const Instruction& at, uint32_t next) {
       Fact(at, static_cast<FunctionId>(at.a));
       CompareText(at);
       break;
-    case Op::kInEnd: Top() = {Value::Boolean(at.flag && !Top().failed), Top().failed}; break;
+    case Op::kInEnd: InEnd(at); break;
+    case Op::kInTexts: InTexts(at); break;
     case Op::kCall: Call(at); break;
     case Op::kData: Data(at, false); break;
     case Op::kHasData: HasData(at); break;
@@ -234,6 +235,20 @@ bool Machine::InTest(const Instruction& at) {
   if (left.failed || !SameAsLeft(at, left, &element)) return false;
   left.value = Value::Boolean(!at.flag);
   return true;
+}
+
+// No element was equal.
+void Machine::InEnd(const Instruction& at) {
+  Top() = {Value::Boolean(at.flag && !Top().failed), Top().failed};
+}
+
+void Machine::InTexts(const Instruction& at) {
+  Attribute(at);
+  for (size_t i = 0; i < at.count; ++i) {
+    Push(code_.constants[at.b + i]);
+    if (InTest(at)) return;
+  }
+  InEnd(at);
 }
 
 // The element becomes of the type of the left operand (section 3.4.5).

@@ -46,6 +46,8 @@ class Machine {
   void CompareText(const Instruction& at);
   void Combine(const Instruction& at, bool all);
   bool InTest(const Instruction& at);
+  void InEnd(const Instruction& at);
+  void InTexts(const Instruction& at);
   bool SameAsLeft(const Instruction& at, const Slot& left, Slot* element);
 
   // Reads of the event.

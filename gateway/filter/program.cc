@@ -55,6 +55,13 @@ absl::StatusOr<Program> Program::Compile(absl::string_view source, const Compile
 }
 
 bool Program::Matches(EventContext& event, MatchError* error) const {
+  const QuickMatch quick = MatchQuickly(*code_, event);
+  if (quick == QuickMatch::kUnknown) return MatchesByMachine(event, error);
+  if (error != nullptr) error->kind = ErrorKind::kNone;
+  return quick == QuickMatch::kYes;
+}
+
+bool Program::MatchesByMachine(EventContext& event, MatchError* error) const {
   Machine machine(*code_, event, true, nullptr, nullptr);
   const Value value = machine.Run();
   if (error != nullptr) *error = machine.first_error();

@@ -99,6 +99,7 @@ class Program {
 
  private:
   explicit Program(std::shared_ptr<const Code> code) : code_(std::move(code)) {}
+  bool MatchesByMachine(EventContext& event, MatchError* error) const;
 
   std::shared_ptr<const Code> code_;
 };

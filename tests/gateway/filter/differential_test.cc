@@ -91,6 +91,26 @@ TEST(DifferentialTest, ProgramsAgreeWithTheReferenceEvaluator) {
   }
 }
 
+// The short way that such conditions take says what the long one does.
+TEST(DifferentialTest, ConditionsOnTextsAgreeWithTheReferenceEvaluator) {
+  EventContext context;
+  for (uint64_t seed = 1; seed <= Cases() && !testing::Test::HasFailure(); ++seed) {
+    test::RandomCesql random(seed);
+    const ReferenceEvent reference_event = random.Event();
+    const test::ExpressionPtr tree = random.TextCondition(5);
+    const std::string text = random.Text(*tree);
+    SCOPED_TRACE("seed " + std::to_string(seed) + ": " + text);
+    test::TestEvent event;
+    Fill(reference_event, &event);
+    context.Reset(event.parts());
+    test::ReferenceEvaluator reference(reference_event);
+    const ReferenceValue expected = reference.Evaluate(*tree).value;
+    const auto program = Program::Compile(text, {.condition = false});
+    ASSERT_TRUE(program.ok()) << program.status();
+    ExpectMatches(*program, context, ToValue(expected), reference.errors());
+  }
+}
+
 // A condition that compiles strictly does what it does leniently.
 TEST(DifferentialTest, ConditionsOnlyRefuseAndNeverChange) {
   EventContext context;

@@ -141,6 +141,44 @@ ExpressionPtr RandomCesql::Tree(int depth) {
   return e;
 }
 
+ExpressionPtr RandomCesql::TextComparison() {
+  const auto literal = [this] {
+    ExpressionPtr text = Make(Kind::kLiteral);
+    text->literal = SomeText();
+    return text;
+  };
+  ExpressionPtr left = OneIn(3) ? Make(Kind::kCall, Pick(kFacts, Below(100)))
+                                : Make(Kind::kAttribute, Pick(kAttributes, Below(100)));
+  ExpressionPtr e;
+  switch (Below(5)) {
+    case 0: return Make(Kind::kExists, Pick(kAttributes, Below(100)));
+    case 1: e = Make(OneIn(2) ? Kind::kLike : Kind::kNotLike, SomePattern()); break;
+    case 2: e = Make(OneIn(2) ? Kind::kIn : Kind::kNotIn); break;
+    default: e = Make(Kind::kBinary, OneIn(2) ? "=" : "!="); break;
+  }
+  e->children.push_back(std::move(left));
+  if (e->kind == Kind::kBinary) e->children.push_back(literal());
+  if (e->kind == Kind::kIn || e->kind == Kind::kNotIn) {
+    for (size_t i = 0; i <= Below(4); ++i) e->children.push_back(literal());
+  }
+  return e;
+}
+
+ExpressionPtr RandomCesql::TextCondition(int depth) {
+  if (depth <= 1) return TextComparison();
+  ExpressionPtr e;
+  switch (Below(4)) {
+    case 0: e = Make(Kind::kNot); break;
+    case 1: return TextComparison();
+    default:
+      e = Make(Kind::kBinary, OneIn(8) ? "XOR" : OneIn(2) ? "AND" : "OR");
+      e->children.push_back(TextCondition(depth - 1));
+      break;
+  }
+  e->children.push_back(TextCondition(depth - 1));
+  return e;
+}
+
 std::string RandomCesql::Keyword(std::string word) {
   if (!OneIn(4)) return word;
   for (char& c : word) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));

@@ -16,6 +16,8 @@ class RandomCesql {
 
   // At most `depth` levels.
   ExpressionPtr Tree(int depth);
+  // A condition that compares texts of the event with texts, as most policies do.
+  ExpressionPtr TextCondition(int depth);
   std::string Text(const Expression& e) { return Render(e, 0); }
   ReferenceEvent Event();
   // The JSON of the event's data.
@@ -23,6 +25,7 @@ class RandomCesql {
 
  private:
   ExpressionPtr Leaf();
+  ExpressionPtr TextComparison();
   ExpressionPtr Call(int depth);
   ReferenceValue SomeValue();
   std::string SomeText();
