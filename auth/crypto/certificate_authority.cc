@@ -252,8 +252,8 @@ absl::StatusOr<IssuedCertificate> CertificateAuthority::IssueIntermediate(
   CDGATE_RETURN_IF_ERROR(CheckValidity(options.validity));
   CDGATE_ASSIGN_OR_RETURN(const PrivateKey key, PrivateKey::Generate(options.key_type));
   if (X509_get_pathlen(certificate().handle()) == 0) {
-    return Invalid(absl::StrCat("the CA ", base::Shorten(certificate().subject()),
-                                " may issue leaves only"));
+    return Invalid(
+        absl::StrCat("the CA ", base::Shorten(certificate().subject()), " may issue leaves only"));
   }
   // A name of its own: a CA named like its issuer is "self-issued", and those do not count
   // against a path length.

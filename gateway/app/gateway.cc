@@ -234,8 +234,7 @@ rpc::ListenerOptions Gateway::TcpListener(authz::Listener kind, const std::strin
     bounds.max_connections_per_address = limits.max_connections_per_address();
   }
   if (kind == authz::Listener::kApi && limits.max_streams_per_connection() != 0) {
-    bounds.max_streams_per_connection =
-        static_cast<int>(limits.max_streams_per_connection());
+    bounds.max_streams_per_connection = static_cast<int>(limits.max_streams_per_connection());
   }
   if (limits.connection_slack_bytes() != 0) {
     bounds.slack_bytes = limits.connection_slack_bytes();

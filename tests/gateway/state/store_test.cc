@@ -244,11 +244,23 @@ TEST_F(StoreTest, AFailedWriteRefusesEverythingAndIsFatal) {
 
 TEST_F(StoreTest, AFoldThatCannotBeWrittenIsFatal) {
   world_.kv->FailWrites();
-  EXPECT_THAT(world_.Publish("a").status, HasReason(Reason::kLogWriteFailed));
+  Proposal proposal = world_.OfEvents({Published("a", "{}", world_.clock.Now())});
+  proposal.cursors.push_back(Cursor("subscription/s", 1));
+  EXPECT_THAT(world_.Propose(std::move(proposal)).status, HasReason(Reason::kLogWriteFailed));
   while (world_.fatal().ok()) std::this_thread::yield();
   world_.Crash();
   world_.Open();
   EXPECT_TRUE(world_.Publish("a").duplicate) << "the log had it";
+}
+
+TEST_F(StoreTest, AFoldThatCannotBeFlushedIsFatal) {
+  world_.Close();
+  world_.options.flush_events = 3;
+  world_.Open();
+  world_.kv->FailWrites();
+  for (int i = 0; i < 3; ++i) (void)world_.Publish(absl::StrCat(i));
+  while (world_.fatal().ok()) std::this_thread::yield();
+  EXPECT_THAT(world_.fatal(), HasReason(Reason::kLogWriteFailed));
 }
 
 TEST_F(StoreTest, AfterShutdownNothingIsTaken) {
