@@ -10,18 +10,18 @@
 #
 # For scripts, the domains alone, from an existing binary and without events:
 #
-#   deploy/quickstart.sh --dir DIR --no-build [--cdgate BINARY] [--peer-via HOST:PORT]
+#   deploy/quickstart.sh --dir DIR --no-build [--cdgate BINARY] [--peer-via HOST:PORT] [--show]
 #
 # leaves DIR/{alpha,beta}/{gateway.yaml,gateway.pid,gateway.log,ca,identity,data}, where
 # identity has the folders gateway, admin, publisher and subscriber, each for --identity;
 # and DIR/env.sh, which sets CDGATE_ALPHA and CDGATE_BETA to the addresses of the APIs.
-# With --peer-via, beta dials alpha at that address. Running it again changes nothing that
-# is there already.
+# With --peer-via, beta dials alpha at that address; with --show, events are published and
+# shown as well. Running it again changes nothing that is there already.
 set -euo pipefail
 # shellcheck source=deploy/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-dir=$cdgate_root/build/quickstart cdgate='' build=yes action=run only='' peer_via=''
+dir=$cdgate_root/build/quickstart cdgate='' build=yes show=yes action=run only='' peer_via=''
 while [ $# -gt 0 ]; do
   case $1 in
     --dir | --cdgate | --start | --peer-via)
@@ -34,7 +34,8 @@ while [ $# -gt 0 ]; do
       esac
       shift
       ;;
-    --no-build) build=no ;;
+    --no-build) build=no show=no ;;
+    --show) show=yes ;;
     --stop) action=stop ;;
     -h | --help) sed -n '2,/^set -e/{/^#/s/^# \{0,1\}//p}' "$0" && exit 0 ;;
     *) die "unknown argument $1; see deploy/quickstart.sh --help" ;;
@@ -365,7 +366,7 @@ cdgate publish $cdgate_root/deploy/samples/service-deployed.json --new-ids --gat
 cdgate peer list --gateway \$CDGATE_ALPHA --identity alpha/identity/admin
 cdgate peer freeze beta.example --gateway \$CDGATE_ALPHA --identity alpha/identity/admin
 cdgate policy show alpha.example --gateway \$CDGATE_BETA --identity beta/identity/admin
-$cdgate_root/deploy/quickstart.sh --stop
+$cdgate_root/deploy/quickstart.sh --dir $dir --stop
 TEXT
 }
 
@@ -384,7 +385,7 @@ case $action in
     fi
     [ -x "$cdgate" ] || die "$cdgate is not there; build it, or name another with --cdgate"
     set_up_domains
-    if [ "$build" = yes ]; then
+    if [ "$show" = yes ]; then
       show_what_crosses
       print_next
     else

@@ -44,7 +44,7 @@ class Chaos:
         self.domains = test.domains
         self.random = random_source
 
-    def plan(self, kills, cuts):
+    def steps(self, kills, cuts):
         steps = [self.kill_alpha, self.kill_beta, self.kill_subscriber] * kills + [self.cut] * cuts
         self.random.shuffle(steps)
         return steps
@@ -79,11 +79,11 @@ class Chaos:
 
 class ChaosTest(harness.DomainsTest):
     via = harness.Forwarder
-    options = None
+    plan = None  # of the command line
 
     def setUp(self):
-        self.random = random.Random(self.options.seed)
-        self.allowed = [i for i in range(self.options.events) if crosses(self.options.seed, i)]
+        self.random = random.Random(self.plan.seed)
+        self.allowed = [i for i in range(self.plan.events) if crosses(self.plan.seed, i)]
         self.subscriber = None
         self.publisher = None
 
@@ -101,7 +101,7 @@ class ChaosTest(harness.DomainsTest):
             self.subscriber.wait()
             self.subscriber.stdout.close()
         self.subscriber = self.start_client(self.domains.beta.client(
-            "subscribe", "--seed", self.options.seed, "--out", self.path("received"), "--until", self.allowed[-1],
+            "subscribe", "--seed", self.plan.seed, "--out", self.path("received"), "--until", self.allowed[-1],
             identity="subscriber"))
 
     def start_client(self, argv):
@@ -121,15 +121,14 @@ class ChaosTest(harness.DomainsTest):
         return [(int(line.split()[0]), int(line.split()[1])) for line in lines]
 
     def test_each_allowed_event_crosses_once_and_in_order(self):
-        options = self.options
-        seconds = options.seconds
+        plan = self.plan
         self.restart_subscriber()
         self.publisher = self.start_client(self.domains.alpha.client(
-            "publish", "--seed", options.seed, "--count", options.events, "--window", 1024,
-            "--rate", max(1, int(options.events / seconds)), "--burst", self.random.choice([1, 10, 200]),
+            "publish", "--seed", plan.seed, "--count", plan.events, "--window", 1024,
+            "--rate", max(1, int(plan.events / plan.seconds)), "--burst", self.random.choice([1, 10, 200]),
             identity="publisher"))
         chaos = Chaos(self, self.random)
-        chaos.run(chaos.plan(options.kills, options.cuts), seconds)
+        chaos.run(chaos.steps(plan.kills, plan.cuts), plan.seconds)
         print("publisher:", self.finish(self.publisher, "publisher"), "link connections:", self.forwarder.connections)
         ended = time.monotonic()
         self.finish(self.subscriber, "subscriber")
@@ -150,9 +149,9 @@ class ChaosTest(harness.DomainsTest):
         """Each event is in alpha's log once, in the order of publishing."""
         path = self.path("alpha")
         self.finish(self.start_client(self.domains.alpha.client(
-            "subscribe", "--seed", self.options.seed, "--out", path, "--until", self.options.events - 1,
+            "subscribe", "--seed", self.plan.seed, "--out", path, "--until", self.plan.events - 1,
             identity="subscriber")), "reader of alpha")
-        self.assertEqual([index for _, index in self.received(path)], list(range(self.options.events)))
+        self.assertEqual([index for _, index in self.received(path)], list(range(self.plan.events)))
 
 
 def main():
@@ -167,7 +166,7 @@ def main():
         options.seed = int.from_bytes(os.urandom(4), "little")
     print(f"chaos_test.py --events {options.events} --kills {options.kills} --cuts {options.cuts} "
           f"--seconds {options.seconds:g} --seed {options.seed}", flush=True)
-    ChaosTest.options = options
+    ChaosTest.plan = options
     harness.main(rest)
 
 

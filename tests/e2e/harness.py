@@ -173,9 +173,9 @@ def quickstart(directory, *options):
 class Domains:
     """alpha.example and beta.example, peered. With a `via`, their link goes through it."""
 
-    def __init__(self, directory, via=None):
+    def __init__(self, directory, via=None, options=()):
         self.dir = directory
-        options = ["--peer-via", via.address] if via else []
+        options = [*options, *(["--peer-via", via.address] if via else [])]
         self.output = quickstart(directory, *options).out
         with open(os.path.join(directory, "env.sh"), encoding="utf-8") as file:
             env = dict(re.findall(r"^export (\w+)=\"?([^\"\n]*)", file.read(), re.MULTILINE))
@@ -282,9 +282,10 @@ def _pump(source, sink):
 
 class DomainsTest(unittest.TestCase):
     """A test class with a pair of domains of its own. `via` may be set to a callable that
-    makes the forwarder between them."""
+    makes the forwarder between them, `options` to further ones of the quickstart."""
 
     via = None
+    options = ()
     domains = None
 
     @classmethod
@@ -298,7 +299,7 @@ class DomainsTest(unittest.TestCase):
         cls.forwarder = cls.via() if cls.via else None
         cls.failed = False
         try:
-            cls.domains = Domains(os.path.join(cls.dir, "domains"), cls.forwarder)
+            cls.domains = Domains(os.path.join(cls.dir, "domains"), cls.forwarder, cls.options)
         except BaseException:
             cls.failed = True
             cls._end()

@@ -80,6 +80,7 @@ class Connection:
         self.initial_window = 65535
         self.closed = threading.Event()
         self.grown = threading.Condition()
+        self.sending = threading.Lock()
         self.socket = dial(options)
         self.acknowledge = acknowledge
         self.raw(PREFACE + frame(SETTINGS, 0, 0, struct.pack(">HI", 4, window)))
@@ -90,7 +91,8 @@ class Connection:
         if self.closed.is_set():
             return False
         try:
-            self.socket.sendall(data)
+            with self.sending:
+                self.socket.sendall(data)
         except (OSError, ssl.SSLError, ValueError):
             self.closed.set()
             return False
@@ -102,7 +104,7 @@ class Connection:
         buffer = b""
         try:
             while not self.closed.is_set():
-                data = self.socket.recv(65536)
+                data = self.received()
                 if not data:
                     break
                 buffer += data
@@ -118,6 +120,9 @@ class Connection:
         self.closed.set()
         with self.grown:
             self.grown.notify_all()
+
+    def received(self):
+        return self.socket.recv(65536)
 
     def take(self, kind, flags, stream, payload):
         if kind == RST_STREAM or (kind == HEADERS and flags & END_STREAM):
@@ -170,15 +175,53 @@ def connect(options, timeout=10):
     return socket.create_connection(options.address, timeout=timeout, source_address=source)
 
 
+class Secured:
+    """TLS over a socket, for one thread that sends and another that receives: the standard
+    library's own wrapper is not made for two."""
+
+    def __init__(self, plain, context, server=False):
+        self.plain = plain
+        self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls = context.wrap_bio(self.incoming, self.outgoing, server_side=server,
+                                    server_hostname=None if server else "localhost")
+        self.lock = threading.Lock()
+        while True:
+            try:
+                self.tls.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                self.plain.sendall(self.outgoing.read())
+                self.take_in()
+        self.plain.sendall(self.outgoing.read())
+
+    def take_in(self):
+        data = self.plain.recv(65536)
+        if not data:
+            raise OSError("the server closed the connection")
+        with self.lock:
+            self.incoming.write(data)
+
+    def sendall(self, data):
+        with self.lock:
+            self.tls.write(data)
+            encrypted = self.outgoing.read()
+        self.plain.sendall(encrypted)
+
+    def recv(self, size):
+        while True:
+            try:
+                with self.lock:
+                    return self.tls.read(size)
+            except ssl.SSLWantReadError:
+                self.take_in()
+
+
 def dial(options, timeout=10):
-    plain = connect(options, timeout)
+    plain = socket.create_connection(options.address, timeout=timeout)
     plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    if options.plain:
-        plain.settimeout(None)
-        return plain
-    secured = options.tls.wrap_socket(plain, server_hostname="localhost")
-    secured.settimeout(None)
-    return secured
+    connection = plain if options.plain else Secured(plain, options.tls)
+    plain.settimeout(None)
+    return connection
 
 
 # --- attacks: each gets a connection and goes on until the time is over or the server ends it
@@ -338,7 +381,7 @@ def silent(options):
     while sockets and time.monotonic() < end:
         readable, _, _ = select.select(sockets, [], [], 0.2)
         for ready in readable:
-            if not received(ready):
+            if not received_by(ready):
                 sockets.remove(ready)
                 ended += 1
     return {
@@ -347,7 +390,7 @@ def silent(options):
     }
 
 
-def received(sock):
+def received_by(sock):
     try:
         return sock.recv(65536)
     except OSError:

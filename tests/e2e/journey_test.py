@@ -2,6 +2,7 @@
 """What the quickstart sets up works as its README says: what both policies allow crosses,
 with who sent it and by which rule, and who-got explains what did and what did not."""
 import json
+import re
 
 import harness
 from harness import cdevent
@@ -25,7 +26,7 @@ class JourneyTest(harness.DomainsTest):
         return harness.wait_until(reached, f"{event_id} is {state}")[0]
 
     def test_quickstart_says_where_the_domains_are(self):
-        for text in ("alpha", "beta", self.domains.dir):
+        for text in (self.domains.alpha.api, self.domains.beta.api, self.domains.dir):
             self.assertIn(text, self.domains.output)
 
     def test_what_both_policies_allow_crosses_and_the_rest_does_not(self):
@@ -69,6 +70,40 @@ class JourneyTest(harness.DomainsTest):
         self.domains.wait_for_link()
         status = self.assert_run(self.domains.alpha.cdgate("status", "-o", "json")).json()
         self.assertEqual(status["domain"], "alpha.example")
+
+
+class QuickstartTest(harness.DomainsTest):
+    """The whole show, as a newcomer sees it."""
+
+    options = ["--show"]
+
+    def section(self, title):
+        """Lines of the output between a title and the next."""
+        parts = self.domains.output.split("\n== ")
+        return next(part for part in parts if title in part.partition("\n")[0]).splitlines()
+
+    def test_what_arrives_is_what_was_announced(self):
+        lines = self.section("a subscriber in beta gets")
+        wanted = int(re.search(r"gets the (\d+)", lines[0]).group(1))
+        rows = [line.split() for line in lines if re.match(r"\d+ ", line)]
+        self.assertGreater(wanted, 0)
+        self.assertEqual(len(rows), wanted)
+        for _, kind, _, origin, rule in rows:
+            self.assertRegex(kind, r"^(artifact|service|change)\.")
+            self.assertEqual((origin, rule), ("alpha.example", "releases@1"))
+
+    def test_who_got_tells_what_crossed_from_what_stayed(self):
+        text = "\n".join(self.section("who got it"))
+        self.assertRegex(text, r"beta\.example +accepted +releases@1 +allowed_by_rule")
+        self.assertRegex(text, r"beta\.example +denied +- +no_rule")
+        self.assertIn("rule releases: no match", text)
+
+    def test_what_it_proposes_next_works(self):
+        """The commands it prints, but for those that wait."""
+        lines = [line.partition("  #")[0].strip() for line in self.section("what to try next")[1:] if line.strip()]
+        commands = [line for line in lines if not re.match(r"cdgate (subscribe|peer freeze)|.*--stop$", line)]
+        self.assertEqual(len(commands), len(lines) - 3, lines)
+        self.assert_run(harness.run(["bash", "-ec", "\n".join(commands)]))
 
 
 if __name__ == "__main__":
