@@ -177,7 +177,6 @@ absl::Status Committer::Append(const event::CommitPtr& commit) {
   return *completion->status;
 }
 
-// Nothing can be written any more: refuses everything, and says so upwards, once.
 void Committer::Fail(const absl::Status& status) {
   Batch waiting;
   {

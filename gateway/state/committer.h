@@ -40,6 +40,9 @@ class Committer {
   absl::Status Propose(Proposal proposal, Done done);
   // As Store::Shutdown, without the fold.
   void Shutdown();
+  // Nothing can be written any more: refuses what waits and what comes, and says so
+  // upwards, once. Thread-safe.
+  void Fail(const absl::Status& status);
 
  private:
   using Batch = std::vector<PendingPtr>;
@@ -52,7 +55,6 @@ class Committer {
   absl::Status TryCommit(const Batch& batch);
   event::CommitPtr MakeCommit(const eventlog::Head& head);
   absl::Status Append(const event::CommitPtr& commit);
-  void Fail(const absl::Status& status);
 
   void Answer(Batch batch);
   void Settle(const Batch& batch);

@@ -1,5 +1,6 @@
 #include "gateway/state/fold.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -55,6 +56,7 @@ Fold::Fold(std::unique_ptr<KvStore> kv, FoldMeta meta)
   letters_ = std::make_unique<Letters>(*kv_, identities_->hasher());
   MutexLock lock(mu_);
   position_ = flushed_ = PositionOf(meta);
+  rows_commit_ = std::max(meta.rows_commit(), meta.applied_commit());
   meta_ = std::move(meta);
 }
 
@@ -73,76 +75,129 @@ absl::Status Fold::Load() {
 }
 
 absl::Status Fold::Apply(const event::Commit& commit, absl::Span<const IdentityKey> identities) {
+  identities_->Apply(commit, identities);
+  MutexLock write(write_mu_);
+  Advance(commit);
+  bool known = false;
+  {
+    MutexLock lock(mu_);
+    known = commit.number <= rows_commit_;
+  }
+  if (known) return absl::OkStatus();
+  return ApplyRows(commit);
+}
+
+void Fold::Advance(const event::Commit& commit) {
+  MutexLock lock(mu_);
+  position_ = {.commit = commit.number, .next_sequence = commit.last_sequence.Next()};
+  unflushed_events_ += commit.events.size();
+  unflushed_bytes_ += commit.byte_size;
+  const auto& epochs = meta_.epochs();
+  const bool known = !epochs.empty() && (epochs.rbegin()->epoch() == commit.epoch.value() ||
+                                         epochs.rbegin()->commit() >= commit.number);
+  if (known) return;
+  storage::v1::EpochStart* const start = meta_.add_epochs();
+  start->set_epoch(commit.epoch.value());
+  start->set_commit(commit.number);
+  start->set_first_sequence(commit.first_sequence.value());
+}
+
+absl::Status Fold::ApplyRows(const event::Commit& commit) {
   batch_->Clear();
-  identities_->Apply(commit, identities, batch_.get());
   CDGATE_RETURN_IF_ERROR(ledger_->Apply(commit, batch_.get()));
   cursors_.Apply(commit, batch_.get());
   resources_->Apply(commit, batch_.get());
   letters_->Apply(commit, batch_.get());
-  Advance(commit, batch_.get());
-  CDGATE_RETURN_IF_ERROR(kv_->Write(*batch_));
-  MutexLock lock(mu_);
-  position_ = PositionOf(meta_);
-  unflushed_events_ += commit.events.size();
-  unflushed_bytes_ += commit.byte_size;
-  return absl::OkStatus();
-}
-
-void Fold::Advance(const event::Commit& commit, KvBatch* batch) {
-  MutexLock lock(mu_);
-  meta_.set_applied_commit(commit.number);
-  meta_.set_next_sequence(commit.last_sequence.Next().value());
-  if (meta_.epochs().empty() || meta_.epochs().rbegin()->epoch() != commit.epoch.value()) {
-    storage::v1::EpochStart* const start = meta_.add_epochs();
-    start->set_epoch(commit.epoch.value());
-    start->set_commit(commit.number);
-    start->set_first_sequence(commit.first_sequence.value());
+  {
+    MutexLock lock(mu_);
+    rows_commit_ = commit.number;
   }
-  PutMeta(batch);
+  // A commit that brought no rows may be applied again: there is nothing to it.
+  return batch_->empty() ? absl::OkStatus() : WriteMeta();
 }
 
-void Fold::PutMeta(KvBatch* batch) {
-  batch->Put(Table::kMeta, kMetaKey, meta_.SerializeAsString());
+// Writes batch_, and with it how far the tables have got.
+absl::Status Fold::WriteMeta() {
+  {
+    MutexLock lock(mu_);
+    meta_.set_rows_commit(rows_commit_);
+    batch_->Put(Table::kMeta, kMetaKey, meta_.SerializeAsString());
+  }
+  return kv_->Write(*batch_);
 }
 
 absl::Status Fold::RollBack(const eventlog::Head& head) {
   const base::Sequence next = head.sequence.Next();
-  batch_->Clear();
-  CDGATE_RETURN_IF_ERROR(identities_->RollBack(next, batch_.get()));
-  CDGATE_RETURN_IF_ERROR(ledger_->RollBack(next, batch_.get()));
-  cursors_.RollBack(batch_.get());
   {
-    MutexLock lock(mu_);
-    // The newest commit of the log begins its new epoch, and is applied next.
-    meta_.set_applied_commit(head.commit - 1);
-    meta_.set_next_sequence(next.value());
-    while (!meta_.epochs().empty() && meta_.epochs().rbegin()->commit() >= head.commit) {
-      meta_.mutable_epochs()->RemoveLast();
+    MutexLock write(write_mu_);
+    batch_->Clear();
+    CDGATE_RETURN_IF_ERROR(identities_->RollBack(next, batch_.get()));
+    CDGATE_RETURN_IF_ERROR(ledger_->RollBack(next, batch_.get()));
+    cursors_.RollBack(batch_.get());
+    {
+      MutexLock lock(mu_);
+      // The newest commit of the log begins its new epoch, and is applied as a new one.
+      if (position_.commit >= head.commit) {
+        position_ = {.commit = head.commit - 1, .next_sequence = next};
+      }
+      rows_commit_ = std::min(rows_commit_, head.commit - 1);
+      while (!meta_.epochs().empty() && meta_.epochs().rbegin()->commit() >= head.commit) {
+        meta_.mutable_epochs()->RemoveLast();
+      }
     }
-    PutMeta(batch_.get());
-    position_ = PositionOf(meta_);
+    CDGATE_RETURN_IF_ERROR(WriteMeta());
   }
-  CDGATE_RETURN_IF_ERROR(kv_->Write(*batch_));
   return Flush();
 }
 
 absl::Status Fold::Flush() {
-  FoldPosition written;
   {
     MutexLock lock(mu_);
-    written = position_;
+    while (flushing_) flush_done_.Wait(mu_);
+    flushing_ = true;
+  }
+  const absl::Status flushed = FlushTurn();
+  MutexLock lock(mu_);
+  flushing_ = false;
+  flush_done_.SignalAll();
+  return flushed;
+}
+
+absl::Status Fold::FlushTurn() {
+  FoldPosition end;
+  {
+    MutexLock write(write_mu_);
+    identities_->BeginWrite();
+    MutexLock lock(mu_);
+    end = position_;
     unflushed_events_ = 0;
     unflushed_bytes_ = 0;
   }
+  CDGATE_RETURN_IF_ERROR(identities_->Write());
+  {
+    MutexLock write(write_mu_);
+    {
+      MutexLock lock(mu_);
+      meta_.set_applied_commit(end.commit);
+      meta_.set_next_sequence(end.next_sequence.value());
+    }
+    batch_->Clear();
+    CDGATE_RETURN_IF_ERROR(WriteMeta());
+  }
   CDGATE_RETURN_IF_ERROR(kv_->Flush());
   MutexLock lock(mu_);
-  flushed_ = written;
+  flushed_ = end;
   return absl::OkStatus();
 }
 
 FoldPosition Fold::position() const {
   MutexLock lock(mu_);
   return position_;
+}
+
+uint64_t Fold::newest_commit() const {
+  MutexLock lock(mu_);
+  return std::max(position_.commit, rows_commit_);
 }
 
 FoldPosition Fold::flushed() const {
@@ -167,7 +222,7 @@ base::Epoch Fold::epoch() const {
 
 absl::Status Fold::CheckPosition(const base::Epoch& epoch, base::Sequence sequence) const {
   MutexLock lock(mu_);
-  uint64_t end = meta_.next_sequence();  // behind the epoch's last event
+  uint64_t end = position_.next_sequence.value();  // behind the epoch's last event
   for (auto it = meta_.epochs().rbegin(); it != meta_.epochs().rend(); ++it) {
     if (it->epoch() == epoch.value()) {
       if (sequence.value() < end) return absl::OkStatus();

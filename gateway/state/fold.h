@@ -47,13 +47,15 @@ class Fold {
   // before the first Apply.
   absl::Status RollBack(const eventlog::Head& head);
 
-  // Makes everything applied durable.
+  // Makes everything applied durable. Blocks; callers wait for each other.
   absl::Status Flush();
 
   FoldPosition position() const;
+  // The last commit that any row is of; after a crash maybe beyond position().
+  uint64_t newest_commit() const;
   // Up to where Flush has written; what comes after is applied again after a crash.
   FoldPosition flushed() const;
-  // Events and bytes applied since the last Flush began.
+  // Events and bytes of commits applied since the last Flush began.
   uint64_t unflushed_events() const;
   uint64_t unflushed_bytes() const;
 
@@ -71,11 +73,16 @@ class Fold {
  private:
   Fold(std::unique_ptr<KvStore> kv, storage::v1::FoldMeta meta);
   absl::Status Load();
-  void Advance(const event::Commit& commit, KvBatch* batch);
-  void PutMeta(KvBatch* batch) CDGATE_REQUIRES(mu_);
+  // Everything but the identities.
+  absl::Status ApplyRows(const event::Commit& commit) CDGATE_REQUIRES(write_mu_);
+  void Advance(const event::Commit& commit);
+  absl::Status WriteMeta() CDGATE_REQUIRES(write_mu_);
+  absl::Status FlushTurn();
 
   const std::unique_ptr<KvStore> kv_;
-  const std::unique_ptr<KvBatch> batch_;  // the applying thread's
+  // Held while a batch is written to kv_, which calls nobody. Taken before mu_.
+  base::Mutex write_mu_;
+  const std::unique_ptr<KvBatch> batch_ CDGATE_PT_GUARDED_BY(write_mu_);
   std::unique_ptr<IdentityIndex> identities_;
   CursorTable cursors_;
   std::unique_ptr<ResourceTable> resources_;
@@ -83,9 +90,14 @@ class Fold {
   std::unique_ptr<Letters> letters_;
 
   mutable base::Mutex mu_;
+  base::CondVar flush_done_;
+  bool flushing_ CDGATE_GUARDED_BY(mu_) = false;
   storage::v1::FoldMeta meta_ CDGATE_GUARDED_BY(mu_);
-  FoldPosition position_ CDGATE_GUARDED_BY(mu_);  // of what is in kv_, meta_ may be ahead
+  FoldPosition position_ CDGATE_GUARDED_BY(mu_);
   FoldPosition flushed_ CDGATE_GUARDED_BY(mu_);
+  // Commits up to this one are in every table but that of the identities, and are not
+  // applied there again after a crash.
+  uint64_t rows_commit_ CDGATE_GUARDED_BY(mu_) = 0;
   uint64_t unflushed_events_ CDGATE_GUARDED_BY(mu_) = 0;
   uint64_t unflushed_bytes_ CDGATE_GUARDED_BY(mu_) = 0;
 };

@@ -1,11 +1,15 @@
 #include "gateway/state/identity_index.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "gateway/base/errors.h"
 #include "gateway/base/status_macros.h"
 
 namespace cdgate::state {
+
+using base::MutexLock;
+
 namespace {
 
 absl::Status Damaged() {
@@ -16,43 +20,84 @@ absl::Status Damaged() {
 
 }  // namespace
 
-void IdentityIndex::Apply(const event::Commit& commit, absl::Span<const IdentityKey> identities,
-                          KvBatch* batch) const {
+void IdentityIndex::Apply(const event::Commit& commit, absl::Span<const IdentityKey> identities) {
+  if (commit.events.empty()) return;
+  std::vector<IdentityKey> computed;
+  if (identities.empty()) {
+    computed.reserve(commit.events.size());
+    for (const event::Record& record : commit.events) {
+      computed.push_back(hasher_.Of(record.origin(), record.source(), record.id()));
+    }
+    identities = computed;
+  }
+  MutexLock lock(mu_);
   for (size_t i = 0; i < commit.events.size(); ++i) {
     const event::Record& record = commit.events[i];
-    const IdentityKey key = identities.empty()
-                                ? hasher_.Of(record.origin(), record.source(), record.id())
-                                : identities[i];
-    batch->Put(Table::kIdentity, ViewOf(EncodeIdentityKey(key)),
-               ViewOf(EncodeIdentityRow(IdentityRow::Of(record.stored(), record.sequence()))));
+    recent_->rows[identities[i]] = IdentityRow::Of(record.stored(), record.sequence());
+    recent_->ids.emplace_back(identities[i].id_hash, record.sequence());
   }
+}
+
+const IdentityRow* IdentityIndex::FindIn(const TierPtr& tier, const IdentityKey& key) {
+  if (tier == nullptr) return nullptr;
+  const auto it = tier->rows.find(key);
+  return it == tier->rows.end() ? nullptr : &it->second;
 }
 
 absl::Status IdentityIndex::Find(absl::Span<const IdentityKey> keys,
                                  std::vector<std::optional<IdentityRow>>* rows) const {
-  std::vector<IdentityKeyBytes> encoded;
-  std::vector<absl::string_view> views;
-  encoded.reserve(keys.size());
-  views.reserve(keys.size());
-  for (const IdentityKey& key : keys) {
-    encoded.push_back(EncodeIdentityKey(key));
-    views.push_back(ViewOf(encoded.back()));
+  rows->assign(keys.size(), std::nullopt);
+  std::vector<size_t> missing;
+  missing.reserve(keys.size());
+  {
+    MutexLock lock(mu_);
+    for (size_t i = 0; i < keys.size(); ++i) {
+      const IdentityRow* row = FindIn(recent_, keys[i]);
+      if (row == nullptr) row = FindIn(writing_, keys[i]);
+      if (row == nullptr) {
+        missing.push_back(i);
+      } else {
+        (*rows)[i] = *row;
+      }
+    }
+  }
+  return missing.empty() ? absl::OkStatus() : FindWritten(keys, missing, rows);
+}
+
+absl::Status IdentityIndex::FindWritten(absl::Span<const IdentityKey> keys,
+                                        const std::vector<size_t>& which,
+                                        std::vector<std::optional<IdentityRow>>* rows) const {
+  std::vector<IdentityKeyBytes> encoded(which.size());
+  std::vector<absl::string_view> views(which.size());
+  for (size_t i = 0; i < which.size(); ++i) {
+    encoded[i] = EncodeIdentityKey(keys[which[i]]);
+    views[i] = ViewOf(encoded[i]);
   }
   std::vector<std::string> values;
   std::vector<bool> found;
   CDGATE_RETURN_IF_ERROR(kv_.MultiGet(Table::kIdentity, views, &values, &found));
-  rows->assign(keys.size(), std::nullopt);
-  for (size_t i = 0; i < keys.size(); ++i) {
+  for (size_t i = 0; i < which.size(); ++i) {
     if (!found[i]) continue;
-    (*rows)[i] = DecodeIdentityRow(values[i]);
-    if (!(*rows)[i]) return Damaged();
+    std::optional<IdentityRow>& row = (*rows)[which[i]];
+    row = DecodeIdentityRow(values[i]);
+    if (!row) return Damaged();
   }
   return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<base::Sequence>> IdentityIndex::FindById(absl::string_view id) const {
-  const std::string prefix = IdPrefix(hasher_.OfId(id));
+  const uint64_t hash = hasher_.OfId(id);
   std::vector<base::Sequence> out;
+  {
+    MutexLock lock(mu_);
+    for (const TierPtr& tier : {recent_, writing_}) {
+      if (tier == nullptr) continue;
+      for (const auto& [id_hash, sequence] : tier->ids) {
+        if (id_hash == hash) out.push_back(sequence);
+      }
+    }
+  }
+  const std::string prefix = IdPrefix(hash);
   bool damaged = false;
   CDGATE_RETURN_IF_ERROR(kv_.Scan(Table::kIdentity, prefix, AfterPrefix(prefix),
                                   [&](absl::string_view, absl::string_view value) {
@@ -62,8 +107,54 @@ absl::StatusOr<std::vector<base::Sequence>> IdentityIndex::FindById(absl::string
                                     return !damaged;
                                   }));
   if (damaged) return Damaged();
+  // A row may have been written between the two looks.
   std::sort(out.begin(), out.end());
+  out.erase(std::unique(out.begin(), out.end()), out.end());
   return out;
+}
+
+size_t IdentityIndex::unwritten() const {
+  MutexLock lock(mu_);
+  return recent_->ids.size();
+}
+
+void IdentityIndex::BeginWrite() {
+  auto fresh = std::make_shared<Tier>();
+  MutexLock lock(mu_);
+  if (writing_ != nullptr) return;  // an earlier Write failed: it comes first
+  writing_ = std::exchange(recent_, std::move(fresh));
+}
+
+absl::Status IdentityIndex::Write() {
+  TierPtr tier;
+  {
+    MutexLock lock(mu_);
+    tier = writing_;
+  }
+  if (tier == nullptr) return absl::OkStatus();
+  using Entry = std::pair<const IdentityKey, IdentityRow>;
+  std::vector<const Entry*> sorted;
+  sorted.reserve(tier->rows.size());
+  for (const Entry& entry : tier->rows) sorted.push_back(&entry);
+  // Keys are encoded big endian: their order is that of the numbers.
+  std::sort(sorted.begin(), sorted.end(),
+            [](const Entry* a, const Entry* b) { return a->first < b->first; });
+  size_t next = 0;
+  IdentityKeyBytes key;
+  IdentityRowBytes value;
+  CDGATE_RETURN_IF_ERROR(kv_.WriteSorted(
+      Table::kIdentity, [&](absl::string_view* key_view, absl::string_view* value_view) {
+        if (next == sorted.size()) return false;
+        key = EncodeIdentityKey(sorted[next]->first);
+        value = EncodeIdentityRow(sorted[next]->second);
+        ++next;
+        *key_view = ViewOf(key);
+        *value_view = ViewOf(value);
+        return true;
+      }));
+  MutexLock lock(mu_);
+  writing_ = nullptr;
+  return absl::OkStatus();
 }
 
 absl::Status IdentityIndex::RollBack(base::Sequence next, KvBatch* batch) const {

@@ -1,14 +1,25 @@
 // Which events the log has or had, by identity, as long as the deduplication horizon.
+//
+// Rows are applied to a tier in memory and written to the KvStore in sorted runs: nearly
+// every event brings a row and asks for one that is not there, so a row must cost no
+// more than an entry in a hash table.
+//
+// Find and FindById are thread-safe; Apply is called by one thread at a time, and so is
+// Write, maybe another.
 #pragma once
 
+#include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "gateway/base/mutex.h"
 #include "gateway/base/types.h"
 #include "gateway/event/record.h"
 #include "gateway/state/identity.h"
@@ -17,18 +28,17 @@
 
 namespace cdgate::state {
 
-// Find and FindById are thread-safe.
 class IdentityIndex {
  public:
   // `kv` outlives the index. `key`: 32 bytes, the same for all rows.
-  IdentityIndex(const KvStore& kv, absl::string_view key) : kv_(kv), hasher_(key) {}
+  IdentityIndex(KvStore& kv, absl::string_view key)
+      : kv_(kv), hasher_(key), recent_(std::make_shared<Tier>()) {}
 
   const IdentityHasher& hasher() const { return hasher_; }
 
-  // Puts the rows of the commit's events into `batch`. `identities`: theirs, where the
-  // caller has them; empty otherwise.
-  void Apply(const event::Commit& commit, absl::Span<const IdentityKey> identities,
-             KvBatch* batch) const;
+  // Takes up the commit's events. `identities`: theirs, where the caller has them; empty
+  // otherwise. Applying a commit again changes nothing.
+  void Apply(const event::Commit& commit, absl::Span<const IdentityKey> identities);
 
   // rows[i] is that of keys[i], where there is one.
   absl::Status Find(absl::Span<const IdentityKey> keys,
@@ -36,12 +46,32 @@ class IdentityIndex {
   // Ascending.
   absl::StatusOr<std::vector<base::Sequence>> FindById(absl::string_view id) const;
 
-  // Deletes the rows of `next` and later sequences.
+  // Rows that only memory has.
+  size_t unwritten() const;
+  // Puts aside what was applied so far...
+  void BeginWrite();
+  // ...and writes it to the KvStore. On an error it stays in memory.
+  absl::Status Write();
+
+  // Deletes the rows of `next` and later sequences. Only before the first Apply.
   absl::Status RollBack(base::Sequence next, KvBatch* batch) const;
 
  private:
-  const KvStore& kv_;
+  struct Tier {
+    absl::flat_hash_map<IdentityKey, IdentityRow> rows;
+    std::vector<std::pair<uint64_t, base::Sequence>> ids;  // hash of each event's id
+  };
+  using TierPtr = std::shared_ptr<Tier>;
+
+  static const IdentityRow* FindIn(const TierPtr& tier, const IdentityKey& key);
+  absl::Status FindWritten(absl::Span<const IdentityKey> keys, const std::vector<size_t>& which,
+                           std::vector<std::optional<IdentityRow>>* rows) const;
+
+  KvStore& kv_;
   const IdentityHasher hasher_;
+  mutable base::Mutex mu_;
+  TierPtr recent_ CDGATE_GUARDED_BY(mu_);
+  TierPtr writing_ CDGATE_GUARDED_BY(mu_);  // not changed any more; null: nothing
 };
 
 }  // namespace cdgate::state

@@ -3,8 +3,8 @@
 // between two batches at or after the last Flush.
 //
 // Backends: MemoryKv (tests), RocksKv. One contract suite,
-// tests/gateway/state/kv_store_contract.h. Reads are thread-safe; Write is called by one
-// thread at a time. Errors: LOG_CORRUPT, LOG_WRITE_FAILED.
+// tests/gateway/state/kv_store_contract.h. Thread-safe, except that one thread at a time
+// calls Write, and one, maybe another, WriteSorted. Errors: LOG_CORRUPT, LOG_WRITE_FAILED.
 #pragma once
 
 #include <cstddef>
@@ -47,6 +47,7 @@ class KvBatch {
   virtual void Put(Table table, absl::string_view key, absl::string_view value) = 0;
   virtual void Delete(Table table, absl::string_view key) = 0;
   virtual void Clear() = 0;
+  virtual bool empty() const = 0;
 };
 
 class KvStore {
@@ -56,6 +57,12 @@ class KvStore {
   // A batch for this store; reuse it, its memory stays.
   virtual std::unique_ptr<KvBatch> NewBatch() const = 0;
   virtual absl::Status Write(KvBatch& batch) = 0;
+
+  // Puts many rows: `next` gives them in ascending order of their keys, each once, and
+  // false at the end. A reader may see some before others, and some may be durable
+  // before Flush. Blocks; not for rows that Write puts as well.
+  using NextRow = absl::FunctionRef<bool(absl::string_view* key, absl::string_view* value)>;
+  virtual absl::Status WriteSorted(Table table, NextRow next) = 0;
 
   // False: no row; `value` is untouched.
   virtual absl::StatusOr<bool> Get(Table table, absl::string_view key,

@@ -24,6 +24,7 @@ class MemoryBatch final : public KvBatch {
     operations.push_back({table, std::string(key), std::nullopt});
   }
   void Clear() override { operations.clear(); }
+  bool empty() const override { return operations.empty(); }
 
   std::vector<Operation> operations;
 };
@@ -53,6 +54,14 @@ absl::Status MemoryKv::Write(KvBatch& batch) {
     }
   }
   return absl::OkStatus();
+}
+
+absl::Status MemoryKv::WriteSorted(Table table, NextRow next) {
+  MemoryBatch batch;
+  absl::string_view key;
+  absl::string_view value;
+  while (next(&key, &value)) batch.Put(table, key, value);
+  return Write(batch);
 }
 
 absl::StatusOr<bool> MemoryKv::Get(Table table, absl::string_view key, std::string* value) const {

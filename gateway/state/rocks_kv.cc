@@ -5,6 +5,7 @@
 #include <rocksdb/db.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/options.h>
+#include <rocksdb/sst_file_writer.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
 
@@ -66,6 +67,7 @@ class Batch final : public KvBatch {
     (void)batch.Delete(FamilyOf(table), ToSlice(key));
   }
   void Clear() override { batch.Clear(); }
+  bool empty() const override { return batch.Count() == 0; }
 
   rocksdb::WriteBatch batch;
 
@@ -83,6 +85,8 @@ rocksdb::BlockBasedTableOptions TableOptions(size_t cache_bytes) {
   table.cache_index_and_filter_blocks_with_high_priority = true;
   table.pin_l0_filter_and_index_blocks_in_cache = true;
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  table.partition_filters = true;
+  table.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
   table.checksum = rocksdb::kXXH3;
   return table;
 }
@@ -117,13 +121,12 @@ rocksdb::ColumnFamilyOptions SmallTable(
   return family;
 }
 
-// Nearly every lookup finds nothing: filters before everything that could be searched.
+// Nearly every lookup finds nothing: filters before everything that could be searched,
+// in partitions, so that a large table needs no more memory than its busy part.
 rocksdb::ColumnFamilyOptions IdentityTable(
     const std::shared_ptr<rocksdb::TableFactory>& table_factory, absl::Duration tidy_period) {
   rocksdb::ColumnFamilyOptions family = SmallTable(table_factory);
-  family.write_buffer_size = 32 << 20;
-  family.memtable_whole_key_filtering = true;
-  family.memtable_prefix_bloom_size_ratio = 0.02;
+  family.level0_file_num_compaction_trigger = 8;
   family.periodic_compaction_seconds = static_cast<uint64_t>(absl::ToInt64Seconds(tidy_period));
   return family;
 }
@@ -141,6 +144,8 @@ class RocksKv::Impl {
   ~Impl();
 
   absl::Status Open(const RocksKvOptions& options);
+  // Where WriteSorted makes its file. What a crash left there is overwritten.
+  std::string NewFile() const { return base::JoinPath(directory_, "sorted.tmp"); }
   rocksdb::ColumnFamilyHandle* FamilyOf(Table table) const {
     return families_[static_cast<size_t>(table)];
   }
@@ -209,6 +214,25 @@ std::unique_ptr<KvBatch> RocksKv::NewBatch() const {
 
 absl::Status RocksKv::Write(KvBatch& batch) {
   return Unwritable(impl_->db().Write(impl_->no_wal(), &static_cast<Batch&>(batch).batch));
+}
+
+// Straight into a file of the table: no memtable, no log.
+absl::Status RocksKv::WriteSorted(Table table, NextRow next) {
+  rocksdb::ColumnFamilyHandle* const family = impl_->FamilyOf(table);
+  rocksdb::SstFileWriter writer(rocksdb::EnvOptions(), impl_->db().GetOptions(family), family);
+  const std::string path = impl_->NewFile();
+  CDGATE_RETURN_IF_ERROR(Unwritable(writer.Open(path)));
+  absl::string_view key;
+  absl::string_view value;
+  while (next(&key, &value)) {
+    CDGATE_RETURN_IF_ERROR(Unwritable(writer.Put(ToSlice(key), ToSlice(value))));
+  }
+  if (writer.FileSize() == 0) return absl::OkStatus();
+  CDGATE_RETURN_IF_ERROR(Unwritable(writer.Finish()));
+  rocksdb::IngestExternalFileOptions ingest;
+  ingest.move_files = true;
+  ingest.write_global_seqno = false;
+  return Unwritable(impl_->db().IngestExternalFile(family, {path}, ingest));
 }
 
 absl::StatusOr<bool> RocksKv::Get(Table table, absl::string_view key, std::string* value) const {

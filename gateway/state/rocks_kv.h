@@ -30,6 +30,7 @@ class RocksKv final : public KvStore {
 
   std::unique_ptr<KvBatch> NewBatch() const override;
   absl::Status Write(KvBatch& batch) override;
+  absl::Status WriteSorted(Table table, NextRow next) override;
   absl::StatusOr<bool> Get(Table table, absl::string_view key, std::string* value) const override;
   absl::Status MultiGet(Table table, absl::Span<const absl::string_view> keys,
                         std::vector<std::string>* values, std::vector<bool>* found) const override;

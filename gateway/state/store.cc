@@ -69,19 +69,17 @@ class Store::Impl {
 // new epoch then, at a commit number that the fold has applied already.
 absl::Status Store::Impl::RollBackIfAhead() {
   const eventlog::Head head = deps_.log.head();
-  const FoldPosition at = fold_->position();
+  const uint64_t newest = fold_->newest_commit();
   const bool same_epoch = fold_->epoch() == head.epoch;
-  if (at.commit < head.commit || (same_epoch && at.commit == head.commit)) {
-    return absl::OkStatus();
-  }
+  if (newest < head.commit || (same_epoch && newest == head.commit)) return absl::OkStatus();
   if (same_epoch) {
     return base::MakeError(
         base::Reason::kLogCorrupt,
         absl::StrCat("the log ends at commit ", head.commit, " and the state has applied commit ",
-                     at.commit, "; restore both from one backup, or begin a new epoch"));
+                     newest, "; restore both from one backup, or begin a new epoch"));
   }
   base::Log(base::LogLevel::kError, "the state is rolled back to the head of the log",
-            {{"state_commit", absl::StrCat(at.commit)}, {"log_commit", absl::StrCat(head.commit)}});
+            {{"state_commit", absl::StrCat(newest)}, {"log_commit", absl::StrCat(head.commit)}});
   return fold_->RollBack(head);
 }
 
@@ -132,7 +130,7 @@ void Store::Impl::FlushIfDue() {
   }
   const bool posted = flushes_->Post(deps_.background, [this] {
     const absl::Status flushed = fold_->Flush();
-    if (!flushed.ok()) base::LogError(base::LogLevel::kError, "flushing the state", flushed);
+    if (!flushed.ok()) committer_.Fail(flushed);
     MutexLock lock(mu_);
     flushing_ = false;
   });
