@@ -59,6 +59,12 @@ absl::Status CheckCaller(const trust::VerifiedPeer& caller, const federation::v1
       .status();
 }
 
+absl::Status NotOffline() {
+  return base::MakeError(base::Reason::kInvalidArgument,
+                         "this release enrols by dialling the inviter only; reply codes and "
+                         "--offline are not in it: open the inviter's enrolment listener");
+}
+
 absl::Status FingerprintDiffers(absl::string_view domain, absl::string_view is) {
   return base::MakeError(base::Reason::kCertificateUntrusted,
                          absl::StrCat("the fingerprint of ", domain, "'s bundle is ", is,
@@ -211,6 +217,7 @@ void Enrolment::HandleEnrol(const trust::VerifiedPeer& caller,
 
 void Enrolment::Accept(const std::string& author, const admin::v1::AcceptInviteRequest& request,
                        Done<admin::v1::AcceptInviteResponse> done) {
+  if (request.offline()) return done(NotOffline());
   const auto token = invite::DecodeToken(request.token());
   if (!token.ok()) return done(token.status());
   absl::Status status = invite::CheckNotExpired(*token, deps_.clock.Now());
@@ -264,6 +271,7 @@ void Enrolment::StoreAccepted(const std::string& author, const Peer& peer,
 
 void Enrolment::Approve(const std::string& author, const admin::v1::ApprovePeerRequest& request,
                         Done<Peer> done) {
+  if (!request.reply_code().empty()) return done(NotOffline());
   const state::ResourcePtr stored =
       deps_.store.Resources()->Find(state::kPeerKind, request.domain());
   if (stored == nullptr) {
