@@ -6,7 +6,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "federation/manager/redial.h"
-#include "federation/policy/policy.h"
 #include "gateway/base/errors.h"
 #include "gateway/base/logging.h"
 
@@ -36,8 +35,6 @@ struct LinkManager::PeerLink {
 
   admin::v1::Peer peer;
   uint64_t version = 0;
-  session::PeerPolicy policy = session::NoPolicy();
-  uint64_t policy_version = 0;
   session::PeerMetrics metrics;
   Redial redial;
 
@@ -79,7 +76,6 @@ class LinkManager::Core : public std::enable_shared_from_this<LinkManager::Core>
   void ArmTick();
   void Tick();
   void Adopt(const std::string& domain, const state::StoredResource& resource);
-  void AdoptPolicy(PeerLink& link, const state::ResourceSnapshot& resources);
   // Why the link may not carry events now; none where it may.
   std::optional<link::Refuse> RefusalOf(const PeerLink& link) const;
   void Settle(const std::string& domain, PeerLink& link);
@@ -127,7 +123,7 @@ void LinkManager::Core::Reconcile(const state::ResourceSnapshot& resources) {
     const std::string domain = it->first;
     PeerLink& link = *it->second;
     ++it;  // Settle may erase the entry
-    if (!link.removed) AdoptPolicy(link, resources);
+    if (link.session != nullptr) link.session->RefreshPolicy();
     Settle(domain, link);
   }
 }
@@ -155,31 +151,10 @@ void LinkManager::Core::Adopt(const std::string& domain, const state::StoredReso
     slot->next_try = absl::InfinitePast();
     slot->redial.Reset();
     if (slot->session == nullptr) {
-      slot->acknowledged_through = session::AcknowledgedThrough(deps_.session, slot->peer);
+      slot->acknowledged_through = session::AcknowledgedThrough(deps_.session.store, slot->peer);
     }
   }
   slot->removed = false;
-}
-
-void LinkManager::Core::AdoptPolicy(PeerLink& link, const state::ResourceSnapshot& resources) {
-  const state::ResourcePtr resource = resources.Find(state::kPolicyKind, link.peer.domain());
-  const uint64_t version = resource != nullptr ? resource->version : 0;
-  if (version == link.policy_version) return;
-  link.policy_version = version;
-  link.policy = session::NoPolicy();
-  if (resource != nullptr) {
-    const auto policy = resource->As<admin::v1::Policy>();
-    auto compiled = policy.ok() ? policy::CompiledPolicy::Compile(*policy, version)
-                                : absl::StatusOr<session::PolicyPtr>(policy.status());
-    if (compiled.ok()) {
-      link.policy = {*std::move(compiled), policy::BuildInterest(*policy, version)};
-    } else {
-      // It was checked when it was applied; fail closed all the same.
-      base::LogError(base::LogLevel::kError, "policy not taken; nothing crosses", compiled.status(),
-                     {{"peer", link.peer.domain()}});
-    }
-  }
-  if (link.session != nullptr) link.session->SetPolicy(link.policy);
 }
 
 std::optional<link::Refuse> LinkManager::Core::RefusalOf(const PeerLink& link) const {
@@ -244,7 +219,6 @@ void LinkManager::Core::StartSession(const std::string& domain, PeerLink& link,
   session::SessionOptions options;
   options.peer = link.peer;
   options.dialled = dialled;
-  options.policy = link.policy;
   options.refuse = RefusalOf(link);
   options.begin_anew = std::exchange(link.begin_anew, false);
   options.heartbeat = deps_.heartbeat;

@@ -12,11 +12,12 @@ constexpr size_t kRowsAtOnce = 256;
 }  // namespace
 
 absl::StatusOr<const storage::v1::LedgerRow*> EarlierDecisions::RowOf(base::Sequence sequence) {
-  const bool known =
-      !rows_.empty() && sequence >= rows_from_ && sequence.value() <= rows_.back().last_sequence();
+  const bool known = rows_from_ && sequence >= *rows_from_ &&
+                     (rows_end_ || sequence.value() <= rows_.back().last_sequence());
   if (!known) {
     CDGATE_ASSIGN_OR_RETURN(rows_, store_.LedgerRows(peer_, sequence, kRowsAtOnce));
     rows_from_ = sequence;
+    rows_end_ = rows_.size() < kRowsAtOnce;
   }
   const auto row = std::find_if(rows_.begin(), rows_.end(), [&](const auto& r) {
     return r.last_sequence() >= sequence.value();

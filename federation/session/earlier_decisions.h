@@ -6,11 +6,12 @@
 // event whose range is in the ledger is sent again only where the version that decided it
 // then allows it, too.
 //
-//   EarlierDecisions earlier(store, "beta.example", "alpha.example", through);
+//   EarlierDecisions earlier(store, "beta.example", "alpha.example");
 //   CDGATE_ASSIGN_OR_RETURN(auto before, earlier.Of(record.sequence(), context));
 //   if (before && !before->allow) ...
 //
-// Reads the store's ledger, which may block. Not thread-safe.
+// Asked in ascending order it reads the store's ledger, which may block, once for many
+// rows, and behind the last row not at all. Not thread-safe.
 #pragma once
 
 #include <map>
@@ -30,13 +31,8 @@ namespace cdgate::session {
 
 class EarlierDecisions {
  public:
-  // `through`: up to which sequence the ledger holds acknowledged rows for the peer.
-  EarlierDecisions(const state::Store& store, std::string peer, std::string domain,
-                   base::Sequence through)
-      : store_(store), peer_(std::move(peer)), domain_(std::move(domain)), through_(through) {}
-
-  // Whether anything can be known of `sequence`.
-  bool Covers(base::Sequence sequence) const { return sequence <= through_; }
+  EarlierDecisions(const state::Store& store, std::string peer, std::string domain)
+      : store_(store), peer_(std::move(peer)), domain_(std::move(domain)) {}
 
   // The earlier decision on the event that `event` is set to; none where its sequence is
   // in no row. Views as in policy::Decision; good until the next call.
@@ -52,9 +48,9 @@ class EarlierDecisions {
   const state::Store& store_;
   const std::string peer_;
   const std::string domain_;
-  const base::Sequence through_;
-  std::vector<storage::v1::LedgerRow> rows_;  // ascending, around the last sequence asked
-  base::Sequence rows_from_ = base::Sequence(0);
+  std::vector<storage::v1::LedgerRow> rows_;  // ascending, those from rows_from_ on
+  std::optional<base::Sequence> rows_from_;
+  bool rows_end_ = false;  // there are no more behind them
   std::map<uint64_t, PolicyPtr> policies_;
 };
 

@@ -31,23 +31,26 @@ storage::v1::LedgerException MakeException(const event::Record& record, absl::st
 
 }  // namespace
 
-ExportReader::ExportReader(const SessionDeps& deps, std::string peer, Sequence recorded,
-                           const PeerMetrics::Direction& metrics, Poster post, Answer answer,
-                           Failed failed)
+ExportReader::ExportReader(const SessionDeps& deps, std::string peer, const PolicyWatch& policy,
+                           const PeerMetrics::Direction& metrics, std::function<bool()> take_policy,
+                           Poster post, Answer answer, Failed failed)
     : deps_(deps),
       peer_(std::move(peer)),
+      policy_(policy),
       metrics_(metrics),
+      take_policy_(std::move(take_policy)),
       post_(std::move(post)),
       answer_(std::move(answer)),
       failed_(std::move(failed)),
-      earlier_(deps.store, peer_, deps.domain, recorded),
+      earlier_(deps.store, peer_, deps.domain),
       relay_(deps.domain) {}
 
 ExportReader::~ExportReader() { Stop(); }
 
 storage::v1::PolicyEpoch ExportReader::policy_epoch() const {
   storage::v1::PolicyEpoch epoch;
-  epoch.set_policy_version(policy_ == nullptr ? 0 : policy_->version());
+  const PolicyPtr& policy = policy_.current().compiled;
+  epoch.set_policy_version(policy == nullptr ? 0 : policy->version());
   epoch.set_interest_version(interest_ == nullptr ? 0 : interest_->version());
   epoch.set_engine_version(policy::kEngineVersion);
   return epoch;
@@ -62,10 +65,7 @@ void ExportReader::Ask(const link::NeedEvents& need) {
   Stop();
   need_ = need;
   if (CommitWith(need.from) == nullptr) return Read(need.from);
-  Block block;
-  const absl::Status filled = Fill(&block);
-  if (!filled.ok()) return failed_(filled);
-  FinishBlock(std::move(block));
+  Decide();
 }
 
 void ExportReader::Read(Sequence from) {
@@ -88,6 +88,11 @@ void ExportReader::OnCommits(uint64_t request, eventlog::Feed::Commits commits) 
     return Read(std::max(deps_.store.first().sequence, need_->from));
   }
   commits_ = *std::move(commits);
+  Decide();
+}
+
+void ExportReader::Decide() {
+  if (take_policy_()) return;  // and is asked again, by what is in force now
   Block block;
   const absl::Status filled = Fill(&block);
   if (!filled.ok()) return failed_(filled);
@@ -119,8 +124,9 @@ absl::Status ExportReader::Fill(Block* block) {
 absl::Status ExportReader::Take(const event::Record& record, absl::Time commit_time, Block* block) {
   link::Decided& decided = block->decided;
   context_.Reset(record);
-  const policy::Decision decision = policy::DecideExport(
-      policy_.get(), context_, {.own_domain = deps_.domain, .interest = interest_.get()});
+  const policy::Decision decision =
+      policy::DecideExport(policy_.current().compiled.get(), context_,
+                           {.own_domain = deps_.domain, .interest = interest_.get()});
   if (decision.allow) {
     CDGATE_ASSIGN_OR_RETURN(auto exception, ExceptionFor(record, commit_time));
     if (!exception) {
@@ -155,12 +161,11 @@ absl::Status ExportReader::Take(const event::Record& record, absl::Time commit_t
 absl::StatusOr<std::optional<storage::v1::LedgerException>> ExportReader::ExceptionFor(
     const event::Record& record, absl::Time commit_time) {
   using Result = std::optional<storage::v1::LedgerException>;
-  const admin::v1::Limits& limits = policy_->exports().limits;
+  const admin::v1::Limits& limits = policy_.current().compiled->exports().limits;
   if (limits.has_max_backlog() &&
       commit_time + FromProto(limits.max_backlog()) < deps_.clock.Now()) {
     return Result(MakeException(record, "dead_lettered", Reason::kTooOld));
   }
-  if (!earlier_.Covers(record.sequence())) return Result();
   CDGATE_ASSIGN_OR_RETURN(const auto before, earlier_.Of(record.sequence(), context_));
   if (!before || before->allow) return Result();
   return Result(MakeException(record, "denied", before->reason, before->rule));

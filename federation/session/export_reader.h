@@ -17,6 +17,7 @@
 #include "federation/link/messages.h"
 #include "federation/session/earlier_decisions.h"
 #include "federation/session/peer_metrics.h"
+#include "federation/session/policy_watch.h"
 #include "federation/session/relay.h"
 #include "federation/session/session_types.h"
 #include "gateway/event/record.h"
@@ -31,13 +32,13 @@ class ExportReader {
   using Answer =
       std::function<void(link::Decided decided, std::vector<storage::v1::DeadLetter> dead_letters)>;
 
-  // `recorded`: through which sequence the ledger holds acknowledged rows.
-  ExportReader(const SessionDeps& deps, std::string peer, base::Sequence recorded,
-               const PeerMetrics::Direction& metrics, Poster post, Answer answer, Failed failed);
+  // `policy` outlives the reader; `take_policy` refreshes it and says whether it is another
+  // now: then the link, which it told, will ask again.
+  ExportReader(const SessionDeps& deps, std::string peer, const PolicyWatch& policy,
+               const PeerMetrics::Direction& metrics, std::function<bool()> take_policy,
+               Poster post, Answer answer, Failed failed);
   ~ExportReader();
 
-  // Null: nothing is allowed.
-  void SetPolicy(PolicyPtr policy) { policy_ = std::move(policy); }
   // Null: the peer showed nothing.
   void SetInterest(InterestPtr interest) { interest_ = std::move(interest); }
   storage::v1::PolicyEpoch policy_epoch() const;
@@ -57,6 +58,7 @@ class ExportReader {
   void Read(base::Sequence from);
   void OnCommits(uint64_t request, eventlog::Feed::Commits commits);
   const event::CommitPtr* CommitWith(base::Sequence sequence) const;
+  void Decide();
   absl::Status Fill(Block* block);
   absl::Status Take(const event::Record& record, absl::Time commit_time, Block* block);
   // Why an event that the policy allows does not leave; none: it does.
@@ -67,12 +69,13 @@ class ExportReader {
 
   const SessionDeps& deps_;
   const std::string peer_;
+  const PolicyWatch& policy_;
   const PeerMetrics::Direction metrics_;
+  const std::function<bool()> take_policy_;
   const Poster post_;
   const Answer answer_;
   const Failed failed_;
 
-  PolicyPtr policy_;
   InterestPtr interest_;
   EarlierDecisions earlier_;
   filter::EventContext context_;

@@ -30,11 +30,14 @@ storage::v1::CursorMove ToMove(const std::string& peer, const link::ImportCursor
 }  // namespace
 
 ImportWriter::ImportWriter(const SessionDeps& deps, std::string peer, Position on_disk,
-                           const PeerMetrics::Direction& metrics, LedgerWriter& ledger, Poster post,
+                           const PolicyWatch& policy, const PeerMetrics::Direction& metrics,
+                           std::function<bool()> take_policy, LedgerWriter& ledger, Poster post,
                            OnCommitted committed, Failed failed)
     : deps_(deps),
       peer_(std::move(peer)),
+      policy_(policy),
       metrics_(metrics),
+      take_policy_(std::move(take_policy)),
       ledger_(ledger),
       post_(std::move(post)),
       committed_(std::move(committed)),
@@ -93,6 +96,8 @@ void ImportWriter::Propose(uint64_t number) {
 }
 
 void ImportWriter::Decide(Pending* pending, state::Proposal* proposal) {
+  take_policy_();
+  const policy::CompiledPolicy* policy = policy_.current().compiled.get();
   pending->refused.clear();
   pending->positions.clear();
   const auto& events = pending->import.events;
@@ -108,8 +113,7 @@ void ImportWriter::Decide(Pending* pending, state::Proposal* proposal) {
     }
     const event::Record record(base::Sequence(0), in.event.stored);
     context_.Reset(record);
-    const policy::Decision decision =
-        policy::DecideImport(policy_.get(), context_, {.peer = peer_});
+    const policy::Decision decision = policy::DecideImport(policy, context_, {.peer = peer_});
     if (!decision.allow) {
       Refuse(events[i], position, decision.reason, decision.rule, pending, proposal);
       if (decision.keep) {
@@ -155,8 +159,8 @@ void ImportWriter::Tell(Position position, Reason reason, absl::string_view rule
                         Pending* pending) const {
   federation::v1::Refusal refusal;
   refusal.set_position(position.value());
-  const auto told =
-      policy_ == nullptr ? admin::v1::REASONS_TO_PEER_NONE : policy_->reasons_to_peer();
+  const PolicyPtr& policy = policy_.current().compiled;
+  const auto told = policy == nullptr ? admin::v1::REASONS_TO_PEER_NONE : policy->reasons_to_peer();
   if (told == admin::v1::REASONS_TO_PEER_CODE || told == admin::v1::REASONS_TO_PEER_FULL) {
     refusal.set_reason(base::ReasonLabel(reason));
   }

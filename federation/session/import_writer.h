@@ -19,6 +19,7 @@
 #include "federation/link/messages.h"
 #include "federation/session/ledger_writer.h"
 #include "federation/session/peer_metrics.h"
+#include "federation/session/policy_watch.h"
 #include "federation/session/session_types.h"
 #include "gateway/filter/event_context.h"
 
@@ -29,13 +30,12 @@ class ImportWriter {
   using OnCommitted = std::function<void(link::Committed)>;
 
   // `on_disk`: position of the import cursor as it is on disk.
+  // `policy` outlives the writer; `take_policy` refreshes it.
   ImportWriter(const SessionDeps& deps, std::string peer, base::Position on_disk,
-               const PeerMetrics::Direction& metrics, LedgerWriter& ledger, Poster post,
+               const PolicyWatch& policy, const PeerMetrics::Direction& metrics,
+               std::function<bool()> take_policy, LedgerWriter& ledger, Poster post,
                OnCommitted committed, Failed failed);
   ~ImportWriter();
-
-  // Null: nothing is taken.
-  void SetPolicy(PolicyPtr policy) { policy_ = std::move(policy); }
 
   void Import(link::CommitImport import);
   void MoveCursor(link::ImportCursor cursor);
@@ -77,13 +77,14 @@ class ImportWriter {
 
   const SessionDeps& deps_;
   const std::string peer_;
+  const PolicyWatch& policy_;
   const PeerMetrics::Direction metrics_;
+  const std::function<bool()> take_policy_;
   LedgerWriter& ledger_;
   const Poster post_;
   const OnCommitted committed_;
   const Failed failed_;
 
-  PolicyPtr policy_;
   filter::EventContext context_;
   DecisionTally tally_;
 

@@ -4,7 +4,8 @@
 #include <iterator>
 #include <utility>
 
-#include "gateway/base/logging.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
 
 namespace cdgate::session {
 namespace {
@@ -39,12 +40,18 @@ void LedgerWriter::Slip::AddTo(state::Proposal* proposal) const {
   if (cursor) proposal->cursors.push_back({.move = *cursor});
 }
 
-LedgerWriter::LedgerWriter(const SessionDeps& deps, std::string peer, std::string agreement_id,
-                           Poster post, std::function<void(base::Sequence)> on_horizon,
-                           Failed failed)
+// The cursor of a direction that we send on is ours: its token is the sequence.
+base::Sequence RecordedThrough(const state::Store& store, absl::string_view peer) {
+  const auto move = store.Cursor(ExportCursorName(peer));
+  uint64_t sequence = 0;
+  if (!move || !absl::SimpleAtoi(move->token(), &sequence)) return base::Sequence(0);
+  return base::Sequence(sequence);
+}
+
+LedgerWriter::LedgerWriter(const SessionDeps& deps, std::string peer, Poster post,
+                           std::function<void(base::Sequence)> on_horizon, Failed failed)
     : deps_(deps),
       peer_(std::move(peer)),
-      agreement_id_(std::move(agreement_id)),
       post_(std::move(post)),
       on_horizon_(std::move(on_horizon)),
       failed_(std::move(failed)) {}
@@ -52,15 +59,11 @@ LedgerWriter::LedgerWriter(const SessionDeps& deps, std::string peer, std::strin
 LedgerWriter::~LedgerWriter() { deps_.timers.Cancel(timer_); }
 
 void LedgerWriter::Record(link::RecordLedger record) {
-  // Where a peer is, is kept as a token of our own: it names sequence and position, and
-  // means nothing in another life of the log or under another agreement.
   storage::v1::CursorMove cursor;
   cursor.set_reader(ExportCursorName(peer_));
   cursor.set_position(record.acknowledged_position.value());
   cursor.set_epoch(record.link_epoch);
-  cursor.set_token(
-      deps_.sealer.Seal({record.acknowledged_sequence, record.acknowledged_position},
-                        {peer_, agreement_id_, deps_.store.head().epoch, record.link_epoch}));
+  cursor.set_token(absl::StrCat(record.acknowledged_sequence.value()));
   waiting_.cursor = std::move(cursor);
   std::move(record.rows.begin(), record.rows.end(), std::back_inserter(waiting_.rows));
   Arm(kFlushDelay);

@@ -23,6 +23,10 @@ namespace cdgate::session {
 
 inline constexpr absl::Duration kFlushDelay = absl::Milliseconds(200);
 
+// Through which sequence of our log `peer` has everything, as the ledger last recorded it;
+// 0: nothing yet.
+base::Sequence RecordedThrough(const state::Store& store, absl::string_view peer);
+
 class LedgerWriter {
  public:
   // What one proposal takes along.
@@ -36,7 +40,7 @@ class LedgerWriter {
   };
 
   // `on_horizon`: a horizon row is on disk through this sequence.
-  LedgerWriter(const SessionDeps& deps, std::string peer, std::string agreement_id, Poster post,
+  LedgerWriter(const SessionDeps& deps, std::string peer, Poster post,
                std::function<void(base::Sequence)> on_horizon, Failed failed);
   ~LedgerWriter();
 
@@ -63,7 +67,6 @@ class LedgerWriter {
 
   const SessionDeps& deps_;
   const std::string peer_;
-  const std::string agreement_id_;
   const Poster post_;
   const std::function<void(base::Sequence)> on_horizon_;
   const Failed failed_;

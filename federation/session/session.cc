@@ -25,16 +25,6 @@ link::ImportCursor CursorOnDisk(const state::Store& store, const std::string& pe
   return {base::Position(move->position()), move->token(), move->epoch()};
 }
 
-// How far the ledger is with the peer, as LedgerWriter::Record wrote it.
-Sequence AcknowledgedOnDisk(const SessionDeps& deps, const admin::v1::Peer& peer) {
-  const auto move = deps.store.Cursor(ExportCursorName(peer.domain()));
-  if (!move) return Sequence(0);
-  const auto place = deps.sealer.Open(
-      move->token(), {peer.domain(), peer.agreement_id(), deps.store.head().epoch, move->epoch()});
-  // Of another life of the log: what its rows say holds, and no place follows from it.
-  return place.ok() ? place->sequence : Sequence(0);
-}
-
 link::Rate RateOf(const admin::v1::Limits& limits) {
   return {limits.events_per_second(), limits.burst()};
 }
@@ -49,15 +39,9 @@ link::Rate ImportRate(const PeerPolicy& policy) {
 
 }  // namespace
 
-Sequence AcknowledgedThrough(const SessionDeps& deps, const admin::v1::Peer& peer) {
+Sequence AcknowledgedThrough(const state::Store& store, const admin::v1::Peer& peer) {
   const uint64_t agreed = peer.agreed_sequence();
-  return std::max(AcknowledgedOnDisk(deps, peer), Sequence(agreed == 0 ? 0 : agreed - 1));
-}
-
-PeerPolicy NoPolicy() {
-  PeerPolicy policy;
-  policy.interest.set_paused(true);
-  return policy;
+  return std::max(RecordedThrough(store, peer.domain()), Sequence(agreed == 0 ? 0 : agreed - 1));
 }
 
 std::shared_ptr<Session> Session::Start(const SessionDeps& deps, SessionOptions options,
@@ -78,9 +62,9 @@ Session::Session(const SessionDeps& deps, SessionOptions options, const PeerMetr
       stream_(std::move(stream)),
       strand_(base::Strand::Create(deps.executor)),
       callbacks_(std::move(callbacks)),
-      policy_(options_.policy),
+      policy_(deps.store, peer_),
       cursor_(CursorOnDisk(deps.store, peer_)),
-      acknowledged_(AcknowledgedOnDisk(deps, options_.peer)) {}
+      acknowledged_(RecordedThrough(deps.store, peer_)) {}
 
 Session::~Session() {
   deps_.timers.Cancel(timer_);
@@ -90,6 +74,7 @@ Session::~Session() {
 // ---------------------------------------------------------------- beginning
 
 void Session::Begin() {
+  policy_.Refresh();
   MakeParts();
   link_.emplace(MakeConfig());
   heard_at_ = deps_.clock.Monotonic();
@@ -102,21 +87,20 @@ void Session::MakeParts() {
     if (const auto self = weak.lock()) self->Post(std::move(task));
   };
   const Failed failed = [this](const absl::Status& why) { Fail(why); };
+  const auto take_policy = [this] { return TakePolicy(); };
   ledger_.emplace(
-      deps_, peer_, options_.peer.agreement_id(), post,
-      [this](Sequence through) { Step(link::HorizonWritten{through}); }, failed);
+      deps_, peer_, post, [this](Sequence through) { Step(link::HorizonWritten{through}); },
+      failed);
   exporter_.emplace(
-      deps_, peer_, acknowledged_, metrics_.exports, post,
+      deps_, peer_, policy_, metrics_.exports, take_policy, post,
       [this](link::Decided decided, std::vector<storage::v1::DeadLetter> letters) {
         ledger_->AddDeadLetters(std::move(letters));
         Step(std::move(decided));
       },
       failed);
   importer_.emplace(
-      deps_, peer_, cursor_.position, metrics_.imports, *ledger_, post,
+      deps_, peer_, cursor_.position, policy_, metrics_.imports, take_policy, *ledger_, post,
       [this](link::Committed committed) { Step(std::move(committed)); }, failed);
-  exporter_->SetPolicy(policy_.compiled);
-  importer_->SetPolicy(policy_.compiled);
 }
 
 void Session::StartStream() {
@@ -158,24 +142,26 @@ link::LinkConfig Session::MakeConfig() const {
   config.fresh_link_epoch = base::Base32Encode(deps_.random.Bytes(kLinkEpochBytes));
   config.sealer = &deps_.sealer;
   config.policy_epoch = exporter_->policy_epoch();
-  config.export_rate = ExportRate(policy_);
+  config.export_rate = ExportRate(policy_.current());
 
   if (!options_.begin_anew) config.import_cursor = cursor_;
-  config.interest = policy_.interest;
-  config.import_rate = ImportRate(policy_);
+  config.interest = policy_.current().interest;
+  config.import_rate = ImportRate(policy_.current());
   return config;
 }
 
 // ------------------------------------------------------------ from outside
 
-void Session::SetPolicy(PeerPolicy policy) {
-  Post([this, policy = std::move(policy)]() mutable {
-    policy_ = std::move(policy);
-    exporter_->SetPolicy(policy_.compiled);
-    importer_->SetPolicy(policy_.compiled);
-    Step(link::PolicyChanged{exporter_->policy_epoch(), ExportRate(policy_)});
-    Step(link::InterestChanged{policy_.interest, ImportRate(policy_)});
-  });
+void Session::RefreshPolicy() {
+  Post([this] { TakePolicy(); });
+}
+
+bool Session::TakePolicy() {
+  if (!policy_.Refresh()) return false;
+  const PeerPolicy& policy = policy_.current();
+  Step(link::PolicyChanged{exporter_->policy_epoch(), ExportRate(policy)});
+  Step(link::InterestChanged{policy.interest, ImportRate(policy)});
+  return true;
 }
 
 void Session::Drain() {

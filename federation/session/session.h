@@ -1,7 +1,7 @@
 // One link in operation: drives link::Link over a stream, either way dialled.
 //
 //   auto session = Session::Start(deps, options, stream, {.on_up = ..., .on_done = ...});
-//   session->SetPolicy(policy);            // in force between two events
+//   session->RefreshPolicy();              // it may have changed
 //   session->End(Reason::kFrozen, "frozen by an operator");
 //
 // Everything of a session runs on one strand, off the reactors: reading the log,
@@ -28,6 +28,7 @@
 #include "federation/session/import_writer.h"
 #include "federation/session/ledger_writer.h"
 #include "federation/session/peer_metrics.h"
+#include "federation/session/policy_watch.h"
 #include "federation/session/session_types.h"
 #include "gateway/base/mutex.h"
 #include "gateway/rpc/frame_stream.h"
@@ -43,7 +44,6 @@ struct SessionOptions {
   // The agreement. Its state was judged by whoever starts the session.
   admin::v1::Peer peer;
   bool dialled = false;
-  PeerPolicy policy = NoPolicy();
   // Set: the stream is refused with this (pending, frozen, expired, draining).
   std::optional<link::Refuse> refuse;
   // The peer did not take our last token: begin from nothing.
@@ -54,7 +54,7 @@ struct SessionOptions {
 
 // Through which sequence of our log the peer has everything, as it is on disk: for peers
 // without a session. Not before what the agreement begins behind.
-base::Sequence AcknowledgedThrough(const SessionDeps& deps, const admin::v1::Peer& peer);
+base::Sequence AcknowledgedThrough(const state::Store& store, const admin::v1::Peer& peer);
 
 // Where a session is.
 struct SessionStatus {
@@ -86,8 +86,10 @@ class Session : public std::enable_shared_from_this<Session> {
                                         Callbacks callbacks);
   ~Session();
 
-  // What is in force from now on.
-  void SetPolicy(PeerPolicy policy);
+  // Our policy for the peer may have changed. Each event is decided by the one in force
+  // in any case; this makes a change take effect on what is decided and not sent, and on
+  // what the peer is shown.
+  void RefreshPolicy();
   // Ends in order: what is on its way arrives, at most link::kLinger.
   void Drain();
   // Ends at once, saying why: nothing more crosses.
@@ -104,6 +106,8 @@ class Session : public std::enable_shared_from_this<Session> {
   void MakeParts();
   void StartStream();
   link::LinkConfig MakeConfig() const;
+  // Brings all parts in step with the policy in force; true where that is another.
+  bool TakePolicy();
 
   // Runs `task` on the strand; Abandon() where there is none any more.
   void Post(base::Task task);
@@ -146,7 +150,7 @@ class Session : public std::enable_shared_from_this<Session> {
 
   // --- on the strand
   Callbacks callbacks_;
-  PeerPolicy policy_;
+  PolicyWatch policy_;
   const link::ImportCursor cursor_;    // as on disk at the beginning
   const base::Sequence acknowledged_;  // as in the ledger at the beginning
   // Made by Begin(), in this order.
