@@ -1,8 +1,11 @@
+#include <unistd.h>
+
 #include <memory>
 #include <ostream>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "gateway/base/errors.h"
@@ -10,6 +13,7 @@
 #include "gateway/base/status_macros.h"
 #include "gateway/cli/input.h"
 #include "gateway/cli/verbs.h"
+#include "gateway/filter/json_event.h"
 #include "gateway/filter/program.h"
 
 namespace cdgate::cli {
@@ -56,32 +60,40 @@ absl::StatusOr<int> Check(const std::string& expression, Invocation& run) {
 
 struct EvalFlags {
   std::string expression;
-  std::string file = "-";
+  std::string file;  // empty: standard input, which may be empty, too
   std::string origin;
   std::string plane;
   std::string classification;
   uint32_t hops = 0;
 };
 
-// The one event of the file, admitted.
-absl::StatusOr<event::ValidEvent> LoadEvent(const std::string& file, const Streams& streams) {
+// The JSON of the one event of the file. Empty where no file is named and standard input
+// has nothing.
+absl::StatusOr<std::string> LoadText(const std::string& file, const Streams& streams) {
+  if (file.empty() && isatty(streams.in_fd)) return std::string();
   std::vector<InputText> texts;
-  CDGATE_RETURN_IF_ERROR(ReadInputs({file}, streams, {.text = [&](InputText text) {
-                                      texts.push_back(std::move(text));
-                                      return absl::OkStatus();
-                                    }}));
+  CDGATE_RETURN_IF_ERROR(
+      ReadInputs({file.empty() ? "-" : file}, streams, {.text = [&](InputText text) {
+                   texts.push_back(std::move(text));
+                   return absl::OkStatus();
+                 }}));
   if (texts.size() != 1) {
-    return UsageError(absl::StrCat(file, " has ", Count(texts.size(), "event"),
+    return UsageError(absl::StrCat(texts.empty() ? file : texts.front().place(), " has ",
+                                   Count(texts.size(), "event"),
                                    "; a filter is evaluated over one"));
   }
+  return std::move(texts.front().json);
+}
+
+absl::StatusOr<event::ValidEvent> AdmitText(absl::string_view json) {
   EventReader reader(false, base::SystemRandom());
   io::cloudevents::v1::CloudEvent event;
-  CDGATE_RETURN_IF_ERROR(reader.Read(texts.front().json, &event));
+  CDGATE_RETURN_IF_ERROR(reader.Read(json, &event));
   return event::Admitter({.max_event_bytes = size_t{64} << 20}).Admit(event.SerializeAsString());
 }
 
-// The event as a gateway stores it.
-event::Record ToRecord(event::ValidEvent valid, const EvalFlags& flags) {
+// The event as a gateway stores it, alone in a commit, whose memory it needs.
+event::CommitPtr ToCommit(event::ValidEvent valid, const EvalFlags& flags) {
   storage::v1::CommitRecord commit;
   commit.set_format_version(1);
   commit.set_first_sequence(1);
@@ -91,7 +103,7 @@ event::Record ToRecord(event::ValidEvent valid, const EvalFlags& flags) {
   stored.set_plane(flags.plane);
   stored.set_classification(flags.classification);
   stored.set_hops(flags.hops);
-  return event::MakeCommit(std::move(commit))->events.front();
+  return event::MakeCommit(std::move(commit));
 }
 
 Node ValueNode(const filter::Evaluation& evaluation) {
@@ -121,12 +133,33 @@ Node ToNode(const filter::Evaluation& evaluation) {
                        .Add("message", Node::Text(first.message)));
 }
 
-absl::StatusOr<int> Evaluate(const EvalFlags& flags, Invocation& run) {
-  CDGATE_ASSIGN_OR_RETURN(event::ValidEvent valid, LoadEvent(flags.file, run.streams()));
-  const event::Record record = ToRecord(std::move(valid), flags);
+// A CloudEvent that is no CDEvent, or none at all, as it stands.
+filter::Evaluation EvaluateParts(filter::EventParts parts, const EvalFlags& flags) {
+  parts.origin = flags.origin;
+  parts.plane = flags.plane;
+  parts.classification = flags.classification;
+  parts.hops = flags.hops;
   filter::EventContext context;
-  context.Reset(record);
-  const filter::Evaluation evaluation = filter::EvaluateSource(flags.expression, context);
+  context.Reset(parts);
+  return filter::EvaluateSource(flags.expression, context);
+}
+
+absl::StatusOr<filter::Evaluation> EvaluateText(absl::string_view json, const EvalFlags& flags) {
+  if (json.empty() && flags.file.empty()) return EvaluateParts({}, flags);
+  const absl::StatusOr<filter::JsonEvent> plain = filter::JsonEvent::Parse(json);
+  if (plain.ok() && !absl::StartsWith(plain->parts().type, "dev.cdevents")) {
+    return EvaluateParts(plain->parts(), flags);
+  }
+  CDGATE_ASSIGN_OR_RETURN(event::ValidEvent valid, AdmitText(json));
+  const event::CommitPtr commit = ToCommit(std::move(valid), flags);
+  filter::EventContext context;
+  context.Reset(commit->events.front());
+  return filter::EvaluateSource(flags.expression, context);
+}
+
+absl::StatusOr<int> Evaluate(const EvalFlags& flags, Invocation& run) {
+  CDGATE_ASSIGN_OR_RETURN(const std::string json, LoadText(flags.file, run.streams()));
+  CDGATE_ASSIGN_OR_RETURN(const filter::Evaluation evaluation, EvaluateText(json, flags));
   run.Print(ToNode(evaluation), [&] {
     run.out() << evaluation.value << "\n";
     for (const filter::Problem& problem : evaluation.problems) {
@@ -155,7 +188,9 @@ void AddFilterVerbs(Verbs& verbs) {
                     "cdgate filter eval \"CDEVENT('customData.team')\" --event event.json",
                     Verbs::kPrints, [flags](Invocation& run) { return Evaluate(*flags, run); });
   eval->add_option("EXPR", flags->expression, "CESQL")->required();
-  eval->add_option("--event", flags->file, "The event; - or none reads standard input")
+  eval->add_option("--event", flags->file,
+                   "The event; - or none reads standard input, where nothing is an event without "
+                   "attributes")
       ->option_text("FILE");
   eval->add_option("--origin", flags->origin, "Its origin domain, for ORIGIN()")
       ->option_text("DOMAIN");

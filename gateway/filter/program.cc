@@ -4,6 +4,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "gateway/base/errors.h"
 #include "gateway/base/status_macros.h"
 #include "gateway/filter/check.h"
@@ -25,12 +26,15 @@ ErrorKind KindFromName(absl::string_view name) {
 
 // What the metadata of an INVALID_FILTER error says.
 Problem ProblemOf(const absl::Status& status) {
-  Problem problem{ErrorKind::kParse, {1, 1}, std::string(status.message())};
+  Problem problem{ErrorKind::kParse, {1, 1}, ""};
   for (const auto& [key, value] : base::MetadataOf(status)) {
     if (key == "kind") problem.kind = KindFromName(value);
     if (key == "line") (void)absl::SimpleAtoi(value, &problem.position.line);
     if (key == "column") (void)absl::SimpleAtoi(value, &problem.position.column);
   }
+  const std::string place =
+      absl::StrCat("line ", problem.position.line, ", column ", problem.position.column, ": ");
+  problem.message = std::string(absl::StripPrefix(status.message(), place));
   return problem;
 }
 

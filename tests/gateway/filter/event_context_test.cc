@@ -4,9 +4,11 @@
 
 #include <string>
 
+#include "gateway/filter/json_event.h"
 #include "gateway/filter/program.h"
 #include "io/cloudevents/v1/cloudevents.pb.h"
 #include "tests/gateway/filter/test_event.h"
+#include "tests/support/status_matchers.h"
 
 namespace cdgate::filter {
 namespace {
@@ -195,6 +197,43 @@ TEST(EventContextTest, ReadsRecords) {
   EXPECT_EQ(context.byte_size(), stored.cloud_event().size());
   ASSERT_NE(context.terms(), nullptr);
   EXPECT_EQ(context.terms()->onward(), 2u);
+}
+
+TEST(JsonEventTest, TakesAnyCloudEventAsItStands) {
+  auto parsed = JsonEvent::Parse(
+      R"({"specversion":"1.0","id":"1","source":"/s","type":"my.type","subject":"x","n":-3,
+          "flag":true,"half":0.5,"none":null,"time":"2018-04-26T14:48:09+02:00",
+          "data":{"a":[{"b":"c"}]}})");
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  const JsonEvent event = *std::move(parsed);
+  EventContext context;
+  context.Reset(event.parts());
+  EXPECT_EQ(Result("type", context), "my.type");
+  EXPECT_EQ(Result("subject", context), "x");
+  EXPECT_EQ(Result("n + 1", context), "-2");
+  EXPECT_EQ(Result("flag", context), "true");
+  EXPECT_EQ(Result("half", context), "0.5");
+  EXPECT_EQ(Result("EXISTS none", context), "false");
+  EXPECT_EQ(Result("time", context), "2018-04-26T14:48:09+02:00");
+  EXPECT_EQ(Result("CDEVENT('a.0.b')", context), "c");
+}
+
+TEST(JsonEventTest, ReadsDataInBase64) {
+  const auto event = JsonEvent::Parse(R"({"specversion":"1.0","data_base64":"eyJhIjoxfQ=="})");
+  ASSERT_TRUE(event.ok()) << event.status();
+  EventContext context;
+  context.Reset(event->parts());
+  EXPECT_EQ(Result("CDEVENT('a')", context), "1");
+}
+
+TEST(JsonEventTest, RefusesWhatIsNoCloudEvent) {
+  using test::HasReason;
+  EXPECT_THAT(JsonEvent::Parse(""), HasReason(base::Reason::kInvalidJson));
+  EXPECT_THAT(JsonEvent::Parse("{"), HasReason(base::Reason::kInvalidJson));
+  EXPECT_THAT(JsonEvent::Parse("{}"), HasReason(base::Reason::kInvalidCloudEvent));
+  EXPECT_THAT(JsonEvent::Parse("[1]"), HasReason(base::Reason::kInvalidCloudEvent));
+  EXPECT_THAT(JsonEvent::Parse(R"({"specversion":"1.0","x":{}})"),
+              HasReason(base::Reason::kInvalidCloudEvent));
 }
 
 TEST(EventContextTest, NothingOfOneEventIsLeftForTheNext) {
