@@ -2,10 +2,14 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <iostream>
 #include <sstream>
+#include <string>
+#include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "auth/crypto/tls.h"
@@ -56,6 +60,17 @@ void AddAllVerbs(Verbs& verbs, const Daemon& daemon) {
   AddCompletionVerb(verbs);
 }
 
+// The parser misses a verb before it minds the word that is none.
+std::string MessageOf(const CLI::App& app, const CLI::ParseError& error) {
+  const std::vector<std::string> rest = app.remaining(true);
+  const bool no_verb = error.get_exit_code() == static_cast<int>(CLI::ExitCodes::RequiredError);
+  const auto word = std::find_if(rest.begin(), rest.end(), [](const std::string& argument) {
+    return !absl::StartsWith(argument, "-");
+  });
+  if (!no_verb || word == rest.end()) return error.what();
+  return absl::StrCat("there is no verb ", *word);
+}
+
 // Help goes to `out` and is done; anything else is a wrong command line.
 int ReportParse(const CLI::App& app, const CLI::ParseError& error, const Invocation& invocation) {
   if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) {
@@ -64,7 +79,7 @@ int ReportParse(const CLI::App& app, const CLI::ParseError& error, const Invocat
     invocation.out() << help.str();
     return kExitDone;
   }
-  return invocation.Fail(UsageError(error.what()));
+  return invocation.Fail(UsageError(MessageOf(app, error)));
 }
 
 // The verb as far as the command line named one: "policy apply".

@@ -183,7 +183,7 @@ void AddGrantVerbs(Verbs& verbs) {
 void AddApplyVerb(Verbs& verbs) {
   const auto flags = std::make_shared<ApplyFlags>();
   CLI::App* const verb = verbs.AddVerb(
-      nullptr, "apply", "Apply policies and grants from YAML files, so that they can live in git",
+      nullptr, "apply", "Apply policies and grants from YAML files, which can live in git",
       "cdgate apply -f policies/ --unplanned", kBoth,
       [flags](Invocation& run) { return ApplyFiles(*flags, run); });
   verb->add_option("-f,--file", flags->files,

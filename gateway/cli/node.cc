@@ -258,7 +258,7 @@ Node Node::FromMessage(const pb::Message& message) {
 }
 
 Node& Node::Add(absl::string_view key, Node value) {
-  children_.emplace_back(std::string(key), std::move(value));
+  children_.emplace_back(ReplaceInvalidUtf8(key), std::move(value));
   return *this;
 }
 

@@ -155,7 +155,7 @@ void AddValidateVerb(Verbs& verbs) {
   const auto files = std::make_shared<std::vector<std::string>>();
   verbs
       .AddVerb(nullptr, "validate",
-               "Say of each event whether it has what every CDEvent has, and what is wrong",
+               "Say whether each event has what every CDEvent has, and what is wrong",
                "cdgate validate event.json\n"
                "cdgate validate -o json < events.ndjson",
                Verbs::kPrints, [files](Invocation& run) { return Validate(*files, run); })

@@ -1,0 +1,107 @@
+#include "tests/gateway/cli/fake_gateway.h"
+
+#include <utility>
+
+#include "gateway/base/errors.h"
+#include "gateway/rpc/status.h"
+
+namespace cdgate::cli {
+
+// One line for each method: the generated class wants an override of each.
+class FakeGateway::Admin final : public admin::v1::AdminService::Service {
+ public:
+  explicit Admin(FakeGateway& gateway) : gateway_(gateway) {}
+
+#define CDGATE_FAKE_METHOD_NAMED(Name, Request, Response)                    \
+  grpc::Status Name(grpc::ServerContext*, const admin::v1::Request* request, \
+                    admin::v1::Response* response) override {                \
+    return gateway_.Handle(#Name, *request, response);                       \
+  }
+#define CDGATE_FAKE_METHOD(Name) CDGATE_FAKE_METHOD_NAMED(Name, Name##Request, Name##Response)
+  CDGATE_FAKE_METHOD(CreateInvite)
+  CDGATE_FAKE_METHOD(AcceptInvite)
+  CDGATE_FAKE_METHOD_NAMED(ApprovePeer, ApprovePeerRequest, Peer)
+  CDGATE_FAKE_METHOD_NAMED(GetPeer, GetPeerRequest, PeerStatus)
+  CDGATE_FAKE_METHOD(ListPeers)
+  CDGATE_FAKE_METHOD_NAMED(FreezePeer, FreezePeerRequest, Peer)
+  CDGATE_FAKE_METHOD_NAMED(ResumePeer, ResumePeerRequest, Peer)
+  CDGATE_FAKE_METHOD(RemovePeer)
+  CDGATE_FAKE_METHOD(CheckPolicy)
+  CDGATE_FAKE_METHOD(ApplyPolicy)
+  CDGATE_FAKE_METHOD_NAMED(GetPolicy, GetPolicyRequest, PolicyVersion)
+  CDGATE_FAKE_METHOD(ListPolicies)
+  CDGATE_FAKE_METHOD(ListPolicyVersions)
+  CDGATE_FAKE_METHOD(ExplainEvent)
+  CDGATE_FAKE_METHOD(WhoGot)
+  CDGATE_FAKE_METHOD_NAMED(ApplyGrant, ApplyGrantRequest, Grant)
+  CDGATE_FAKE_METHOD(DeleteGrant)
+  CDGATE_FAKE_METHOD(ListGrants)
+  CDGATE_FAKE_METHOD(ListSubscriptions)
+  CDGATE_FAKE_METHOD(DeleteSubscription)
+  CDGATE_FAKE_METHOD(GetStatus)
+#undef CDGATE_FAKE_METHOD
+#undef CDGATE_FAKE_METHOD_NAMED
+
+ private:
+  FakeGateway& gateway_;
+};
+
+class FakeGateway::Events final : public events::v1::EventsService::Service {
+ public:
+  explicit Events(FakeGateway& gateway) : gateway_(gateway) {}
+  grpc::Status PublishStream(grpc::ServerContext*, FakeGateway::PublishStream* stream) override {
+    return gateway_.publish_stream(stream);
+  }
+  grpc::Status Subscribe(grpc::ServerContext*, SubscribeStream* stream) override {
+    return gateway_.subscribe(stream);
+  }
+
+ private:
+  FakeGateway& gateway_;
+};
+
+FakeGateway::FakeGateway()
+    : admin_(std::make_unique<Admin>(*this)), events_(std::make_unique<Events>(*this)) {
+  grpc::ServerBuilder builder;
+  builder.AddListeningPort(address(), grpc::InsecureServerCredentials());
+  builder.RegisterService(admin_.get());
+  builder.RegisterService(events_.get());
+  server_ = builder.BuildAndStart();
+}
+
+FakeGateway::~FakeGateway() { server_->Shutdown(); }
+
+void FakeGateway::Answer(const std::string& method, const google::protobuf::Message& response) {
+  base::MutexLock lock(mu_);
+  answers_[method] = response.SerializeAsString();
+  errors_.erase(method);
+}
+
+void FakeGateway::Fail(const std::string& method, absl::Status error) {
+  base::MutexLock lock(mu_);
+  errors_[method] = std::move(error);
+}
+
+bool FakeGateway::LastRequest(const std::string& method, google::protobuf::Message* request) {
+  base::MutexLock lock(mu_);
+  const auto it = requests_.find(method);
+  return it != requests_.end() && request->ParseFromString(it->second);
+}
+
+grpc::Status FakeGateway::Handle(const std::string& method,
+                                 const google::protobuf::Message& request,
+                                 google::protobuf::Message* response) {
+  base::MutexLock lock(mu_);
+  requests_[method] = request.SerializeAsString();
+  if (const auto error = errors_.find(method); error != errors_.end()) {
+    return rpc::ToGrpcStatus(error->second);
+  }
+  const auto answer = answers_.find(method);
+  if (answer == answers_.end()) {
+    return rpc::ToGrpcStatus(base::MakeError(base::Reason::kNotFound, "there is no such thing"));
+  }
+  response->ParseFromString(answer->second);
+  return grpc::Status::OK;
+}
+
+}  // namespace cdgate::cli
