@@ -10,6 +10,7 @@
 
 #include <chrono>
 
+#include "gateway/rpc/callback_threads.h"
 #include "gateway/rpc/client_stream.h"
 #include "gateway/rpc/status.h"
 
@@ -61,7 +62,9 @@ ClientChannel::ClientChannel(const std::string& target,
     : options_(options),
       channel_(grpc::CreateCustomChannel(
           target, credentials == nullptr ? grpc::InsecureChannelCredentials() : credentials,
-          ArgumentsFor(options))) {}
+          ArgumentsFor(options))) {
+  KeepCallbackThreads();
+}
 
 FrameStreamPtr ClientChannel::OpenStream(absl::string_view method) {
   return ClientStream::Create(channel_, std::string(method), options_);

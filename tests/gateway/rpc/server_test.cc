@@ -392,6 +392,29 @@ TEST(ServerTest, Ipv4ConnectionsToADualStackSocketAreFound) {
   EXPECT_EQ(probe->Receive(), "hello");
 }
 
+// What a call's end holds may be the last of all that gRPC serves, and is dropped on gRPC's
+// own thread.
+TEST(ServerTest, LastChannelMayEndInsideACallback) {
+  const auto held = std::make_shared<int>();
+  Promise<bool> all_gone;
+  {
+    TestGateway gateway;
+    auto channel = gateway.Api("reader");
+    Promise<bool> answered;
+    channel->CallBytes(
+        kGetEvent, Serialise(WithId("e")), kPatience,
+        [&answered, &all_gone, held](const absl::StatusOr<grpc::ByteBuffer>& response) {
+          answered.Set(response.ok());
+          all_gone.Wait();
+        });
+    EXPECT_TRUE(answered.Wait().value_or(false));
+  }
+  all_gone.Set(true);
+  EXPECT_TRUE(TestGateway::Eventually([&] { return held.use_count() == 1; }));
+  TestGateway next;
+  CDGATE_EXPECT_OK(CallUnary<DeliveredEvent>(*next.Api("reader"), kGetEvent, WithId("e")));
+}
+
 TEST(ServerTest, HealthAnswersAndWatches) {
   using grpc::health::v1::HealthCheckRequest;
   using grpc::health::v1::HealthCheckResponse;
