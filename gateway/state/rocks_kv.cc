@@ -144,7 +144,7 @@ class RocksKv::Impl {
   ~Impl();
 
   absl::Status Open(const RocksKvOptions& options);
-  // Where WriteSorted makes its file. What a crash left there is overwritten.
+  // Where WriteSorted makes its file.
   std::string NewFile() const { return base::JoinPath(directory_, "sorted.tmp"); }
   rocksdb::ColumnFamilyHandle* FamilyOf(Table table) const {
     return families_[static_cast<size_t>(table)];
@@ -221,13 +221,19 @@ absl::Status RocksKv::WriteSorted(Table table, NextRow next) {
   rocksdb::ColumnFamilyHandle* const family = impl_->FamilyOf(table);
   rocksdb::SstFileWriter writer(rocksdb::EnvOptions(), impl_->db().GetOptions(family), family);
   const std::string path = impl_->NewFile();
+  // A crash may have left it as a second name of a file that the table has taken over:
+  // opened as it is, that file would be cut to nothing.
+  const rocksdb::Status removed = impl_->db().GetEnv()->DeleteFile(path);
+  if (!removed.IsPathNotFound()) CDGATE_RETURN_IF_ERROR(Unwritable(removed));
   CDGATE_RETURN_IF_ERROR(Unwritable(writer.Open(path)));
   absl::string_view key;
   absl::string_view value;
+  bool any = false;  // the file's size says it only once a block is full
   while (next(&key, &value)) {
     CDGATE_RETURN_IF_ERROR(Unwritable(writer.Put(ToSlice(key), ToSlice(value))));
+    any = true;
   }
-  if (writer.FileSize() == 0) return absl::OkStatus();
+  if (!any) return absl::OkStatus();
   CDGATE_RETURN_IF_ERROR(Unwritable(writer.Finish()));
   rocksdb::IngestExternalFileOptions ingest;
   ingest.move_files = true;

@@ -37,6 +37,16 @@ class KvStoreContractTest : public testing::TestWithParam<MakeKvHarness> {
     batch->Put(table, key, value);
     CDGATE_ASSERT_OK(kv().Write(*batch));
   }
+  void PutSorted(Table table, const std::vector<std::pair<std::string, std::string>>& rows) {
+    size_t next = 0;
+    CDGATE_ASSERT_OK(kv().WriteSorted(table, [&](absl::string_view* key, absl::string_view* value) {
+      if (next == rows.size()) return false;
+      *key = rows[next].first;
+      *value = rows[next].second;
+      ++next;
+      return true;
+    }));
+  }
   std::string Get(Table table, const std::string& key) {
     std::string value;
     const auto found = kv().Get(table, key, &value);
@@ -133,6 +143,24 @@ TEST_P(KvStoreContractTest, FindsTheLastRowBefore) {
   EXPECT_EQ(last("b3"), "b2=vb2");
   EXPECT_EQ(last("zz"), "c1=vc1");
   EXPECT_EQ(last("a0"), "(none)");
+}
+
+TEST_P(KvStoreContractTest, SortedRowsAreRowsAndTheLastRunCounts) {
+  PutSorted(Table::kIdentity, {{"a", "1"}, {"b", "1"}, {"d", "1"}});
+  PutSorted(Table::kIdentity, {});
+  PutSorted(Table::kIdentity, {{"b", "2"}, {"c", "2"}});
+  EXPECT_EQ(Scan(Table::kIdentity, "", ""), "a b c d ");
+  EXPECT_EQ(Get(Table::kIdentity, "a"), "1");
+  EXPECT_EQ(Get(Table::kIdentity, "b"), "2");
+  const auto batch = kv().NewBatch();
+  batch->Delete(Table::kIdentity, "b");
+  CDGATE_ASSERT_OK(kv().Write(*batch));
+  EXPECT_EQ(Get(Table::kIdentity, "b"), "(none)");
+  PutSorted(Table::kIdentity, {{"b", "3"}});
+  CDGATE_ASSERT_OK(kv().Flush());
+  harness_->CrashAndReopen();
+  EXPECT_EQ(Get(Table::kIdentity, "b"), "3");
+  EXPECT_EQ(Get(Table::kIdentity, "c"), "2");
 }
 
 TEST_P(KvStoreContractTest, WhatWasFlushedSurvives) {

@@ -6,10 +6,13 @@
 #include <fstream>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "gateway/state/memory_kv.h"
 #include "gateway/state/rocks_kv.h"
+#include "gateway/state/rows.h"
 #include "tests/gateway/state/kv_store_contract.h"
+#include "tests/support/fake_clock.h"
 #include "tests/support/temp_dir.h"
 
 namespace cdgate::test {
@@ -97,6 +100,77 @@ TEST(RocksKvTest, DropsExpiredRowsWhenItTidiesUp) {
   EXPECT_EQ(new_rows, 300);
   std::string value;
   EXPECT_TRUE(*kv->Get(Table::kCursor, "a", &value));
+}
+
+absl::Status PutSorted(RocksKv& kv, const std::string& key) {
+  bool given = false;
+  return kv.WriteSorted(Table::kIdentity, [&](absl::string_view* k, absl::string_view* v) {
+    *k = key;
+    *v = "1";
+    return !std::exchange(given, true);
+  });
+}
+
+// A crash while a sorted file is taken over leaves both its names.
+TEST(RocksKvTest, AFileThatHasTwoNamesIsNotWrittenOver) {
+  TempDir dir;
+  const std::filesystem::path state = dir.File("state");
+  {
+    CDGATE_ASSERT_OK_AND_ASSIGN(const auto kv, RocksKv::Open({.directory = state}));
+    CDGATE_ASSERT_OK(PutSorted(*kv, "a"));
+  }
+  int tables = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(state)) {
+    if (entry.path().extension() != ".sst") continue;
+    std::filesystem::create_hard_link(entry.path(), state / "sorted.tmp");
+    ++tables;
+  }
+  ASSERT_EQ(tables, 1);
+  {
+    CDGATE_ASSERT_OK_AND_ASSIGN(const auto kv, RocksKv::Open({.directory = state}));
+    CDGATE_ASSERT_OK(PutSorted(*kv, "b"));
+  }
+  CDGATE_ASSERT_OK_AND_ASSIGN(const auto kv, RocksKv::Open({.directory = state}));
+  std::string value;
+  for (const char* key : {"a", "b"}) {
+    const auto found = kv->Get(Table::kIdentity, key, &value);
+    CDGATE_ASSERT_OK(found);
+    EXPECT_TRUE(*found) << key;
+  }
+}
+
+TEST(RocksKvTest, ForgetsIdentitiesBehindTheHorizon) {
+  TempDir dir;
+  FakeClock clock;
+  const absl::Duration horizon = absl::Hours(24);
+  CDGATE_ASSERT_OK_AND_ASSIGN(const auto kv,
+                              RocksKv::Open({.directory = dir.File("state"),
+                                             .expired = state::ExpiredIdentities(clock, horizon)}));
+  const auto put = [&](uint64_t n, absl::Time accepted) {
+    state::IdentityRow row;
+    row.accepted_seconds = static_cast<uint32_t>(absl::ToUnixSeconds(accepted));
+    const auto batch = kv->NewBatch();
+    batch->Put(Table::kIdentity,
+               state::ViewOf(state::EncodeIdentityKey({.id_hash = n, .full_hash = n})),
+               state::ViewOf(state::EncodeIdentityRow(row)));
+    CDGATE_ASSERT_OK(kv->Write(*batch));
+  };
+  const auto rows = [&] {
+    int count = 0;
+    CDGATE_EXPECT_OK(kv->Scan(Table::kIdentity, "", "", [&](absl::string_view, absl::string_view) {
+      ++count;
+      return true;
+    }));
+    return count;
+  };
+  put(1, clock.Now());
+  put(2, clock.Now() + absl::Hours(2));
+  clock.Advance(horizon);
+  CDGATE_ASSERT_OK(kv->Tidy());
+  EXPECT_EQ(rows(), 2) << "at the horizon is not behind it";
+  clock.Advance(absl::Hours(1));
+  CDGATE_ASSERT_OK(kv->Tidy());
+  EXPECT_EQ(rows(), 1);
 }
 
 TEST(RocksKvTest, ADamagedDatabaseIsCorrupt) {
