@@ -266,9 +266,11 @@ PendingPtr Committer::Unpark(uint64_t parked) {
 
 void Committer::Compare(uint64_t parked) {
   PendingPtr pending = Unpark(parked);
+  const std::vector<NewEvent>& events = pending->proposal.events;
   for (Comparison& comparison : pending->to_compare) {
-    comparison.same =
-        SameContent(comparison.first, pending->proposal.events[comparison.index].stored);
+    const storage::v1::StoredEvent& other = events[comparison.index].stored;
+    comparison.same = comparison.sibling ? SameContent(events[*comparison.sibling].stored, other)
+                                         : SameContent(comparison.first, other);
     pending->compared.push_back(comparison);
   }
   pending->to_compare.clear();
@@ -293,12 +295,19 @@ void Committer::Requeue(PendingPtr pending) {
 // Where the first event cannot be read any more it counts as other content.
 bool Committer::SameContent(base::Sequence first, const storage::v1::StoredEvent& other) const {
   const auto commit = eventlog::ReadCommitOf(log_, first);
-  const auto view = event::CloudEventView::Scan(other.cloud_event());
-  if (!commit.ok() || !view.ok()) return false;
+  if (!commit.ok()) return false;
   const size_t index = first.value() - (*commit)->first_sequence.value();
-  const auto ours = canonical_digest_((*commit)->events[index].data());
-  const auto theirs = canonical_digest_(view->data());
-  return ours.ok() && theirs.ok() && *ours == *theirs;
+  return SameContent((*commit)->events[index].stored(), other);
+}
+
+bool Committer::SameContent(const storage::v1::StoredEvent& first,
+                            const storage::v1::StoredEvent& other) const {
+  const auto ours = event::CloudEventView::Scan(first.cloud_event());
+  const auto theirs = event::CloudEventView::Scan(other.cloud_event());
+  if (!ours.ok() || !theirs.ok()) return false;
+  const auto our_digest = canonical_digest_(ours->data());
+  const auto their_digest = canonical_digest_(theirs->data());
+  return our_digest.ok() && their_digest.ok() && *our_digest == *their_digest;
 }
 
 void Committer::Shutdown() {

@@ -65,6 +65,8 @@ class Committer {
   PendingPtr Unpark(uint64_t parked);
   void Requeue(PendingPtr pending);
   bool SameContent(base::Sequence first, const storage::v1::StoredEvent& other) const;
+  bool SameContent(const storage::v1::StoredEvent& first,
+                   const storage::v1::StoredEvent& other) const;
 
   const StoreOptions options_;
   eventlog::EventLog& log_;

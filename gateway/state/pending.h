@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "gateway/base/types.h"
@@ -13,8 +14,15 @@ namespace cdgate::state {
 // An event whose identity exists with other bytes: is it the same in canonical JSON?
 struct Comparison {
   size_t index = 0;           // in the proposal
-  base::Sequence first = {};  // the event that has the identity
-  bool same = false;          // the answer
+  base::Sequence first = {};  // the event that has the identity...
+  // ...or, where the proposal itself brings it first, its index there: it has no sequence
+  // before the proposal is decided.
+  std::optional<size_t> sibling = {};
+  bool same = false;  // the answer
+
+  bool Answers(const Comparison& question) const {
+    return index == question.index && first == question.first && sibling == question.sibling;
+  }
 };
 
 struct Pending {

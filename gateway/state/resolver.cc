@@ -133,6 +133,8 @@ absl::Status Resolver::CheckPreconditions(const Proposal& proposal) {
 void Resolver::DecideEvents(Rows rows, Pending* pending) {
   pending->outcome = Outcome{};
   pending->outcome.events.reserve(rows.size());
+  own_first_ = next_;
+  own_events_.clear();
   for (size_t i = 0; i < rows.size(); ++i) {
     pending->outcome.events.push_back(DecideEvent(i, rows[i], pending));
   }
@@ -153,7 +155,14 @@ EventResult Resolver::DecideEvent(size_t index, const std::optional<IdentityRow>
     return DecideAgain(index, *stored, pending);
   }
   next_ = next_.Next();
+  own_events_.push_back(index);
   return {.sequence = row.sequence};
+}
+
+Comparison Resolver::ComparisonWith(const IdentityRow& first, size_t index) const {
+  const uint64_t nth = first.sequence.value() - own_first_.value();  // huge: before it
+  if (nth >= own_events_.size()) return {.index = index, .first = first.sequence};
+  return {.index = index, .sibling = own_events_[nth]};
 }
 
 // The identity exists, as `first`.
@@ -166,13 +175,14 @@ EventResult Resolver::DecideAgain(size_t index, const IdentityRow& first, Pendin
     return {.sequence = first.sequence, .duplicate = true, .variant = row.content != first.content};
   }
   if (row.content == first.content) return duplicate;
+  const Comparison question = ComparisonWith(first, index);
   for (const Comparison& known : pending->compared) {
-    if (known.index != index || known.first != first.sequence) continue;
+    if (!known.Answers(question)) continue;
     if (known.same) return duplicate;
     return {.status = Conflict(first.sequence)};
   }
   if (!options_.can_compare) return {.status = Conflict(first.sequence)};
-  pending->to_compare.push_back({.index = index, .first = first.sequence});
+  pending->to_compare.push_back(question);
   return duplicate;
 }
 

@@ -69,6 +69,7 @@ class Resolver {
   void DecideEvents(Rows rows, Pending* pending);
   EventResult DecideEvent(size_t index, const std::optional<IdentityRow>& stored, Pending* pending);
   EventResult DecideAgain(size_t index, const IdentityRow& first, Pending* pending);
+  Comparison ComparisonWith(const IdentityRow& first, size_t index) const;
   void UndoEvents(const Pending& pending);
 
   void Take(Pending* pending);
@@ -82,6 +83,10 @@ class Resolver {
 
   ResolveContext context_;
   base::Sequence next_ = {};
+  // Of the proposal that is being decided: its first sequence, and which event has it and
+  // each one after it.
+  base::Sequence own_first_ = {};
+  std::vector<size_t> own_events_;
   storage::v1::CommitRecord record_;
   std::vector<IdentityKey> identities_;
   std::vector<IdentityKey> keys_;                 // of the batch's events, in order

@@ -114,10 +114,31 @@ TEST_F(StoreTest, DuplicatesWithinOneProposalAreSeen) {
   EXPECT_EQ(outcome.events[1].sequence, Sequence(2));
   EXPECT_TRUE(outcome.events[2].duplicate);
   EXPECT_EQ(outcome.events[2].sequence, Sequence(1));
-  EXPECT_THAT(outcome.events[3].status,
-              testing::AnyOf(IsOk(), HasReason(Reason::kIdentityConflict)));
+  CDGATE_EXPECT_OK(outcome.events[3].status);
+  EXPECT_TRUE(outcome.events[3].duplicate) << "the same in other words";
+  EXPECT_EQ(outcome.events[3].sequence, Sequence(1));
   EXPECT_THAT(outcome.events[4].status, HasReason(Reason::kIdentityConflict));
   EXPECT_EQ(world_.store->head().sequence, Sequence(2));
+}
+
+// While the comparison waits, others take the sequences that the proposal would have had.
+TEST_F(StoreTest, DuplicatesWithinOneProposalDoNotDependOnWhatComesBetween) {
+  const absl::Time now = world_.clock.Now();
+  std::vector<StoreWorld::Waiting> waiting;
+  for (int i = 0; i < 20; ++i) {
+    const std::string id = absl::StrCat("twice-", i);
+    waiting.push_back(world_.Begin(world_.OfEvents(
+        {Published(id, R"({"x":1,"y":2})", now), Published(id, R"({"y":2,"x":1})", now)})));
+    waiting.push_back(world_.Begin(world_.OfEvents({Published(absl::StrCat(i), "{}", now)})));
+  }
+  for (size_t i = 0; i < waiting.size(); i += 2) {
+    const Outcome outcome = waiting[i].Get();
+    CDGATE_ASSERT_OK(outcome.events.at(1).status);
+    EXPECT_TRUE(outcome.events[1].duplicate);
+    EXPECT_EQ(outcome.events[1].sequence, outcome.events[0].sequence);
+  }
+  EXPECT_EQ(waiting.back().Get().status, absl::OkStatus());
+  EXPECT_EQ(world_.store->head().sequence, Sequence(40));
 }
 
 TEST_F(StoreTest, OneFaultyEventDoesNotStopTheOthers) {
