@@ -24,6 +24,7 @@ absl::Status Untranslatable(const absl::Status& status, const FoldPosition& at) 
 
 absl::Status Applier::CatchUp() {
   while (status().ok()) {
+    CDGATE_RETURN_IF_ERROR(make_room_());
     const FoldPosition at = fold_.position();
     if (at.commit >= log_.head().commit) break;
     const auto commits =

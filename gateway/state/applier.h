@@ -16,14 +16,17 @@ namespace cdgate::state {
 
 class Applier final : public eventlog::CommitObserver {
  public:
+  using MakeRoom = std::function<absl::Status()>;
   using Applied = std::function<void(const event::Commit&)>;
 
-  // Both outlive the applier. `applied` is called after every commit, one at a time.
-  Applier(eventlog::EventLog& log, Fold& fold, Applied applied)
-      : log_(log), fold_(fold), applied_(std::move(applied)) {}
+  // Both outlive the applier. `make_room` is called before more is applied, by a thread
+  // that may block; `applied` after every commit, one at a time.
+  Applier(eventlog::EventLog& log, Fold& fold, MakeRoom make_room, Applied applied)
+      : log_(log), fold_(fold), make_room_(std::move(make_room)), applied_(std::move(applied)) {}
 
-  // Applies what the log has and the fold has not. LOG_CORRUPT where the log does not
-  // have it any more.
+  // Applies what the log has and the fold has not, and waits until there is room for one
+  // more commit. LOG_CORRUPT where the log does not have it any more; errors of
+  // `make_room`.
   absl::Status CatchUp();
 
   void OnCommit(const event::CommitPtr& commit) override;
@@ -39,6 +42,7 @@ class Applier final : public eventlog::CommitObserver {
 
   eventlog::EventLog& log_;
   Fold& fold_;
+  const MakeRoom make_room_;
   const Applied applied_;
   // Held while a commit is written to the fold's own database, which calls nobody.
   base::Mutex apply_mu_;

@@ -84,7 +84,7 @@ absl::Status Fold::Apply(const event::Commit& commit, absl::Span<const IdentityK
     known = commit.number <= rows_commit_;
   }
   if (known) return absl::OkStatus();
-  return ApplyRows(commit);
+  return Checked(ApplyRows(commit));
 }
 
 void Fold::Advance(const event::Commit& commit) {
@@ -150,13 +150,27 @@ absl::Status Fold::RollBack(const eventlog::Head& head) {
   return Flush();
 }
 
+absl::Status Fold::ForgetUnapplied() {
+  MutexLock write(write_mu_);
+  batch_->Clear();
+  CDGATE_RETURN_IF_ERROR(identities_->RollBack(position().next_sequence, batch_.get()));
+  return batch_->empty() ? absl::OkStatus() : WriteMeta();
+}
+
+absl::Status Fold::Checked(absl::Status status) {
+  MutexLock lock(mu_);
+  if (failed_.ok()) failed_ = status;
+  return status;
+}
+
 absl::Status Fold::Flush() {
   {
     MutexLock lock(mu_);
     while (flushing_) flush_done_.Wait(mu_);
+    if (!failed_.ok()) return failed_;
     flushing_ = true;
   }
-  const absl::Status flushed = FlushTurn();
+  const absl::Status flushed = Checked(FlushTurn());
   MutexLock lock(mu_);
   flushing_ = false;
   flush_done_.SignalAll();

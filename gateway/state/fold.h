@@ -39,7 +39,8 @@ class Fold {
                                                     base::Random& random);
 
   // Applies the commit after position(). `identities`: of its events, where the caller
-  // has them at hand; empty otherwise. After an error nothing can be applied any more.
+  // has them at hand; empty otherwise. After an error nothing can be applied or flushed
+  // any more: what is on disk stays consistent, and the log has the rest.
   absl::Status Apply(const event::Commit& commit, absl::Span<const IdentityKey> identities);
 
   // Forgets what lies behind `head`, which the log has lost: identities and ledger rows
@@ -47,7 +48,12 @@ class Fold {
   // before the first Apply.
   absl::Status RollBack(const eventlog::Head& head);
 
-  // Makes everything applied durable. Blocks; callers wait for each other.
+  // Forgets identities of events that were never recorded as applied: where the log began
+  // a new epoch, they may be of events that it has lost. Only before the first Apply.
+  absl::Status ForgetUnapplied();
+
+  // Makes everything applied durable. Blocks; callers wait for each other. The first
+  // error is that of every later call, too: a failed write is never tried again.
   absl::Status Flush();
 
   FoldPosition position() const;
@@ -78,6 +84,8 @@ class Fold {
   void Advance(const event::Commit& commit);
   absl::Status WriteMeta() CDGATE_REQUIRES(write_mu_);
   absl::Status FlushTurn();
+  // Notes the first error.
+  absl::Status Checked(absl::Status status);
 
   const std::unique_ptr<KvStore> kv_;
   // Held while a batch is written to kv_, which calls nobody. Taken before mu_.
@@ -92,6 +100,7 @@ class Fold {
   mutable base::Mutex mu_;
   base::CondVar flush_done_;
   bool flushing_ CDGATE_GUARDED_BY(mu_) = false;
+  absl::Status failed_ CDGATE_GUARDED_BY(mu_);
   storage::v1::FoldMeta meta_ CDGATE_GUARDED_BY(mu_);
   FoldPosition position_ CDGATE_GUARDED_BY(mu_);
   FoldPosition flushed_ CDGATE_GUARDED_BY(mu_);

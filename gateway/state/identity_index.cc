@@ -121,7 +121,6 @@ size_t IdentityIndex::unwritten() const {
 void IdentityIndex::BeginWrite() {
   auto fresh = std::make_shared<Tier>();
   MutexLock lock(mu_);
-  if (writing_ != nullptr) return;  // an earlier Write failed: it comes first
   writing_ = std::exchange(recent_, std::move(fresh));
 }
 

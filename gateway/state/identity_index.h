@@ -4,6 +4,12 @@
 // every event brings a row and asks for one that is not there, so a row must cost no
 // more than an entry in a hash table.
 //
+// Memory: an entry takes 57 to 114 bytes of the table and 16 to 32 of the list by id, so
+// the 200,000 events after which the store writes them take 19 MB, and at most twice that
+// in each of the two tiers there can be (StoreOptions::flush_events), however many identities the
+// horizon has: those are on disk, 52 bytes each, and of their filters (10 bits each) the
+// block cache holds what it has room for.
+//
 // Find and FindById are thread-safe; Apply is called by one thread at a time, and so is
 // Write, maybe another.
 #pragma once
@@ -48,9 +54,9 @@ class IdentityIndex {
 
   // Rows that only memory has.
   size_t unwritten() const;
-  // Puts aside what was applied so far...
+  // Puts aside what was applied so far; not after an error of Write...
   void BeginWrite();
-  // ...and writes it to the KvStore. On an error it stays in memory.
+  // ...and writes it to the KvStore. On an error it stays in memory, for Find.
   absl::Status Write();
 
   // Deletes the rows of `next` and later sequences. Only before the first Apply.

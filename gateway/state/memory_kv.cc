@@ -122,9 +122,9 @@ absl::Status MemoryKv::Flush() {
   return absl::OkStatus();
 }
 
-void MemoryKv::FailWrites() {
+void MemoryKv::FailWrites(bool fail) {
   MutexLock lock(mu_);
-  failed_ = true;
+  failed_ = fail;
 }
 
 }  // namespace cdgate::state

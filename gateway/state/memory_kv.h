@@ -35,8 +35,8 @@ class MemoryKv final : public KvStore {
       Table table, absl::string_view key) const override;
   absl::Status Flush() override;
 
-  // Every write from now on fails as with a broken disk.
-  void FailWrites();
+  // Every write from now on fails as with a broken disk, or none any more.
+  void FailWrites(bool fail = true);
 
  private:
   const std::shared_ptr<MemoryKvStorage> storage_;  // null: nothing outlives this object

@@ -34,7 +34,8 @@ struct StoreOptions {
   // A commit takes whole proposals until it has so much. A larger proposal is alone.
   size_t max_commit_events = 2048;
   size_t max_commit_bytes = 4 << 20;
-  // The fold is flushed after so much; a start after a crash applies at most this again.
+  // The fold is flushed after so much. At twice as much commits wait for it, so that a
+  // start after a crash applies at most three times this again.
   size_t flush_events = 200'000;
   size_t flush_bytes = 64 << 20;
 };

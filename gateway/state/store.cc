@@ -31,7 +31,9 @@ class Store::Impl {
         space_(deps_.space, options_.min_free_percent, deps_.clock, metrics_.free_bytes),
         watchers_(fold_->resources(),
                   deps_.callbacks == nullptr ? deps_.background : *deps_.callbacks),
-        applier_(deps_.log, *fold_, [this](const event::Commit& commit) { Applied(commit); }),
+        applier_(
+            deps_.log, *fold_, [this] { return MakeRoom(); },
+            [this](const event::Commit& commit) { Applied(commit); }),
         flushes_(TaskGate::Create()),
         committer_(options_, deps_, *fold_, applier_, space_, metrics_) {}
 
@@ -47,6 +49,8 @@ class Store::Impl {
  private:
   absl::Status RollBackIfAhead();
   void Applied(const event::Commit& commit);
+  bool HasUnflushed(uint64_t times) const;
+  absl::Status MakeRoom();
   void FlushIfDue();
   void ShowLog();
   absl::StatusOr<base::Sequence> OldestWanted() const;
@@ -71,7 +75,8 @@ absl::Status Store::Impl::RollBackIfAhead() {
   const eventlog::Head head = deps_.log.head();
   const uint64_t newest = fold_->newest_commit();
   const bool same_epoch = fold_->epoch() == head.epoch;
-  if (newest < head.commit || (same_epoch && newest == head.commit)) return absl::OkStatus();
+  if (newest < head.commit) return same_epoch ? absl::OkStatus() : fold_->ForgetUnapplied();
+  if (same_epoch && newest == head.commit) return absl::OkStatus();
   if (same_epoch) {
     return base::MakeError(
         base::Reason::kLogCorrupt,
@@ -118,11 +123,17 @@ void Store::Impl::Applied(const event::Commit& commit) {
   FlushIfDue();
 }
 
+bool Store::Impl::HasUnflushed(uint64_t times) const {
+  return fold_->unflushed_events() >= times * options_.flush_events ||
+         fold_->unflushed_bytes() >= times * options_.flush_bytes;
+}
+
+// The disk may be slower than the publishers: at twice what is due the next commit waits,
+// so that memory and the replay after a crash stay bounded.
+absl::Status Store::Impl::MakeRoom() { return HasUnflushed(2) ? fold_->Flush() : absl::OkStatus(); }
+
 void Store::Impl::FlushIfDue() {
-  if (fold_->unflushed_events() < options_.flush_events &&
-      fold_->unflushed_bytes() < options_.flush_bytes) {
-    return;
-  }
+  if (!HasUnflushed(1)) return;
   {
     MutexLock lock(mu_);
     if (flushing_) return;

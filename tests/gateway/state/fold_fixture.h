@@ -31,6 +31,24 @@ class FoldTest : public testing::Test {
   StoreWorld world_;
 };
 
+// Ends the world and cuts the last `commits` off its log. A real log then begins an
+// epoch, as RocksLog does.
+inline void LoseCommits(StoreWorld& world, size_t commits, bool new_epoch) {
+  world.Close();
+  base::MutexLock lock(world.log_storage->mu);
+  auto& log = world.log_storage->commits;
+  log.resize(log.size() - commits);
+  if (!new_epoch) return;
+  const auto last = *event::ParseCommit(log.back());
+  storage::v1::CommitRecord record;
+  record.set_format_version(1);
+  record.set_epoch("after-the-loss");
+  record.set_number(last->number + 1);
+  record.set_first_sequence(last->last_sequence.Next().value());
+  record.set_commit_time_nanos(last->record.commit_time_nanos());
+  log.push_back(record.SerializeAsString());
+}
+
 inline storage::v1::LedgerRow Acknowledged(uint64_t first, uint64_t last, uint64_t policy) {
   storage::v1::LedgerRow row;
   row.set_peer("beta.example");

@@ -300,22 +300,8 @@ TEST_F(FoldTest, TheFoldIsFlushedWhenThereIsMuch) {
 
 class RegressionTest : public FoldTest {
  protected:
-  // Ends the world and cuts the last `commits` off its log. A real log then begins an
-  // epoch, as RocksLog does.
   void LoseCommits(size_t commits, bool new_epoch) {
-    world_.Close();
-    base::MutexLock lock(world_.log_storage->mu);
-    auto& log = world_.log_storage->commits;
-    log.resize(log.size() - commits);
-    if (!new_epoch) return;
-    const auto last = *event::ParseCommit(log.back());
-    storage::v1::CommitRecord record;
-    record.set_format_version(1);
-    record.set_epoch("after-the-loss");
-    record.set_number(last->number + 1);
-    record.set_first_sequence(last->last_sequence.Next().value());
-    record.set_commit_time_nanos(last->record.commit_time_nanos());
-    log.push_back(record.SerializeAsString());
+    test::LoseCommits(world_, commits, new_epoch);
   }
 };
 
