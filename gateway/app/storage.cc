@@ -11,6 +11,7 @@
 #include "gateway/eventlog/rocksdb/rocks_log.h"
 #include "gateway/state/memory_kv.h"
 #include "gateway/state/rocks_kv.h"
+#include "gateway/state/rows.h"
 
 namespace cdgate::app {
 namespace {
@@ -21,7 +22,17 @@ absl::Duration ToDuration(const google::protobuf::Duration& duration) {
   return absl::Seconds(duration.seconds()) + absl::Nanoseconds(duration.nanos());
 }
 
+absl::Duration DedupHorizon(const config::v1::LogConfig& log) {
+  return log.has_dedup_horizon() ? ToDuration(log.dedup_horizon())
+                                 : state::StoreOptions().dedup_horizon;
+}
+
 }  // namespace
+
+state::RocksKvOptions FoldOptions(const config::v1::GatewayConfig& config, base::Clock& clock) {
+  return {.directory = base::JoinPath(config.data_dir(), "state"),
+          .expired = state::ExpiredIdentities(clock, DedupHorizon(config.log()))};
+}
 
 // The store while it is open: retention runs on a pool and must not outlive it.
 struct Storage::Retention {
@@ -62,7 +73,7 @@ absl::StatusOr<std::unique_ptr<Storage>> Storage::Open(const config::v1::Gateway
         std::make_shared<eventlog::MemoryLogStorage>(), deps.clock, deps.random);
     storage->kv_ = std::make_unique<state::MemoryKv>();
   } else {
-    CDGATE_RETURN_IF_ERROR(storage->OpenRocks(config.data_dir()));
+    CDGATE_RETURN_IF_ERROR(storage->OpenRocks(config));
   }
   CDGATE_RETURN_IF_ERROR(storage->OpenStore(config));
   eventlog::FeedOptions feed;
@@ -78,13 +89,11 @@ absl::StatusOr<std::unique_ptr<Storage>> Storage::Open(const config::v1::Gateway
   return storage;
 }
 
-absl::Status Storage::OpenRocks(const std::string& data_dir) {
+absl::Status Storage::OpenRocks(const config::v1::GatewayConfig& config) {
   eventlog::RocksLogOptions options;
-  options.directory = base::JoinPath(data_dir, "log");
+  options.directory = base::JoinPath(config.data_dir(), "log");
   CDGATE_ASSIGN_OR_RETURN(log_, eventlog::RocksLog::Open(options, deps_.clock, deps_.random));
-  state::RocksKvOptions fold;
-  fold.directory = base::JoinPath(data_dir, "state");
-  CDGATE_ASSIGN_OR_RETURN(kv_, state::RocksKv::Open(fold));
+  CDGATE_ASSIGN_OR_RETURN(kv_, state::RocksKv::Open(FoldOptions(config, deps_.clock)));
   return absl::OkStatus();
 }
 
@@ -92,7 +101,7 @@ absl::Status Storage::OpenStore(const config::v1::GatewayConfig& config) {
   state::StoreOptions options;
   const config::v1::LogConfig& log = config.log();
   if (log.has_retention()) options.retention = ToDuration(log.retention());
-  if (log.has_dedup_horizon()) options.dedup_horizon = ToDuration(log.dedup_horizon());
+  options.dedup_horizon = DedupHorizon(log);
   options.retention_bytes = log.retention_bytes();
   if (log.min_free_percent() != 0) options.min_free_percent = log.min_free_percent();
   if (config.limits().max_pending_events() != 0) {

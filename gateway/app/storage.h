@@ -15,9 +15,14 @@
 #include "gateway/base/timer_queue.h"
 #include "gateway/eventlog/event_log.h"
 #include "gateway/eventlog/feed.h"
+#include "gateway/state/rocks_kv.h"
 #include "gateway/state/store.h"
 
 namespace cdgate::app {
+
+// How the fold's database is opened: in data_dir, and without identities that are older
+// than the deduplication horizon, by `clock`, which outlives it.
+state::RocksKvOptions FoldOptions(const config::v1::GatewayConfig& config, base::Clock& clock);
 
 // All outlive the Storage.
 struct StorageDeps {
@@ -44,7 +49,7 @@ class Storage {
 
  private:
   explicit Storage(const StorageDeps& deps) : deps_(deps) {}
-  absl::Status OpenRocks(const std::string& data_dir);
+  absl::Status OpenRocks(const config::v1::GatewayConfig& config);
   absl::Status OpenStore(const config::v1::GatewayConfig& config);
   void ScheduleRetention();
 
