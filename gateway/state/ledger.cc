@@ -32,8 +32,10 @@ bool Parse(absl::string_view bytes, Message* out) {
   return out->ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
 }
 
-bool SameEpoch(const LedgerRow& a, const LedgerRow& b) {
-  return a.policy_epoch().SerializeAsString() == b.policy_epoch().SerializeAsString();
+// Decided alike and ended alike.
+bool Alike(const LedgerRow& a, const LedgerRow& b) {
+  return a.policy_epoch().SerializeAsString() == b.policy_epoch().SerializeAsString() &&
+         a.state() == b.state() && a.reason() == b.reason();
 }
 
 // The peer of reader "link/PEER/export"; empty for others.
@@ -86,7 +88,7 @@ absl::Status Ledger::ApplyRow(const LedgerRow& row, KvBatch* batch) {
 absl::Status Ledger::ApplyRange(const LedgerRow& row, KvBatch* batch) {
   if (row.first_sequence() > row.last_sequence()) return absl::OkStatus();
   CDGATE_ASSIGN_OR_RETURN(LedgerRow* const newest, NewestRange(row.peer()));
-  const bool extends = newest->last_sequence() != 0 && SameEpoch(*newest, row) &&
+  const bool extends = newest->last_sequence() != 0 && Alike(*newest, row) &&
                        row.first_sequence() >= newest->first_sequence() &&
                        row.first_sequence() <= newest->last_sequence() + 1;
   if (extends) {

@@ -128,6 +128,27 @@ TEST_F(FoldTest, AcknowledgedRangesThatWereDecidedAlikeAreOne) {
   EXPECT_TRUE(rows.empty());
 }
 
+TEST_F(FoldTest, ARangeThatEndedOtherwiseIsARowOfItsOwn) {
+  for (uint64_t i = 0; i < 3; ++i) {
+    Proposal proposal;
+    proposal.ledger.push_back(Acknowledged(i * 10 + 1, i * 10 + 10, 1));
+    if (i == 1) {
+      proposal.ledger[0].set_state("dead_lettered");
+      proposal.ledger[0].set_reason("trimmed");
+    }
+    CDGATE_ASSERT_OK(world_.Propose(std::move(proposal)).status);
+  }
+  const auto state_of = [this](uint64_t sequence) {
+    const auto facts = store().Ledger("beta.example", Sequence(sequence));
+    EXPECT_TRUE(facts.ok() && facts->acknowledged) << sequence;
+    return facts.ok() && facts->acknowledged ? facts->acknowledged->state() : "(none)";
+  };
+  EXPECT_EQ(state_of(10), "");
+  EXPECT_EQ(state_of(11), "dead_lettered");
+  EXPECT_EQ(state_of(20), "dead_lettered");
+  EXPECT_EQ(state_of(21), "");
+}
+
 TEST_F(FoldTest, ARangeGoesOnAfterARestart) {
   for (uint64_t i = 0; i < 3; ++i) {
     Proposal proposal;
