@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "federation/link/codec.h"
+#include "federation/session/interest_history.h"
 #include "federation/session/relay.h"
 #include "gateway/base/encoding.h"
 #include "gateway/base/logging.h"
@@ -291,6 +292,7 @@ void Session::Do(link::InterestReceived received) {
     interest_ = std::make_shared<const policy::CompiledInterest>(
         policy::CompiledInterest::Compile(received.interest));
     exporter_->SetInterest(interest_);
+    RecordInterest(deps_.store, deps_.clock.Now(), peer_, received.interest);
   }
 }
 

@@ -1,9 +1,12 @@
 #include "gateway/api/outcome_api.h"
 
+#include <optional>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "federation/session/interest_history.h"
 #include "gateway/api/event_lookup.h"
 #include "gateway/api/unary.h"
 #include "gateway/base/encoding.h"
@@ -61,6 +64,24 @@ absl::string_view PendingState(const admin::v1::Peer& peer, base::Sequence seque
   return "waiting";
 }
 
+// The state of an event that was allowed in a range that is accounted for.
+void Settle(const storage::v1::LedgerRow& row, bool interest_known,
+            admin::v1::PeerOutcome* outcome) {
+  outcome->set_state(interest_known ? "accepted" : "acknowledged_undisclosed");
+  if (!row.state().empty()) outcome->set_state(row.state());
+  if (!row.reason().empty()) outcome->set_reason(row.reason());
+}
+
+// The version in "rule@version"; none where there is none.
+std::optional<uint64_t> VersionOf(absl::string_view rule) {
+  const size_t at = rule.rfind('@');
+  uint64_t version = 0;
+  if (at == absl::string_view::npos || !absl::SimpleAtoi(rule.substr(at + 1), &version)) {
+    return std::nullopt;
+  }
+  return version;
+}
+
 void Override(const storage::v1::LedgerException& exception, admin::v1::PeerOutcome* outcome) {
   outcome->set_state(exception.state());
   if (!exception.reason().empty()) outcome->set_reason(exception.reason());
@@ -105,9 +126,10 @@ absl::Status OutcomeApi::Register(rpc::Router& router) {
 }
 
 absl::StatusOr<OutcomeApi::PolicyPtr> OutcomeApi::PolicyFor(absl::string_view peer,
-                                                            uint64_t version) const {
+                                                            std::optional<uint64_t> version) const {
+  if (version == 0) return PolicyPtr();
   state::ResourcePtr resource = store_.Resources()->Find(state::kPolicyKind, peer);
-  if (version != 0 && (resource == nullptr || resource->version != version)) {
+  if (version && (resource == nullptr || resource->version != version)) {
     resource = nullptr;
     CDGATE_ASSIGN_OR_RETURN(const auto history, store_.History(state::kPolicyKind, peer));
     for (const state::ResourcePtr& candidate : history) {
@@ -117,6 +139,30 @@ absl::StatusOr<OutcomeApi::PolicyPtr> OutcomeApi::PolicyFor(absl::string_view pe
   if (resource == nullptr) return PolicyPtr();
   CDGATE_ASSIGN_OR_RETURN(const admin::v1::Policy policy, resource->As<admin::v1::Policy>());
   return policy::CompiledPolicy::Compile(policy, resource->version);
+}
+
+absl::StatusOr<OutcomeApi::Basis> OutcomeApi::BasisOf(absl::string_view peer,
+                                                      const state::LedgerFacts& ledger,
+                                                      const LinkFacts& link) const {
+  Basis basis;
+  const uint64_t shown = link.interest == nullptr ? 0 : link.interest->version();
+  if (!ledger.acknowledged) {
+    CDGATE_ASSIGN_OR_RETURN(basis.policy, PolicyFor(peer, std::nullopt));
+    basis.interest = link.interest;
+    basis.interest_version = shown;
+    return basis;
+  }
+  const storage::v1::PolicyEpoch& epoch = ledger.acknowledged->policy_epoch();
+  CDGATE_ASSIGN_OR_RETURN(basis.policy, PolicyFor(peer, epoch.policy_version()));
+  basis.interest_version = epoch.interest_version();
+  if (basis.interest_version == shown) {
+    basis.interest = link.interest;
+    return basis;
+  }
+  CDGATE_ASSIGN_OR_RETURN(basis.interest,
+                          session::InterestOf(store_, peer, basis.interest_version));
+  basis.interest_known = basis.interest != nullptr;
+  return basis;
 }
 
 absl::StatusOr<storage::v1::ImportRefusal> OutcomeApi::RefusalOf(
@@ -148,26 +194,43 @@ absl::StatusOr<admin::v1::ExplainEventResponse> OutcomeApi::Explain(
   CDGATE_RETURN_IF_ERROR(ref.status());
   const event::Record& record = *ref->record;
   *response.mutable_event() = Summarise(record);
-  CDGATE_ASSIGN_OR_RETURN(const PolicyPtr policy, PolicyFor(request.peer(), 0));
-  const LinkFacts facts = link_facts_(request.peer());
+  const bool import = record.stored().received_from() == request.peer();
+  CDGATE_RETURN_IF_ERROR(import ? ExplainImport(record, &response)
+                                : ExplainExport(request.peer(), record, &response));
+  response.mutable_policy_epoch()->set_engine_version(policy::kEngineVersion);
+  return response;
+}
+
+absl::Status OutcomeApi::ExplainImport(const event::Record& record,
+                                       admin::v1::ExplainEventResponse* response) const {
+  const std::string& peer = record.stored().received_from();
+  CDGATE_ASSIGN_OR_RETURN(const PolicyPtr policy,
+                          PolicyFor(peer, VersionOf(record.stored().import_rule())));
   filter::EventContext context;
   context.Reset(record);
   std::vector<policy::RuleTrace> trace;
-  if (record.stored().received_from() == request.peer()) {
-    response.set_direction("import");
-    Fill(policy::DecideImport(policy.get(), context, {.peer = request.peer()}, &trace), &response);
-  } else {
-    response.set_direction("export");
-    Fill(policy::DecideExport(policy.get(), context,
-                              {.own_domain = domain_, .interest = facts.interest.get()}, &trace),
-         &response);
-    if (facts.interest)
-      response.mutable_policy_epoch()->set_interest_version(facts.interest->version());
-  }
-  for (const policy::RuleTrace& rule : trace) *response.add_rules() = policy::ToProto(rule);
-  response.mutable_policy_epoch()->set_policy_version(policy ? policy->version() : 0);
-  response.mutable_policy_epoch()->set_engine_version(policy::kEngineVersion);
-  return response;
+  response->set_direction("import");
+  Fill(policy::DecideImport(policy.get(), context, {.peer = peer}, &trace), response);
+  for (const policy::RuleTrace& rule : trace) *response->add_rules() = policy::ToProto(rule);
+  response->mutable_policy_epoch()->set_policy_version(policy ? policy->version() : 0);
+  return absl::OkStatus();
+}
+
+absl::Status OutcomeApi::ExplainExport(absl::string_view peer, const event::Record& record,
+                                       admin::v1::ExplainEventResponse* response) const {
+  CDGATE_ASSIGN_OR_RETURN(const state::LedgerFacts ledger, store_.Ledger(peer, record.sequence()));
+  CDGATE_ASSIGN_OR_RETURN(const Basis basis, BasisOf(peer, ledger, link_facts_(peer)));
+  filter::EventContext context;
+  context.Reset(record);
+  std::vector<policy::RuleTrace> trace;
+  response->set_direction("export");
+  Fill(policy::DecideExport(basis.policy.get(), context,
+                            {.own_domain = domain_, .interest = basis.interest.get()}, &trace),
+       response);
+  for (const policy::RuleTrace& rule : trace) *response->add_rules() = policy::ToProto(rule);
+  response->mutable_policy_epoch()->set_policy_version(basis.policy ? basis.policy->version() : 0);
+  response->mutable_policy_epoch()->set_interest_version(basis.interest_version);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<admin::v1::PeerOutcome> OutcomeApi::OutcomeFor(const admin::v1::Peer& peer,
@@ -177,24 +240,21 @@ absl::StatusOr<admin::v1::PeerOutcome> OutcomeApi::OutcomeFor(const admin::v1::P
   }
   CDGATE_ASSIGN_OR_RETURN(const state::LedgerFacts ledger,
                           store_.Ledger(peer.domain(), record.sequence()));
-  const uint64_t version =
-      ledger.acknowledged ? ledger.acknowledged->policy_epoch().policy_version() : 0;
-  CDGATE_ASSIGN_OR_RETURN(const PolicyPtr policy, PolicyFor(peer.domain(), version));
-  const LinkFacts facts = link_facts_(peer.domain());
+  const LinkFacts link = link_facts_(peer.domain());
+  CDGATE_ASSIGN_OR_RETURN(const Basis basis, BasisOf(peer.domain(), ledger, link));
   filter::EventContext context;
   context.Reset(record);
   const policy::Decision decision = policy::DecideExport(
-      policy.get(), context, {.own_domain = domain_, .interest = facts.interest.get()});
-  admin::v1::PeerOutcome outcome;
+      basis.policy.get(), context, {.own_domain = domain_, .interest = basis.interest.get()});
+  admin::v1::PeerOutcome outcome = MakeOutcome(peer.domain(), "", decision);
   if (!decision.allow) {
     const bool unwanted = decision.reason == base::Reason::kNotWanted;
-    outcome = MakeOutcome(peer.domain(), unwanted ? "not_wanted" : "denied", decision);
+    outcome.set_state(unwanted ? "not_wanted" : "denied");
   } else if (ledger.acknowledged) {
-    outcome = MakeOutcome(peer.domain(), "accepted", decision);
+    Settle(*ledger.acknowledged, basis.interest_known, &outcome);
   } else {
-    outcome = MakeOutcome(peer.domain(),
-                          PendingState(peer, record.sequence(), facts.sent_through, ledger.horizon),
-                          decision);
+    outcome.set_state(
+        std::string(PendingState(peer, record.sequence(), link.sent_through, ledger.horizon)));
   }
   if (ledger.exception) Override(*ledger.exception, &outcome);
   return outcome;

@@ -1,7 +1,10 @@
 // Why and whether: explain one event for one peer, and who got an event.
 //
-// Both run the enforcement code over the stored record, with the policy version that
-// decided it, and add the facts of the ledger. So what they say is what happened.
+// Both run the enforcement code over the stored record, with the policy version and the
+// interest that decided it, and add the facts of the ledger. So what they say is what
+// happened; before anything was decided, what would happen now. Where the interest that
+// decided is not kept any more, an event that the policy allows is
+// acknowledged_undisclosed: the peer has it, or showed that it does not want it.
 #pragma once
 
 #include <functional>
@@ -42,15 +45,33 @@ class OutcomeApi {
 
   absl::Status Register(rpc::Router& router);
 
- private:
-  using PolicyPtr = std::shared_ptr<const policy::CompiledPolicy>;
-
+  // (both block) NOT_FOUND where the event was neither accepted nor refused here,
+  // AMBIGUOUS_ID where the key fits several, NO_AGREEMENT where `peer` is no peer.
   absl::StatusOr<admin::v1::ExplainEventResponse> Explain(
       const admin::v1::ExplainEventRequest& request) const;
   absl::StatusOr<admin::v1::WhoGotResponse> WhoGot(const admin::v1::WhoGotRequest& request) const;
 
-  // The policy for `peer`, of `version` (0: the one in force); null where there is none.
-  absl::StatusOr<PolicyPtr> PolicyFor(absl::string_view peer, uint64_t version) const;
+ private:
+  using PolicyPtr = std::shared_ptr<const policy::CompiledPolicy>;
+
+  // What decided an event for a peer, or would now.
+  struct Basis {
+    PolicyPtr policy;  // null: none was in force
+    // Null: nothing was shown, or it is not kept any more.
+    std::shared_ptr<const policy::CompiledInterest> interest;
+    uint64_t interest_version = 0;
+    bool interest_known = true;
+  };
+
+  // The policy for `peer`, of `version` (none: the one in force); null where there is none.
+  absl::StatusOr<PolicyPtr> PolicyFor(absl::string_view peer,
+                                      std::optional<uint64_t> version) const;
+  absl::StatusOr<Basis> BasisOf(absl::string_view peer, const state::LedgerFacts& ledger,
+                                const LinkFacts& link) const;
+  absl::Status ExplainImport(const event::Record& record,
+                             admin::v1::ExplainEventResponse* response) const;
+  absl::Status ExplainExport(absl::string_view peer, const event::Record& record,
+                             admin::v1::ExplainEventResponse* response) const;
   absl::StatusOr<admin::v1::PeerOutcome> OutcomeFor(const admin::v1::Peer& peer,
                                                     const event::Record& record) const;
   // For an event that was refused here and so is not in the log; NOT_FOUND where none was.

@@ -185,6 +185,14 @@ void PeerApi::Remove(const std::string& author, const std::string& domain,
   edit.expected_version = resource->version;
   edit.author = author;
   proposal.resources.push_back(std::move(edit));
+  if (deps_.store.Resources()->Find(state::kInterestKind, domain) != nullptr) {
+    state::ResourceEdit interest;
+    interest.kind = state::kInterestKind;
+    interest.name = domain;
+    interest.deleted = true;
+    interest.author = author;
+    proposal.resources.push_back(std::move(interest));
+  }
   // A later agreement with the domain begins from nothing.
   for (const auto& cursor : deps_.store.Cursors(absl::StrCat("link/", domain, "/"))) {
     state::CursorEdit removal;

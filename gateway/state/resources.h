@@ -1,4 +1,4 @@
-// Resources (peers, policies, grants, subscriptions, invites) as one moment of the log
+// Resources (peers, policies, grants, subscriptions, invites, interests) as one moment of the log
 // has them.
 //
 //   std::shared_ptr<const ResourceSnapshot> now = store.Resources();
@@ -29,6 +29,7 @@ inline constexpr char kPolicyKind[] = "policy";
 inline constexpr char kGrantKind[] = "grant";
 inline constexpr char kSubscriptionKind[] = "subscription";
 inline constexpr char kInviteKind[] = "invite";
+inline constexpr char kInterestKind[] = "interest";  // what a peer showed of its rules
 
 // One version of one resource.
 struct StoredResource {
