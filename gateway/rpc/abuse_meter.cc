@@ -12,6 +12,8 @@ constexpr double kSentShare = 8;
 constexpr int64_t kStreamsInFlight = 4;
 constexpr double kStallDebt = 64 << 10;
 constexpr absl::Duration kStallLimit = absl::Minutes(2);
+constexpr double kBacklogDebt = 1280 << 10;
+constexpr int kBacklogSamples = 20;
 constexpr double kWasteBurst = 2000;     // tenths
 constexpr double kWastePerSecond = 500;  // tenths
 constexpr int64_t kStreamsOver = 16;
@@ -27,6 +29,7 @@ absl::string_view AbuseName(Abuse abuse) {
     case Abuse::kNone: return "none";
     case Abuse::kDebt: return "debt";
     case Abuse::kStalled: return "stalled";
+    case Abuse::kBacklog: return "backlog";
     case Abuse::kWaste: return "waste";
     case Abuse::kStreams: return "streams";
   }
@@ -39,10 +42,12 @@ Abuse AbuseMeter::Tick(const TrafficSample& now, absl::Duration elapsed) {
   UpdateWaste(now, seconds);
   UpdateUnused(now, elapsed);
   const bool stalled = Stalled(now, elapsed);
+  const bool backlogged = Backlogged(now);
   last_ = now;
   if (now.open > 2 * limits_.max_streams + kStreamsOver) return Abuse::kStreams;
   if (waste_ > kWasteBurst) return Abuse::kWaste;
   if (debt_ > Allowance(now)) return Abuse::kDebt;
+  if (backlogged) return Abuse::kBacklog;
   return stalled ? Abuse::kStalled : Abuse::kNone;
 }
 
@@ -63,6 +68,13 @@ bool AbuseMeter::Stalled(const TrafficSample& now, absl::Duration elapsed) {
   const bool silent = debt_ > kStallDebt && now.messages == last_.messages && now.paused == 0;
   silent_ = silent ? silent_ + elapsed : absl::ZeroDuration();
   return silent_ >= kStallLimit;
+}
+
+bool AbuseMeter::Backlogged(const TrafficSample& now) {
+  const bool idle = now.messages == last_.messages && now.streams == last_.streams;
+  const bool grinding = idle && now.paused == 0 && now.unread > 0 && debt_ > kBacklogDebt;
+  backlogged_ = grinding ? backlogged_ + 1 : 0;
+  return backlogged_ >= kBacklogSamples;
 }
 
 void AbuseMeter::UpdateUnused(const TrafficSample& now, absl::Duration elapsed) {

@@ -10,6 +10,11 @@
 //   the cost of a giant header grows with the square of its size.
 // - Stalled: a debt of more than 64 KiB for two minutes without any message: one that is
 //   being trickled in. Does not count while we have stopped reading a stream.
+// - Backlog: for 20 samples on end, a debt of more than 1.25 MiB, bytes that wait in the
+//   kernel, and neither a message nor a new stream: gRPC is grinding at something, such as
+//   a giant header, whose cost also keeps its bytes from coming and the debt from growing.
+//   Samples and not time, since where nobody gets to run, neither does who samples. Does
+//   not count while we have stopped reading a stream.
 // - Waste: tenths of a point for streams that ended without use. 200 points at once, 50 a
 //   second for long. 10 tenths: cancelled before its first message; 2: cancelled
 //   later; 1: refused.
@@ -24,7 +29,7 @@
 
 namespace cdgate::rpc {
 
-enum class Abuse { kNone, kDebt, kStalled, kWaste, kStreams };
+enum class Abuse { kNone, kDebt, kStalled, kBacklog, kWaste, kStreams };
 // "debt", "stalled", ...: a metric label.
 absl::string_view AbuseName(Abuse abuse);
 
@@ -43,6 +48,7 @@ struct AbuseLimits {
 // Totals since the connection began; open and paused as of now.
 struct TrafficSample {
   uint64_t received = 0;  // on the wire
+  uint64_t unread = 0;    // of these, as of now: still in the kernel
   uint64_t message_bytes = 0;
   uint64_t messages = 0;
   uint64_t sent_bytes = 0;
@@ -57,6 +63,12 @@ class AbuseMeter {
  public:
   explicit AbuseMeter(AbuseLimits limits) : limits_(limits) {}
 
+  // Counts from `start` on, instead of from nothing; `received` still begins at 0.
+  void Begin(const TrafficSample& start) {
+    last_ = start;
+    last_.received = 0;
+  }
+
   // Takes the sample `elapsed` after the one before. The counters of `now` other than
   // `received` must have been read before it, so that no message is seen before its bytes.
   Abuse Tick(const TrafficSample& now, absl::Duration elapsed);
@@ -67,6 +79,7 @@ class AbuseMeter {
   void UpdateDebt(const TrafficSample& now, double seconds);
   void UpdateWaste(const TrafficSample& now, double seconds);
   bool Stalled(const TrafficSample& now, absl::Duration elapsed);
+  bool Backlogged(const TrafficSample& now);
   void UpdateUnused(const TrafficSample& now, absl::Duration elapsed);
   double Allowance(const TrafficSample& now) const;
 
@@ -76,6 +89,7 @@ class AbuseMeter {
   double waste_ = 0;       // tenths of a point
   absl::Duration silent_;  // in debt and without a message for so long
   absl::Duration unused_;  // without a stream for so long
+  int backlogged_ = 0;     // samples on end
 };
 
 }  // namespace cdgate::rpc

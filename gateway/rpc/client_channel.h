@@ -9,8 +9,9 @@
 //
 // Each channel has its own connection, credentials and memory quota; nothing is shared
 // with other channels of the process, proxies from the environment are ignored, messages
-// are neither compressed nor accepted compressed. A hostile server can cost at most the
-// quota: docs/adr/0006-dialled-links.md.
+// are neither compressed nor accepted compressed. A server whose connection costs more
+// than it carries is cut off with CONNECTION_ABUSE, as clients are (guard.h);
+// docs/adr/0005-dialled-links.md.
 //
 // Thread-safe. Streams and calls may outlive the channel. Callbacks run on gRPC's threads
 // and must not block.
@@ -40,14 +41,18 @@ class ChannelCredentials;
 
 namespace cdgate::rpc {
 
+class ChannelGuard;
+
 struct ClientChannelOptions {
-  // These outlive every stream of the channel.
+  // These outlive every stream of the channel, that is, until its on_closed has run.
   base::Clock& clock;
   base::TimerQueue& timers;
 
   int max_message_bytes = 4 << 20;
   int window_bytes = 4 << 20;
   size_t quota_bytes = 64 << 20;
+  // Bytes the server may have sent beyond what its messages account for.
+  uint64_t slack_bytes = 1 << 20;
   absl::Duration keepalive_time = absl::Seconds(20);
   absl::Duration keepalive_timeout = absl::Seconds(10);
   // How long one connection attempt may take.
@@ -78,6 +83,7 @@ class ClientChannel {
 
  private:
   const ClientChannelOptions options_;
+  const std::shared_ptr<ChannelGuard> guard_;
   std::shared_ptr<grpc::Channel> channel_;
 };
 

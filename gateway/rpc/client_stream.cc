@@ -1,22 +1,31 @@
 #include "gateway/rpc/client_stream.h"
 
+#include "gateway/base/tsan.h"
 #include "gateway/rpc/status.h"
 
 namespace cdgate::rpc {
+namespace {
+
+constexpr auto kRelaxed = std::memory_order_relaxed;
+
+}  // namespace
 
 std::shared_ptr<ClientStream> ClientStream::Create(std::shared_ptr<grpc::Channel> channel,
                                                    std::string method,
-                                                   const ClientChannelOptions& options) {
+                                                   const ClientChannelOptions& options,
+                                                   std::shared_ptr<ChannelGuard> guard) {
   std::shared_ptr<ClientStream> stream(
-      new ClientStream(std::move(channel), std::move(method), options));
+      new ClientStream(std::move(channel), std::move(method), options, std::move(guard)));
   stream->core_.Bind(std::shared_ptr<StreamCore>(stream, &stream->core_));
   return stream;
 }
 
 ClientStream::ClientStream(std::shared_ptr<grpc::Channel> channel, std::string method,
-                           const ClientChannelOptions& options)
+                           const ClientChannelOptions& options, std::shared_ptr<ChannelGuard> guard)
     : channel_(std::move(channel)),
       method_(std::move(method)),
+      guard_(std::move(guard)),
+      made_(options.clock.Monotonic()),
       stub_(channel_),
       core_({.side = StreamCore::Side::kClient,
              .clock = options.clock,
@@ -55,10 +64,15 @@ void ClientStream::StartRead(grpc::ByteBuffer* into) {
   const bool begin = !begun_;
   if (begin) {
     begun_ = true;
+    guard_->BeginCall();
     self_ = shared_from_this();
     stub_.PrepareBidiStreamingCall(&context_, method_, grpc::StubOptions(), this);
     AddHold();  // operations come from everywhere; until Release()
+  } else {
+    guard_->counters.paused.fetch_sub(1, kRelaxed);
   }
+  reading_into_ = into;
+  CDGATE_HANDED_OVER(this);
   ClientBidiReactor::StartRead(into);
   if (begin) StartCall();
 }
@@ -66,13 +80,44 @@ void ClientStream::StartRead(grpc::ByteBuffer* into) {
 void ClientStream::StartWrite(const grpc::ByteBuffer& message, SendHint hint) {
   grpc::WriteOptions options;
   if (hint == SendHint::kMoreFollows) options.set_buffer_hint();
+  guard_->counters.sent_bytes.fetch_add(message.Length(), kRelaxed);
+  CDGATE_HANDED_OVER(this);
   ClientBidiReactor::StartWrite(&message, options);
 }
 
-void ClientStream::StartEnd(const absl::Status&, const grpc::ByteBuffer*) { StartWritesDone(); }
+void ClientStream::StartEnd(const absl::Status&, const grpc::ByteBuffer*) {
+  CDGATE_HANDED_OVER(this);
+  StartWritesDone();
+}
+
+void ClientStream::Release() {
+  CDGATE_HANDED_OVER(this);
+  RemoveHold();
+}
+
+void ClientStream::OnReadDone(bool ok) {
+  CDGATE_TAKEN_OVER(this);
+  if (ok) guard_->counters.CountMessage(reading_into_->Length());
+  guard_->counters.paused.fetch_add(1, kRelaxed);
+  core_.OnReadDone(ok);
+}
+
+void ClientStream::OnWriteDone(bool ok) {
+  CDGATE_TAKEN_OVER(this);
+  core_.OnWriteDone(ok);
+}
+
+void ClientStream::OnWritesDoneDone(bool) {
+  CDGATE_TAKEN_OVER(this);
+  core_.OnEndDone();
+}
 
 void ClientStream::OnDone(const grpc::Status& status) {
-  core_.OnDone(FromGrpcStatus(status));
+  CDGATE_TAKEN_OVER(this);
+  guard_->counters.paused.fetch_sub(1, kRelaxed);
+  guard_->EndCall();
+  const absl::Status cut = status.ok() ? absl::OkStatus() : guard_->CutSince(made_);
+  core_.OnDone(cut.ok() ? FromGrpcStatus(status) : cut);
   self_.reset();  // may destroy this
 }
 

@@ -10,6 +10,7 @@
 #include <string>
 #include <utility>
 
+#include "gateway/rpc/channel_guard.h"
 #include "gateway/rpc/client_channel.h"
 #include "gateway/rpc/stream_core.h"
 
@@ -23,7 +24,8 @@ class ClientStream final : public FrameStream,
  public:
   static std::shared_ptr<ClientStream> Create(std::shared_ptr<grpc::Channel> channel,
                                               std::string method,
-                                              const ClientChannelOptions& options);
+                                              const ClientChannelOptions& options,
+                                              std::shared_ptr<ChannelGuard> guard);
 
   void Start(Callbacks callbacks) override;
   void Read() override;
@@ -34,24 +36,27 @@ class ClientStream final : public FrameStream,
 
  private:
   ClientStream(std::shared_ptr<grpc::Channel> channel, std::string method,
-               const ClientChannelOptions& options);
+               const ClientChannelOptions& options, std::shared_ptr<ChannelGuard> guard);
 
   void StartRead(grpc::ByteBuffer* into) override;
   void StartWrite(const grpc::ByteBuffer& message, SendHint hint) override;
   void StartEnd(const absl::Status& status, const grpc::ByteBuffer* last) override;
-  void Release() override { RemoveHold(); }
+  void Release() override;
   void Abort() override { context_.TryCancel(); }
 
-  void OnReadDone(bool ok) override { core_.OnReadDone(ok); }
-  void OnWriteDone(bool ok) override { core_.OnWriteDone(ok); }
-  void OnWritesDoneDone(bool) override { core_.OnEndDone(); }
+  void OnReadDone(bool ok) override;
+  void OnWriteDone(bool ok) override;
+  void OnWritesDoneDone(bool ok) override;
   void OnDone(const grpc::Status& status) override;
 
   const std::shared_ptr<grpc::Channel> channel_;
   const std::string method_;
+  const std::shared_ptr<ChannelGuard> guard_;
+  const absl::Duration made_;
   grpc::GenericStub stub_;
   grpc::ClientContext context_;
   StreamCore core_;
+  grpc::ByteBuffer* reading_into_ = nullptr;
   bool begun_ = false;                  // the call reached gRPC: by the first read
   std::shared_ptr<ClientStream> self_;  // from then until OnDone
 };

@@ -1,10 +1,6 @@
 // One connection of a listener: what its calls account for, and who is at the other end.
 #pragma once
 
-#include <sys/types.h>
-
-#include <atomic>
-#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,6 +13,7 @@
 #include "auth/trust/verify.h"
 #include "gateway/base/mutex.h"
 #include "gateway/rpc/abuse_meter.h"
+#include "gateway/rpc/traffic.h"
 
 namespace grpc {
 class AuthContext;
@@ -36,7 +33,6 @@ class Connection {
  public:
   // Takes `fd`, a duplicate of the connection's descriptor, and closes it at destruction.
   Connection(int fd, authz::Listener listener, std::string key, std::string address);
-  ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
@@ -50,37 +46,23 @@ class Connection {
   // where calls of an earlier connection with the same address were still on their way.
   std::vector<std::shared_ptr<const ConnectionIdentity>> identities() const;
 
-  // Ends it at once, both ways, and drops what was received and not read. True for the
-  // first caller.
-  bool Cut();
-  bool was_cut() const { return cut_.load(std::memory_order_relaxed); }
+  bool Cut() { return socket_.Cut(); }
+  bool was_cut() const { return socket_.was_cut(); }
 
-  // Its traffic so far; none once the connection is over, whoever ended it. On a Unix
-  // socket `received` is 0.
+  // Its traffic so far; none once the connection is over, whoever ended it.
   std::optional<TrafficSample> Sample() const;
 
   authz::Listener listener() const { return listener_; }
   const std::string& key() const { return key_; }
   const std::string& address() const { return address_; }
 
-  // Written by calls with relaxed order.
-  struct Counters {
-    std::atomic<uint64_t> message_bytes{0};
-    std::atomic<uint64_t> messages{0};
-    std::atomic<uint64_t> sent_bytes{0};
-    std::atomic<uint64_t> streams{0};
-    std::atomic<uint64_t> waste{0};
-    std::atomic<int64_t> open{0};
-    std::atomic<int64_t> paused{0};
-  };
-  Counters counters;
+  TrafficCounters counters;
 
  private:
-  const int fd_;
+  WatchedSocket socket_;
   const authz::Listener listener_;
   const std::string key_;
   const std::string address_;
-  std::atomic<bool> cut_{false};
   mutable base::Mutex mu_;
   std::vector<std::shared_ptr<const ConnectionIdentity>> identities_ CDGATE_GUARDED_BY(mu_);
 };

@@ -15,8 +15,8 @@ using authz::Listener;
 constexpr absl::Duration kSweepInterval = absl::Seconds(1);
 constexpr absl::Duration kLongestPause = absl::Minutes(1);
 constexpr size_t kMaxAddresses = 65536;  // remembered at once
-constexpr absl::string_view kCauses[] = {"debt",  "stalled", "waste",    "streams",
-                                         "total", "expired", "requested"};
+constexpr absl::string_view kCauses[] = {"debt",    "stalled", "backlog", "waste",
+                                         "streams", "total",   "expired", "requested"};
 
 absl::string_view RefusalName(Guard::Refusal refusal) {
   switch (refusal) {

@@ -18,6 +18,7 @@
 #include "gateway/base/logging.h"
 #include "gateway/base/mutex.h"
 #include "gateway/base/status_macros.h"
+#include "gateway/base/tsan.h"
 #include "gateway/rpc/acceptor.h"
 #include "gateway/rpc/address.h"
 #include "gateway/rpc/call_gate.h"
@@ -237,6 +238,7 @@ absl::StatusOr<Lane*> ServerImpl::AddLane(const ListenerOptions& listener,
   builder.RegisterCallbackGenericService(&lane->service);
   lane->acceptor = builder.experimental().AddExternalConnectionAcceptor(
       grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD, credentials);
+  CDGATE_HANDED_OVER(&lane->service);
   lane->server = builder.BuildAndStart();
   if (lane->server == nullptr) {
     return MakeError(Reason::kInternal,

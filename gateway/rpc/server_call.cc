@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "gateway/base/errors.h"
 #include "gateway/base/logging.h"
+#include "gateway/base/tsan.h"
 #include "gateway/rpc/status.h"
 
 namespace cdgate::rpc {
@@ -21,8 +22,10 @@ class RefusedCall final : public grpc::ServerGenericBidiReactor {
   RefusedCall(const CallEnvironment& environment, const absl::Status& why, ConnectionPtr connection)
       : environment_(environment), connection_(std::move(connection)), code_(why.code()) {
     Finish(ToGrpcStatus(why));
+    CDGATE_HANDED_OVER(this);
   }
   void OnDone() override {
+    CDGATE_TAKEN_OVER(this);
     if (connection_ != nullptr) {
       connection_->counters.waste.fetch_add(kWasteRefused, kRelaxed);
       connection_->counters.open.fetch_sub(1, kRelaxed);
@@ -101,6 +104,7 @@ void CallMetrics::Count(absl::StatusCode code) const {
 
 grpc::ServerGenericBidiReactor* CallService::CreateReactor(
     grpc::GenericCallbackServerContext* context) {
+  CDGATE_TAKEN_OVER(this);
   environment_.live.Add();
   ConnectionPtr connection = environment_.gate.ConnectionOf(*context);
   if (connection != nullptr) {
@@ -123,6 +127,7 @@ grpc::ServerGenericBidiReactor* ServerCall::Begin(const CallEnvironment& environ
   call->self_ = call;
   call->core_.Bind(std::shared_ptr<StreamCore>(call, &call->core_));
   call->Handle(admitted.entry->guarded.handler());
+  CDGATE_HANDED_OVER(call.get());
   return call.get();
 }
 
@@ -188,16 +193,15 @@ void ServerCall::Answer(absl::StatusOr<grpc::ByteBuffer> response) {
 void ServerCall::StartRead(grpc::ByteBuffer* into) {
   reading_into_ = into;
   if (connection_ != nullptr) connection_->counters.paused.fetch_sub(1, kRelaxed);
+  CDGATE_HANDED_OVER(this);
   ServerBidiReactor::StartRead(into);
 }
 
 void ServerCall::OnReadDone(bool ok) {
+  CDGATE_TAKEN_OVER(this);
   if (connection_ != nullptr) {
-    Connection::Counters& counters = connection_->counters;
-    if (ok) {
-      counters.message_bytes.fetch_add(reading_into_->Length(), kRelaxed);
-      counters.messages.fetch_add(1, kRelaxed);
-    }
+    TrafficCounters& counters = connection_->counters;
+    if (ok) counters.CountMessage(reading_into_->Length());
     counters.paused.fetch_add(1, kRelaxed);
   }
   // A read that failed because the client went is no half-close.
@@ -214,10 +218,17 @@ void ServerCall::StartWrite(const grpc::ByteBuffer& message, SendHint hint) {
   CountSent(message.Length());
   grpc::WriteOptions options;
   if (hint == SendHint::kMoreFollows) options.set_buffer_hint();
+  CDGATE_HANDED_OVER(this);
   ServerBidiReactor::StartWrite(&message, options);
 }
 
+void ServerCall::OnWriteDone(bool ok) {
+  CDGATE_TAKEN_OVER(this);
+  core_.OnWriteDone(ok);
+}
+
 void ServerCall::StartEnd(const absl::Status& status, const grpc::ByteBuffer* last) {
+  CDGATE_HANDED_OVER(this);
   if (!cancelled_.load(kRelaxed)) code_.store(status.code(), kRelaxed);
   if (last == nullptr) return Finish(ToGrpcStatus(status));
   CountSent(last->Length());
@@ -235,6 +246,7 @@ void ServerCall::Abort() {
 }
 
 void ServerCall::OnCancel() {
+  CDGATE_TAKEN_OVER(this);
   cancelled_.store(true, kRelaxed);
   const bool late = environment_.clock.Now() >= call_->deadline;
   core_.OnCancelled(late ? MakeError(Reason::kDeadlineExceeded, "the caller's deadline passed")
@@ -242,6 +254,7 @@ void ServerCall::OnCancel() {
 }
 
 void ServerCall::OnDone() {
+  CDGATE_TAKEN_OVER(this);
   {
     base::MutexLock lock(context_mu_);
     context_ = nullptr;
@@ -249,7 +262,7 @@ void ServerCall::OnDone() {
   core_.OnDone(absl::OkStatus());
   environment_.metrics.Count(code_.load(kRelaxed));
   if (connection_ != nullptr) {
-    Connection::Counters& counters = connection_->counters;
+    TrafficCounters& counters = connection_->counters;
     if (!core_.got_message()) {
       counters.waste.fetch_add(kWasteCancelledUnused, kRelaxed);
     } else if (cancelled_.load(kRelaxed)) {

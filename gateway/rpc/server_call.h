@@ -106,7 +106,7 @@ class ServerCall final : public ServerStream,
   void Abort() override;
 
   void OnReadDone(bool ok) override;
-  void OnWriteDone(bool ok) override { core_.OnWriteDone(ok); }
+  void OnWriteDone(bool ok) override;
   void OnCancel() override;
   void OnDone() override;
   bool WasCancelled();

@@ -143,6 +143,45 @@ TEST(AbuseMeterTest, AnyMessageEndsAStall) {
   }
 }
 
+TEST(AbuseMeterTest, GrindingAtWhatNeverBecomesAMessageIsCut) {
+  AbuseMeter meter(kLimits);
+  TrafficSample sample;
+  sample.open = sample.streams = 1;
+  sample.received = 1300 * kKiB;
+  sample.unread = 1;
+  int ticks = 0;
+  Abuse abuse = Abuse::kNone;
+  while (abuse == Abuse::kNone && ticks < 100) {
+    sample.received += kKiB;
+    abuse = meter.Tick(sample, kTick);
+    ++ticks;
+  }
+  EXPECT_EQ(abuse, Abuse::kBacklog);
+  EXPECT_EQ(ticks, 21);  // in the first the stream began
+}
+
+TEST(AbuseMeterTest, SlowMessageThatIsReadAsItComesIsNoBacklog) {
+  AbuseMeter meter(kLimits);
+  TrafficSample sample;
+  sample.open = sample.streams = 1;
+  sample.received = 1300 * kKiB;
+  for (int tick = 0; tick < 1000; ++tick) {
+    sample.unread = tick % 20 == 19 ? 0 : 4096;  // now and then all was read
+    ASSERT_EQ(meter.Tick(sample, kTick), Abuse::kNone) << tick;
+  }
+}
+
+TEST(AbuseMeterTest, BacklogOfAStreamThatWeDoNotReadIsOurs) {
+  AbuseMeter meter(kLimits);
+  TrafficSample sample;
+  sample.open = sample.paused = sample.streams = 1;
+  sample.received = 1300 * kKiB;
+  sample.unread = 100 * kKiB;
+  for (int tick = 0; tick < 1000; ++tick) {
+    ASSERT_EQ(meter.Tick(sample, kTick), Abuse::kNone) << tick;
+  }
+}
+
 TEST(AbuseMeterTest, RapidResetIsCut) {
   AbuseMeter meter(kLimits);
   TrafficSample sample;

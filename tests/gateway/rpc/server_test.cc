@@ -284,7 +284,7 @@ TEST(ServerTest, AddressInUseIsNamedAndNothingListens) {
   ServerOptions options{.router = gateway.router,
                         .grants = gateway.grants,
                         .clock = base::SystemClock(),
-                        .timers = gateway.timers,
+                        .timers = TestGateway::Timers(),
                         .metrics = gateway.metrics};
   options.listeners.push_back({.kind = Listener::kLocal, .address = other.File("local.sock")});
   options.listeners.push_back({.kind = Listener::kLocal, .address = other.File("second.sock")});

@@ -128,7 +128,7 @@ TestGateway::TestGateway(const Change& change)
   ServerOptions options{.router = router,
                         .grants = grants,
                         .clock = base::SystemClock(),
-                        .timers = timers,
+                        .timers = Timers(),
                         .metrics = metrics};
   options.listeners.push_back({.kind = Listener::kApi,
                                .address = "127.0.0.1:0",
@@ -141,6 +141,11 @@ TestGateway::TestGateway(const Change& change)
   auto started = Server::Start(std::move(options));
   MustBeOk(started.status());
   server = *std::move(started);
+}
+
+base::TimerQueue& TestGateway::Timers() {
+  static auto* const timers = new base::ThreadTimerQueue(base::SystemClock());
+  return *timers;
 }
 
 TestGateway::~TestGateway() {
@@ -250,22 +255,22 @@ std::unique_ptr<ClientChannel> TestGateway::Api(const std::string& name) {
   clients_.push_back(*std::move(identity));
   return std::make_unique<ClientChannel>(
       Address(Listener::kApi), clients_.back()->ChannelCredentials(Observer()),
-      ClientChannelOptions{.clock = base::SystemClock(), .timers = timers});
+      ClientChannelOptions{.clock = base::SystemClock(), .timers = Timers()});
 }
 
-std::unique_ptr<ClientChannel> TestGateway::Peer() {
+std::unique_ptr<ClientChannel> TestGateway::PeerTo(const std::string& address) {
   auto& store = StoreOf(beta, alpha, beta_trust_, beta_store_);
   return std::make_unique<ClientChannel>(
-      Address(Listener::kPeers),
+      address,
       credentials::PeerChannelCredentials(store, beta_trust_, "alpha.example", Observer(),
                                           base::SystemClock()),
-      ClientChannelOptions{.clock = base::SystemClock(), .timers = timers});
+      ClientChannelOptions{.clock = base::SystemClock(), .timers = Timers()});
 }
 
 std::unique_ptr<ClientChannel> TestGateway::Local() {
   return std::make_unique<ClientChannel>(
       "unix:" + Address(Listener::kLocal), nullptr,
-      ClientChannelOptions{.clock = base::SystemClock(), .timers = timers});
+      ClientChannelOptions{.clock = base::SystemClock(), .timers = Timers()});
 }
 
 bool TestGateway::Eventually(const std::function<bool()>& done) {

@@ -124,7 +124,11 @@ class TestGateway {
   // A channel to the api listener as spiffe://alpha.example/service/`name`.
   std::unique_ptr<ClientChannel> Api(const std::string& name);
   // A channel to the peers listener as spiffe://beta.example/gateway/gw1.
-  std::unique_ptr<ClientChannel> Peer();
+  std::unique_ptr<ClientChannel> Peer() { return PeerTo(Address(authz::Listener::kPeers)); }
+  // The same to another address that shows an identity of alpha.example.
+  std::unique_ptr<ClientChannel> PeerTo(const std::string& address);
+  // The folder of alpha's gateway: tls.crt, tls.key and bundle.pem.
+  std::string GatewayIdentity() const { return dir.File(alpha.domain()); }
   std::unique_ptr<ClientChannel> Local();
 
   // A folder with tls.crt, tls.key and bundle.pem of that service; for clients elsewhere.
@@ -133,7 +137,9 @@ class TestGateway {
   // Waits until `done`, looking now and then.
   static bool Eventually(const std::function<bool()>& done);
 
-  base::ThreadTimerQueue timers{base::SystemClock()};
+  // For ever: streams that a test left open end after it.
+  static base::TimerQueue& Timers();
+
   base::ThreadPool pool{{.name = "handlers", .threads = 2}};
   base::Metrics metrics;
   test::TempDir dir;
