@@ -269,6 +269,15 @@ def giant_header(connection, end):
     burst(connection, end, lambda n: frame(CONTINUATION, 0, 1, b"z" * 1000) * 16)
 
 
+def late_giant_header(connection, end):
+    """The same after a call that stays open: an idle connection is allowed less."""
+    connection.open(1)
+    head = request_headers(connection.options.path) + b"\x00" + hpack_text("x-giant") + hpack_int(
+        1 << 30, 7)
+    connection.raw(frame(HEADERS, 0, 3, head))
+    burst(connection, end, lambda n: frame(CONTINUATION, 0, 3, b"z" * 1000) * 16)
+
+
 def giant_message(connection, end):
     """One message declared as 1 GiB, as far as flow control lets it."""
     connection.open(1)
@@ -349,14 +358,16 @@ def empty_data(connection, end):
 
 ON_A_CONNECTION = {
     "rapid-reset": rapid_reset, "open-flood": open_flood, "endless-headers": endless_headers,
-    "giant-header": giant_header, "giant-message": giant_message,
+    "giant-header": giant_header, "late-giant-header": late_giant_header, "giant-message": giant_message,
     "many-giant-messages": many_giant_messages, "trickle": trickle,
     "trickled-headers": trickled_headers, "window-updates": window_updates, "pings": pings,
     "settings": settings, "priorities": priorities, "unknown-frames": unknown_frames,
     "empty-data": empty_data
 }
 # Those that never acknowledge the server's settings: its limits then do not hold in gRPC.
-UNACKNOWLEDGED = {"open-flood", "endless-headers", "giant-header", "trickled-headers"}
+UNACKNOWLEDGED = {
+    "open-flood", "endless-headers", "giant-header", "late-giant-header", "trickled-headers"
+}
 
 
 def on_a_connection(options):

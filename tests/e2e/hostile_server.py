@@ -20,7 +20,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import hostile  # noqa: E402
-from hostile import (ACK, CONTINUATION, DATA, END_HEADERS, HEADERS, PING, PREFACE, PRIORITY,
+from hostile import (CONTINUATION, DATA, END_HEADERS, HEADERS, PING, PREFACE, PRIORITY,
                      SETTINGS, WINDOW_UPDATE, frame, hpack_int, hpack_new, hpack_text)
 
 RESPONSE = (b"\x88" + hpack_int(31, 4) + hpack_text("application/grpc"))  # :status 200
