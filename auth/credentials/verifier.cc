@@ -28,6 +28,7 @@ std::string ClaimedIdOf(const absl::Status& refused) {
 
 bool Verifier::Verify(grpc::experimental::TlsCustomVerificationCheckRequest* request,
                       std::function<void(grpc::Status)> /*callback*/, grpc::Status* sync_status) {
+  CDGATE_TAKEN_OVER(this);
   const absl::Status status =
       check_(View(request->peer_cert()), View(request->peer_cert_full_chain()));
   if (status.ok()) {
@@ -36,6 +37,7 @@ bool Verifier::Verify(grpc::experimental::TlsCustomVerificationCheckRequest* req
     Tell(status);
     *sync_status = grpc::Status(grpc::StatusCode::UNAUTHENTICATED, std::string(status.message()));
   }
+  CDGATE_HANDED_OVER(this);
   return true;  // decided here; the callback is for verifiers that are not
 }
 

@@ -13,6 +13,7 @@
 #include "auth/credentials/credentials.h"
 #include "auth/credentials/observer.h"
 #include "auth/trust/spiffe_id.h"
+#include "gateway/base/tsan.h"
 
 namespace cdgate::credentials {
 
@@ -30,7 +31,10 @@ class Verifier final : public grpc::experimental::ExternalCertificateVerifier {
       : side_(side),
         check_(std::move(check)),
         observer_(std::move(observer)),
-        published_files_(std::move(published_files)) {}
+        published_files_(std::move(published_files)) {
+    CDGATE_HANDED_OVER(this);
+  }
+  ~Verifier() override { CDGATE_TAKEN_OVER(this); }
 
   bool Verify(grpc::experimental::TlsCustomVerificationCheckRequest* request,
               std::function<void(grpc::Status)> callback, grpc::Status* sync_status) override;

@@ -75,7 +75,6 @@ struct UnaryCall {
   std::shared_ptr<grpc::Channel> channel;
   std::shared_ptr<ChannelGuard> guard;
   absl::Duration made;
-  std::string method;
   grpc::ByteBuffer request;
   grpc::ByteBuffer response;
   std::function<void(absl::StatusOr<grpc::ByteBuffer>)> done;
@@ -120,12 +119,11 @@ void ClientChannel::CallBytes(absl::string_view method, grpc::ByteBuffer request
   call->guard = guard_;
   call->made = options_.clock.Monotonic();
   guard_->BeginCall();
-  call->method = std::string(method);
   call->request.Swap(&request);
   call->done = std::move(done);
   CDGATE_HANDED_OVER(call);
   grpc::GenericStub(channel_).UnaryCall(
-      &call->context, call->method, grpc::StubOptions(), &call->request, &call->response,
+      &call->context, std::string(method), grpc::StubOptions(), &call->request, &call->response,
       [call](const grpc::Status& status) { Complete(call, status); });
 }
 

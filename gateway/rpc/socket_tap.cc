@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "gateway/base/logging.h"
+#include "gateway/base/tsan.h"
 
 // As in gRPC 1.51.1, src/core/lib/iomgr/socket_mutator.h.
 struct grpc_socket_mutator_vtable {
@@ -33,13 +34,16 @@ struct Tap : grpc_socket_mutator {
 };
 
 bool OnSocket(int fd, grpc_socket_mutator* mutator) {
+  CDGATE_TAKEN_OVER(mutator);
   static_cast<Tap*>(mutator)->on_socket(fd);
+  CDGATE_HANDED_OVER(mutator);
   return true;
 }
 
 int Compare(grpc_socket_mutator* a, grpc_socket_mutator* b) { return a < b ? -1 : a > b ? 1 : 0; }
 
 void Destroy(grpc_socket_mutator* mutator) {
+  CDGATE_TAKEN_OVER(mutator);
   const std::unique_ptr<Tap> owned(static_cast<Tap*>(mutator));
 }
 
@@ -56,6 +60,7 @@ bool TapSockets(grpc::ChannelArguments& arguments, std::function<void(int fd)> o
   auto tap = std::make_unique<Tap>();
   tap->on_socket = std::move(on_socket);
   grpc_socket_mutator_init(tap.get(), &kTap);  // one reference, which `arguments` takes
+  CDGATE_HANDED_OVER(static_cast<grpc_socket_mutator*>(tap.get()));
   arguments.SetSocketMutator(tap.release());
   return true;
 }
