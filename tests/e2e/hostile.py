@@ -163,11 +163,11 @@ class Connection:
     def open(self, stream, flags=END_HEADERS):
         return self.raw(frame(HEADERS, flags, stream, request_headers(self.options.path)))
 
-    def wait_settings(self):
-        """Until the server has spoken: what comes then is the attack and not the handshake."""
-        end = time.monotonic() + 5
+    def was_greeted(self, end):
+        """Waits until the server has spoken: what comes then is the attack and not the handshake."""
         while self.initial_window == 65535 and time.monotonic() < end and not self.closed.is_set():
             time.sleep(0.005)
+        return self.initial_window != 65535
 
 
 def connect(options, timeout=10):
@@ -217,7 +217,7 @@ class Secured:
 
 
 def dial(options, timeout=10):
-    plain = socket.create_connection(options.address, timeout=timeout)
+    plain = connect(options, timeout)
     plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     connection = plain if options.plain else Secured(plain, options.tls)
     plain.settimeout(None)
@@ -370,9 +370,24 @@ UNACKNOWLEDGED = {
 }
 
 
+def greeted(options):
+    """A connection that the server has taken. A server gives a handshake little time; on a busy
+    machine that may be too little for an attacker who has to wait for his turn."""
+    end = time.monotonic() + options.seconds
+    while True:
+        try:
+            connection = Connection(options, acknowledge=options.attack not in UNACKNOWLEDGED)
+            if connection.was_greeted(end):
+                return connection
+        except (OSError, ssl.SSLError):
+            pass
+        if time.monotonic() > end:
+            raise OSError("the server took no connection")
+        time.sleep(0.1)
+
+
 def on_a_connection(options):
-    connection = Connection(options, acknowledge=options.attack not in UNACKNOWLEDGED)
-    connection.wait_settings()
+    connection = greeted(options)
     start = time.monotonic()
     ON_A_CONNECTION[options.attack](connection, start + options.seconds)
     # What the server did is seen a moment after the last write.
