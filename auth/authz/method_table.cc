@@ -45,7 +45,7 @@ std::vector<MethodRow> MakeTable() {
         "/cdgate.admin.v1.AdminService/DeleteGrant",
         "/cdgate.admin.v1.AdminService/DeleteSubscription",
         "/cdgate.admin.v1.AdminService/FreezePeer", "/cdgate.admin.v1.AdminService/RemovePeer",
-        "/cdgate.admin.v1.AdminService/ResumePeer"}) {
+        "/cdgate.admin.v1.AdminService/ResumePeer", "/cdgate.admin.v1.AdminService/RevokeInvite"}) {
     add(method, kAdmin, Admits::kRoles, kOperators);
   }
   add("/cdgate.admin.v1.AdminService/ApplyPolicy", kAdmin, Admits::kRoles, {Role::kPolicyAuthor});

@@ -7,10 +7,19 @@
 //   Approve                                  Approve
 //
 // After enrolment both sides hold a peer in state PENDING; nothing crosses until each
-// side's operator has approved it. What changes is committed before it is answered.
+// side's operator has approved it. Offline nothing is dialled: the token carries what
+// HandleEnrol would have answered, Accept gives a reply code, and Approve takes that code in
+// and approves in one.
 //
-// Thread-safe. Calls may block on the store's indexes: run them on an executor. Every
-// callback runs once, on an unspecified thread.
+//   CreateInvite ── offline token, by hand ─▶ Accept
+//   Approve      ◀── reply code, by hand ─────┘ Approve
+//
+// What changes is committed before it is answered. Calls that meet over one invite are
+// judged one after the other: one redeems it, the others see that it is used, and every
+// failure counts.
+//
+// Thread-safe. Run calls on an executor: they check signatures and proofs. Every callback
+// runs once, on an unspecified thread.
 #pragma once
 
 #include <functional>
@@ -28,6 +37,7 @@
 #include "cdgate/federation/v1/enrolment.pb.h"
 #include "federation/manager/invite.h"
 #include "gateway/base/clock.h"
+#include "gateway/base/executor.h"
 #include "gateway/base/random.h"
 #include "gateway/state/store.h"
 
@@ -51,6 +61,7 @@ class EnrolDialer {
 struct EnrolmentDeps {
   std::string domain;
   state::Store& store;
+  base::Executor& executor;  // where what lost a race is judged again
   const credentials::IdentityStore& identity;
   const base::Clock& clock;
   base::Random& random;
@@ -69,32 +80,84 @@ class Enrolment {
 
   explicit Enrolment(EnrolmentDeps deps) : deps_(std::move(deps)) {}
 
-  // INVALID_CONFIG where we have no enrolment listener.
+  // INVALID_CONFIG where we have no enrolment listener and the invite is not an offline one;
+  // INVALID_ARGUMENT naming the field.
   void CreateInvite(const std::string& author, const admin::v1::CreateInviteRequest& request,
                     Done<admin::v1::CreateInviteResponse> done);
 
+  // Deletes an invite. NOT_FOUND; INVITE_INVALID where it was used: then there is a peer.
+  void RevokeInvite(const std::string& author, const admin::v1::RevokeInviteRequest& request,
+                    Done<admin::v1::RevokeInviteResponse> done);
+
   // The inviter's side of EnrolmentService.Enrol. `caller`: what the client showed, not
-  // verified by the listener: it is checked here against the bundle handed over.
+  // verified by the listener: it is checked here against the bundle handed over. INVITE_INVALID
+  // whatever is wrong with the invite or the proof; ALREADY_EXISTS for a peer.
   void HandleEnrol(const trust::VerifiedPeer& caller, const federation::v1::EnrolRequest& request,
                    Done<federation::v1::EnrolResponse> done);
 
-  // Redeems a token: dials the inviter and stores it as a pending peer.
+  // Redeems a token: dials the inviter, or makes a reply code, and stores the inviter as a
+  // pending peer. INVITE_MALFORMED; INVITE_INVALID for one that expired or is for another domain;
+  // INVALID_ARGUMENT where a reply code is wanted and the invite was not made for one;
+  // ALREADY_EXISTS; errors of the dialer.
   void Accept(const std::string& author, const admin::v1::AcceptInviteRequest& request,
               Done<admin::v1::AcceptInviteResponse> done);
 
-  // Approves a pending peer for our side. Idempotent.
+  // Approves a pending peer for our side; idempotent. Or redeems a reply code and stores the
+  // accepter as an approved peer: then INVITE_INVALID says what is wrong, as it is our own
+  // operator who asks. FINGERPRINT_DIFFERS where one is given and is another. An error leaves
+  // everything as it was, but a wrong proof counts.
   void Approve(const std::string& author, const admin::v1::ApprovePeerRequest& request,
                Done<admin::v1::Peer> done);
 
  private:
+  // What an accepter claims, by a call or by a reply code.
+  struct Claim {
+    std::string invite_id;
+    federation::v1::Party party;
+    std::string proof;
+    std::string author;     // who stores it
+    bool by_reply = false;  // our operator pasted it and so approves it
+  };
+  // What a good claim makes.
+  struct Redeemed {
+    admin::v1::Peer peer;
+    federation::v1::EnrolResponse response;  // empty by_reply: nothing is answered
+  };
+  // A claim as it stands now: what is to be committed, and what is to be said then.
+  struct Attempt {
+    state::Proposal proposal;  // empty: nothing changes
+    absl::Status verdict;
+    std::string detail;  // for our own log and operator: what is wrong with the invite
+    Redeemed redeemed;   // where the verdict is OK
+  };
+
   federation::v1::Party OurParty(
       const std::string& purpose,
       const google::protobuf::RepeatedPtrField<std::string>& contacts) const;
   admin::v1::Peer PendingPeer(const federation::v1::Party& party,
                               const invite::Agreement& agreement, bool dial) const;
   absl::Status CheckNewPeer(absl::string_view domain) const;
-  void StoreAccepted(const std::string& author, const admin::v1::Peer& peer,
+  void AcceptByDialling(const std::string& author, const invite::Token& token,
+                        const federation::v1::EnrolRequest& enrol,
+                        Done<admin::v1::AcceptInviteResponse> done);
+  void AcceptByReply(const std::string& author, const invite::Token& token,
+                     const federation::v1::EnrolRequest& enrol,
                      Done<admin::v1::AcceptInviteResponse> done);
+  void StoreAccepted(const std::string& author, const admin::v1::Peer& peer,
+                     const std::string& reply_code, Done<admin::v1::AcceptInviteResponse> done);
+
+  absl::StatusOr<Attempt> Judge(const Claim& claim) const;
+  absl::StatusOr<Redeemed> Answer(const Claim& claim, const admin::v1::Invite& invite,
+                                  const invite::Binding& binding) const;
+  void Redeem(Claim claim, Done<Redeemed> done);
+  static absl::Status Refused(const Claim& claim, const Attempt& attempt);
+  template <typename T>
+  void JudgeAgain(base::Task task, Done<T> done);
+
+  void ApprovePending(const std::string& author, const std::string& domain,
+                      const std::string& fingerprint, Done<admin::v1::Peer> done);
+  void ApproveReply(const std::string& author, const std::string& code,
+                    const std::string& fingerprint, Done<admin::v1::Peer> done);
 
   const EnrolmentDeps deps_;
 };

@@ -23,11 +23,13 @@ constexpr size_t kMaxEndpointBytes = 261;  // a DNS name, a colon, a port
 constexpr size_t kMaxPurposeBytes = 500;
 constexpr int kMaxContacts = 10;
 constexpr size_t kMaxContactBytes = 200;
+constexpr size_t kAgreementIdBytes = 16;
 constexpr absl::Duration kMinTtl = absl::Minutes(1);
 
 // What tells the two proofs from each other, and from whatever else a key is used for.
 constexpr absl::string_view kAccepterLabel = "cdgate/enrol/v1/accepter";
 constexpr absl::string_view kInviterLabel = "cdgate/enrol/v1/inviter";
+constexpr absl::string_view kAgreementLabel = "cdgate/agreement/v1";
 constexpr absl::string_view kSealLabel = "cdgate/invite-secret/v1/";
 
 absl::Status InvalidField(absl::string_view field, absl::string_view fault) {
@@ -74,6 +76,7 @@ void AppendBinding(std::string& out, const Binding& binding) {
   AppendField(out, binding.invite_id);
   AppendField(out, binding.inviter_domain);
   AppendField(out, binding.inviter_bundle_digest);
+  AppendField(out, binding.token_digest);
 }
 
 // By the digest of its bundle: a reply code carries the certificates in another form.
@@ -88,6 +91,10 @@ absl::Status AppendParty(std::string& out, const Party& party) {
   return absl::OkStatus();
 }
 
+std::string TimeText(absl::Time time) {
+  return absl::FormatTime(absl::RFC3339_sec, time, absl::UTCTimeZone());
+}
+
 std::string SealLabel(absl::string_view id) { return absl::StrCat(kSealLabel, id); }
 
 absl::Status CheckRequest(const InviteRequest& request, absl::Duration ttl) {
@@ -97,12 +104,16 @@ absl::Status CheckRequest(const InviteRequest& request, absl::Duration ttl) {
   if (request.id_bytes.size() != kIdBytes || request.secret.size() != kSecretBytes) {
     return base::MakeError(base::Reason::kInternal, "random bytes of the wrong number");
   }
-  if (request.endpoint.empty() && !request.include_bundle) {
+  if (request.endpoint.empty() && !request.offline) {
     return InvalidField("endpoint", "is needed: the other domain has to dial something");
   }
-  if (!request.endpoint.empty() && !ValidEndpoint(request.endpoint)) {
+  for (const std::string& endpoint : {request.endpoint, request.peers_endpoint}) {
+    if (endpoint.empty() || ValidEndpoint(endpoint)) continue;
     return InvalidField("endpoint",
-                        absl::StrCat("\"", base::Shorten(request.endpoint), "\" is not host:port"));
+                        absl::StrCat("\"", base::Shorten(endpoint), "\" is not host:port"));
+  }
+  if (request.bundle_pem.size() > kMaxBundleBytes) {
+    return InvalidField("bundle", "of our own domain has more than 6 KiB; remove old CAs from it");
   }
   if (ttl < kMinTtl || ttl > kMaxTtl) {
     return InvalidField("ttl", "is at least 1 minute and at most 30 days");
@@ -131,11 +142,11 @@ Redemption Failed(const Invite& invite, absl::Status status, std::string detail)
 // Empty where the invite can still be redeemed.
 std::string WhyClosed(const Invite& invite, absl::Time now) {
   if (!invite.redeemed_by().empty()) {
-    return absl::StrCat("the invite was redeemed by ", invite.redeemed_by());
+    return absl::StrCat("the invite was used by ", invite.redeemed_by());
   }
   if (invite.failures() >= kMaxFailures) return "the invite is dead after too many wrong proofs";
-  if (now >= absl::FromUnixSeconds(invite.expire_time().seconds())) return "the invite expired";
-  return "";
+  const absl::Time end = absl::FromUnixSeconds(invite.expire_time().seconds());
+  return now < end ? "" : absl::StrCat("the invite expired at ", TimeText(end));
 }
 
 }  // namespace
@@ -207,14 +218,23 @@ absl::StatusOr<std::string> InviterProof(absl::string_view secret, const Binding
   return crypto::HmacSha256(secret, bytes);
 }
 
+Agreement AgreementOfReply(absl::string_view accepter_proof, absl::Time invite_expires,
+                           absl::Duration lifetime) {
+  std::string bytes;
+  AppendField(bytes, kAgreementLabel);
+  AppendField(bytes, accepter_proof);
+  const std::string id = crypto::Sha256(bytes).substr(0, kAgreementIdBytes);
+  return {base::Base32Encode(id), invite_expires + lifetime};
+}
+
 absl::Status CheckInviterProof(const Token& token, absl::string_view accepter_proof,
                                const Party& inviter, const Agreement& agreement,
                                absl::string_view proof) {
   CDGATE_RETURN_IF_ERROR(CheckParty(inviter));
   CDGATE_ASSIGN_OR_RETURN(const std::string digest, trust::BundleDigest(inviter.bundle_pem()));
-  const Binding binding{token.invite_id, token.inviter_domain, token.bundle_digest};
-  CDGATE_ASSIGN_OR_RETURN(const std::string expected,
-                          InviterProof(token.secret, binding, accepter_proof, inviter, agreement));
+  CDGATE_ASSIGN_OR_RETURN(
+      const std::string expected,
+      InviterProof(token.secret, BindingOf(token), accepter_proof, inviter, agreement));
   const bool same_domain = inviter.domain() == token.inviter_domain;
   const bool same_bundle = crypto::ConstantTimeEquals(digest, token.bundle_digest);
   if (same_domain && same_bundle && crypto::ConstantTimeEquals(expected, proof)) {
@@ -238,10 +258,16 @@ absl::StatusOr<NewInvite> MakeInvite(const InviteRequest& request, const crypto:
   token.invite_id = base::Base32Encode(request.id_bytes);
   token.secret = request.secret;
   token.expires = absl::FromUnixSeconds(absl::ToUnixSeconds(now + ttl));
-  if (request.include_bundle) token.bundle_pem = request.bundle_pem;
+  token.only_domain = request.only_domain;
+  if (request.offline) {
+    token.bundle_pem = request.bundle_pem;
+    token.peers_endpoint = request.peers_endpoint;
+    token.purpose = request.purpose;
+  }
 
   NewInvite out;
   CDGATE_ASSIGN_OR_RETURN(out.token, EncodeToken(token));
+  out.invite.set_token_digest(TokenDigest(out.token));
   out.invite.set_id(token.invite_id);
   out.invite.set_secret_digest(crypto::Sha256(request.secret));
   out.invite.set_sealed_secret(sealer.Seal(request.secret, SealLabel(token.invite_id)));
@@ -271,14 +297,18 @@ Redemption Redeem(const Invite* invite, const Binding& binding, const Party& acc
   const auto expected = AccepterProof(*secret, binding, accepter);
   if (!expected.ok()) return {expected.status(), std::string(expected.status().message()), {}};
   if (!crypto::ConstantTimeEquals(*expected, proof)) {
-    return Failed(*invite, InviteInvalid(), "the proof is wrong");
+    return Failed(
+        *invite, InviteInvalid(),
+        "the proof is wrong: the token or the reply was altered on its way, or our bundle "
+        "is not the one the token names any more");
   }
   // From here on the caller has the secret and may know more.
   if (!invite->domain().empty() && invite->domain() != accepter.domain()) {
     return Failed(*invite,
                   base::MakeError(base::Reason::kInviteInvalid,
                                   absl::StrCat("the invite is for the domain ", invite->domain())),
-                  absl::StrCat("redeemed by ", accepter.domain(), ", for whom it is not"));
+                  absl::StrCat("the invite is for the domain ", invite->domain(), ", not for ",
+                               accepter.domain()));
   }
   Invite redeemed = *invite;
   redeemed.set_redeemed_by(accepter.domain());

@@ -3,8 +3,8 @@
 //
 // The inviter makes an invite and hands the token to the other domain's operator, on a
 // channel that both trust. The token pins the inviter's bundle by its digest and carries a
-// secret. The accepter proves that it has the secret by an HMAC that binds both bundles and
-// everything it tells of itself; the inviter answers with the same about itself. So
+// secret. The accepter proves that it has the secret by an HMAC that binds the token, both
+// bundles and everything it tells of itself; the inviter answers with the same about itself. So
 // neither side's bundle can be exchanged by anyone in between, and a proof is of no use with
 // another invite, another party, or in the other direction. docs/security.md has the
 // protocol.
@@ -14,10 +14,11 @@
 //   Redeem()     ◀── invite id, Party, proof ─  AccepterProof()
 //   InviterProof() ── Party, proof, … ───────▶  CheckInviterProof()
 //
-// Where the inviter cannot be dialled, its token carries the whole bundle besides the digest
-// (InviteRequest::include_bundle), the accepter prints EncodeReply(), and the inviter's operator
-// pastes it: DecodeReply() gives the same three things to Redeem(). Nothing is answered then;
-// the channel that carried the token vouches for the inviter.
+// Where the inviter cannot be dialled, its token carries all that it would have answered
+// (InviteRequest::offline), the accepter prints EncodeReply(), and the inviter's operator
+// pastes it: DecodeReply() gives the same three things to Redeem(). Nothing is answered then:
+// both sides derive the agreement from the proof (AgreementOfReply), and the channel that carried
+// the token vouches for the inviter.
 #pragma once
 
 #include <cstdint>
@@ -50,10 +51,18 @@ struct Token {
   std::string endpoint;       // the inviter's enrolment listener, "host:port"; empty: none
   std::string bundle_digest;  // trust::BundleDigest of the inviter's bundle, 32 bytes
   std::string invite_id;
-  std::string secret;      // kSecretBytes
-  absl::Time expires;      // whole seconds
-  std::string bundle_pem;  // of that digest; empty where the token does not carry it
+  std::string secret;       // kSecretBytes
+  absl::Time expires;       // whole seconds
+  std::string only_domain;  // who may redeem it; empty: any domain
+  std::string bundle_pem;   // of that digest; empty where the token was not made offline
+  std::string
+      peers_endpoint;   // the inviter's peers listener, "host:port"; may be empty; offline only
+  std::string purpose;  // in the inviter's words; offline only
+  std::string digest;   // TokenDigest of its text; set by DecodeToken, not encoded
 };
+
+// SHA-256 over all that a token's text says, white space aside.
+std::string TokenDigest(absl::string_view text);
 
 // "cdgate-invite-" and base64url: about 200 characters, with a bundle of one P-256 root
 // about 900. CERTIFICATE_MALFORMED where the bundle does not parse; whether the rest is
@@ -62,11 +71,12 @@ absl::StatusOr<std::string> EncodeToken(const Token& token);
 
 // White space anywhere is ignored, because mail programs break lines. INVITE_MALFORMED
 // where anything is missing, malformed, altered (a checksum tells) or of a newer version.
-// Expiry is not checked: see CheckNotExpired.
+// Whether it may be used is not checked: see CheckUsable.
 absl::StatusOr<Token> DecodeToken(absl::string_view text);
 
-// INVITE_INVALID where the token is past its expiry, naming when that was.
-absl::Status CheckNotExpired(const Token& token, absl::Time now);
+// Whether `domain` may accept it now. INVITE_INVALID where the token is past its expiry, naming
+// when that was, or is for another domain, naming which.
+absl::Status CheckUsable(const Token& token, absl::string_view domain, absl::Time now);
 
 // What a reply code says.
 struct Reply {
@@ -98,7 +108,12 @@ struct Binding {
   std::string invite_id;
   std::string inviter_domain;
   std::string inviter_bundle_digest;  // 32 bytes
+  std::string token_digest;           // 32 bytes
 };
+// As the accepter reads it from the token, which DecodeToken gave.
+Binding BindingOf(const Token& token);
+// The inviter as an offline token tells of it.
+federation::v1::Party InviterOf(const Token& token);
 
 // HMAC-SHA-256 under the secret over the binding and the accepter. CERTIFICATE_MALFORMED
 // where the bundle does not parse.
@@ -115,6 +130,11 @@ absl::StatusOr<std::string> InviterProof(absl::string_view secret, const Binding
                                          absl::string_view accepter_proof,
                                          const federation::v1::Party& inviter,
                                          const Agreement& agreement);
+// What both sides hold after a reply code, to which nothing is answered: the id comes from the
+// accepter's proof, which both have, and the end from the invite's own.
+Agreement AgreementOfReply(absl::string_view accepter_proof, absl::Time invite_expires,
+                           absl::Duration lifetime);
+
 // For the accepter, who also compares the digest of the inviter's bundle with the pinned
 // one: both are done here. INVITE_INVALID where either does not fit.
 absl::Status CheckInviterProof(const Token& token, absl::string_view accepter_proof,
@@ -124,11 +144,12 @@ absl::Status CheckInviterProof(const Token& token, absl::string_view accepter_pr
 // Everything that makes an invite. The caller draws the random bytes.
 struct InviteRequest {
   std::string inviter_domain;
-  std::string endpoint;    // of our enrolment listener; may be empty with include_bundle
-  std::string bundle_pem;  // the inviter's own
-  bool include_bundle = false;
-  std::string id_bytes;  // kIdBytes, random
-  std::string secret;    // kSecretBytes, random
+  std::string endpoint;        // of our enrolment listener; may be empty with `offline`
+  std::string peers_endpoint;  // of our peers listener; may be empty; told with `offline`
+  std::string bundle_pem;      // the inviter's own
+  bool offline = false;        // the token carries what an answer would have
+  std::string id_bytes;        // kIdBytes, random
+  std::string secret;          // kSecretBytes, random
   std::optional<absl::Duration> ttl;
   std::string purpose;
   std::string author;
@@ -138,7 +159,8 @@ struct NewInvite {
   admin::v1::Invite invite;  // to be stored; without the secret in the clear
   std::string token;         // to be shown once
 };
-// INVALID_ARGUMENT for a lifetime outside 1 minute to kMaxTtl, a malformed endpoint or domain.
+// INVALID_ARGUMENT for a lifetime outside 1 minute to kMaxTtl, a malformed endpoint or domain, or
+// a bundle that is too large to be told.
 absl::StatusOr<NewInvite> MakeInvite(const InviteRequest& request, const crypto::SivSealer& sealer,
                                      absl::Time now);
 

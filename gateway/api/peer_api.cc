@@ -66,6 +66,11 @@ absl::Status PeerApi::RegisterEnrolment(rpc::Router& router) {
       [&enrolment](const rpc::Call& call, const auto& request, const auto& reply) {
         enrolment.CreateInvite(call.principal.id, request, reply);
       })));
+  CDGATE_RETURN_IF_ERROR(router.Register(OnPoolAsync<RevokeInviteRequest, RevokeInviteResponse>(
+      Method("RevokeInvite"), pool,
+      [&enrolment](const rpc::Call& call, const auto& request, const auto& reply) {
+        enrolment.RevokeInvite(call.principal.id, request, reply);
+      })));
   CDGATE_RETURN_IF_ERROR(router.Register(OnPoolAsync<AcceptInviteRequest, AcceptInviteResponse>(
       Method("AcceptInvite"), pool,
       [&enrolment](const rpc::Call& call, const auto& request, const auto& reply) {

@@ -153,6 +153,7 @@ absl::Status Gateway::BuildServices() {
   enrolment_ = std::make_unique<manager::Enrolment>(manager::EnrolmentDeps{
       .domain = config_.domain(),
       .store = store,
+      .executor = pool_,
       .identity = *identity_,
       .clock = clock_,
       .random = random_,

@@ -1,8 +1,10 @@
 // Agreements with other domains.
+#include <algorithm>
 #include <memory>
 #include <ostream>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -20,9 +22,30 @@ struct InviteFlags {
   std::string ttl;
   std::string purpose;
   std::string domain;
+  std::string revoke;
+  bool offline = false;
 };
 
+absl::StatusOr<int> Revoke(const std::string& id, Invocation& run) {
+  admin::v1::RevokeInviteRequest request;
+  request.set_invite_id(id);
+  CDGATE_ASSIGN_OR_RETURN(const auto answer, run.Admin(&Admin::RevokeInvite, request));
+  run.Print(answer, [&] { run.out() << "revoked " << id << "\n"; });
+  return kExitDone;
+}
+
+std::string AfterInvite(const admin::v1::CreateInviteResponse& invite, bool offline) {
+  return absl::StrCat(
+      "invite ", invite.invite_id(), " works once, until ", TimeText(ToTime(invite.expire_time())),
+      "; hand the token over on a channel you trust\nour fingerprint ", invite.fingerprint(),
+      offline
+          ? "\nnext: the other domain runs cdgate peer accept --offline TOKEN and gives you its "
+            "reply code; then here: cdgate peer approve CODE"
+          : "\nnext: the other domain runs cdgate peer accept TOKEN");
+}
+
 absl::StatusOr<int> Invite(const InviteFlags& flags, Invocation& run) {
+  if (!flags.revoke.empty()) return Revoke(flags.revoke, run);
   admin::v1::CreateInviteRequest request;
   if (!flags.ttl.empty()) {
     CDGATE_ASSIGN_OR_RETURN(const absl::Duration ttl, ParseDurationFlag("--ttl", flags.ttl));
@@ -30,13 +53,11 @@ absl::StatusOr<int> Invite(const InviteFlags& flags, Invocation& run) {
   }
   request.set_purpose(flags.purpose);
   request.set_domain(flags.domain);
+  request.set_offline(flags.offline);
   CDGATE_ASSIGN_OR_RETURN(const auto invite, run.Admin(&Admin::CreateInvite, request));
   run.Print(invite, [&] {
     run.out() << invite.token() << "\n";
-    run.Note(absl::StrCat("works once, until ", TimeText(ToTime(invite.expire_time())),
-                          "; hand it over on a channel you trust\nour fingerprint ",
-                          invite.fingerprint(),
-                          "\nnext: the other domain runs cdgate peer accept TOKEN"));
+    run.Note(AfterInvite(invite, flags.offline));
   });
   return kExitDone;
 }
@@ -50,21 +71,20 @@ struct AcceptFlags {
 
 void PrintAccepted(const admin::v1::AcceptInviteResponse& answer, const Invocation& run) {
   std::ostream& out = run.out();
-  if (answer.has_peer()) out << "peer              " << answer.peer().domain() << "\n";
-  if (!answer.peer_fingerprint().empty()) {
-    out << "its fingerprint   " << answer.peer_fingerprint() << "\n";
-  }
-  out << "our fingerprint   " << answer.our_fingerprint() << "\n";
-  if (!answer.reply_code().empty()) {
-    out << "reply code        " << answer.reply_code() << "\n";
-    run.Note("next: the inviting domain runs cdgate peer approve with the reply code");
-  }
-  if (answer.has_peer()) {
-    run.Note(
+  out << "peer              " << answer.peer().domain() << "\n"
+      << "its fingerprint   " << answer.peer_fingerprint() << "\n"
+      << "our fingerprint   " << answer.our_fingerprint() << "\n";
+  const std::string here = absl::StrCat("here: cdgate peer approve ", answer.peer().domain());
+  if (answer.reply_code().empty()) {
+    return run.Note(
         absl::StrCat("next: compare the fingerprints by voice, then both sides run "
-                     "cdgate peer approve; here: cdgate peer approve ",
-                     answer.peer().domain()));
+                     "cdgate peer approve; ",
+                     here));
   }
+  out << "reply code        " << answer.reply_code() << "\n";
+  run.Note(absl::StrCat("next: give the reply code to ", answer.peer().domain(),
+                        " and compare the fingerprints by voice; there: cdgate peer approve CODE; ",
+                        here));
 }
 
 absl::StatusOr<int> Accept(const AcceptFlags& flags, Invocation& run) {
@@ -78,6 +98,13 @@ absl::StatusOr<int> Accept(const AcceptFlags& flags, Invocation& run) {
   return kExitDone;
 }
 
+// A domain has no capital letter; base64 of any length has. So a code that lost its beginning
+// is still told from a domain.
+bool LooksLikeCode(absl::string_view text) {
+  return absl::StartsWith(text, "cdgate-reply-") || absl::StartsWith(text, "cdgate-invite-") ||
+         std::any_of(text.begin(), text.end(), [](char c) { return absl::ascii_isupper(c); });
+}
+
 struct ApproveFlags {
   std::string which;
   std::string fingerprint;
@@ -86,7 +113,7 @@ struct ApproveFlags {
 absl::StatusOr<int> Approve(const ApproveFlags& flags, Invocation& run) {
   CDGATE_ASSIGN_OR_RETURN(const std::string which, ArgumentOrInput(flags.which, run.streams()));
   admin::v1::ApprovePeerRequest request;
-  if (absl::StartsWith(which, "cdgate-reply-")) {
+  if (LooksLikeCode(which)) {
     request.set_reply_code(which);
   } else {
     request.set_domain(which);
@@ -160,10 +187,21 @@ void AddEnrolment(Verbs& verbs, CLI::App* group) {
       verbs.AddVerb(group, "invite", "Make a token that lets one other domain peer with ours",
                     "cdgate peer invite --domain beta.example --purpose 'joint releases'", kBoth,
                     [invite](Invocation& run) { return Invite(*invite, run); });
-  verb->add_option("--ttl", invite->ttl, "How long it works")->option_text("DURATION=24h");
-  verb->add_option("--purpose", invite->purpose, "What the agreement is for")->option_text("TEXT");
+  CLI::Option* const revoke =
+      verb->add_option("--revoke", invite->revoke, "Make none: revoke the invite of this id")
+          ->option_text("ID");
+  verb->add_option("--ttl", invite->ttl, "How long it works")
+      ->option_text("DURATION=24h")
+      ->excludes(revoke);
+  verb->add_option("--purpose", invite->purpose, "What the agreement is for")
+      ->option_text("TEXT")
+      ->excludes(revoke);
   verb->add_option("--domain", invite->domain, "Only this domain may use it")
-      ->option_text("DOMAIN");
+      ->option_text("DOMAIN")
+      ->excludes(revoke);
+  verb->add_flag("--offline", invite->offline,
+                 "Put our whole bundle into the token, for a domain that cannot dial us")
+      ->excludes(revoke);
 
   const auto accept = std::make_shared<AcceptFlags>();
   verb = verbs.AddVerb(group, "accept", "Use another domain's token",

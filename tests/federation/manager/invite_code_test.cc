@@ -70,16 +70,27 @@ TEST_F(InviteCodeTest, TokenGoesThroughItsText) {
   EXPECT_EQ(read.secret, token.secret);
   EXPECT_EQ(read.expires, token.expires);
   EXPECT_EQ(read.bundle_pem, "");
+  EXPECT_EQ(read.only_domain, "");
+  EXPECT_EQ(read.digest, TokenDigest(text));
 }
 
 TEST_F(InviteCodeTest, TokenMayCarryTheBundleInPlaceOfAnAddress) {
   Token token = MakeToken();
   token.endpoint.clear();
   token.bundle_pem = alpha_.bundle_pem();
+  token.peers_endpoint = "gw.alpha.example:7442";
+  token.purpose = "shared releases";
+  token.only_domain = "beta.example";
   const std::string text = EncodeToken(token).value();
-  EXPECT_LT(text.size(), 1000U);
+  EXPECT_LT(text.size(), 1100U);
   CDGATE_ASSERT_OK_AND_ASSIGN(const Token read, DecodeToken(text));
   EXPECT_EQ(read.bundle_pem, alpha_.bundle_pem());
+  EXPECT_EQ(read.only_domain, "beta.example");
+  const federation::v1::Party inviter = InviterOf(read);
+  EXPECT_EQ(inviter.domain(), "alpha.example");
+  EXPECT_EQ(inviter.bundle_pem(), alpha_.bundle_pem());
+  EXPECT_EQ(inviter.endpoint(), "gw.alpha.example:7442");
+  EXPECT_EQ(inviter.purpose(), "shared releases");
 }
 
 TEST_F(InviteCodeTest, ReplyGoesThroughItsText) {
@@ -100,7 +111,8 @@ TEST_F(InviteCodeTest, ForgivesWhatMailProgramsDo) {
   for (size_t i = 0; i < text.size(); i += 60) {
     absl::StrAppend(&broken, text.substr(i, 60), "\r\n\t");
   }
-  CDGATE_EXPECT_OK(DecodeToken(broken));
+  CDGATE_ASSERT_OK_AND_ASSIGN(const Token read, DecodeToken(broken));
+  EXPECT_EQ(read.digest, TokenDigest(text));
 }
 
 TEST_F(InviteCodeTest, RefusesEveryCutAndEveryChangedCharacter) {
@@ -140,6 +152,19 @@ TEST_F(InviteCodeTest, RefusesTokensWhosePartsAreMalformed) {
       {"domain", [](Token& t) { t.inviter_domain = "Alpha"; }},
       {"endpoint", [](Token& t) { t.endpoint = "nowhere"; }},
       {"no endpoint", [](Token& t) { t.endpoint = ""; }},
+      {"invited domain", [](Token& t) { t.only_domain = "Beta"; }},
+      {"peers endpoint without bundle", [](Token& t) { t.peers_endpoint = "gw.alpha.example:1"; }},
+      {"purpose without bundle", [](Token& t) { t.purpose = "shared releases"; }},
+      {"peers endpoint",
+       [&](Token& t) {
+         t.bundle_pem = alpha_.bundle_pem();
+         t.peers_endpoint = "nowhere";
+       }},
+      {"purpose",
+       [&](Token& t) {
+         t.bundle_pem = alpha_.bundle_pem();
+         t.purpose = "\x1b[2J";
+       }},
       {"digest", [](Token& t) { t.bundle_digest = "short"; }},
       {"id", [](Token& t) { t.invite_id = "../../etc"; }},
       {"secret", [](Token& t) { t.secret = "short"; }},
@@ -181,27 +206,67 @@ TEST_F(InviteCodeTest, RefusesRepliesWhosePartsAreMalformed) {
 }
 
 // The way of those who cannot dial: two codes and no connection.
-TEST_F(InviteCodeTest, AReplyRedeemsLikeACall) {
-  const auto sealer = crypto::SivSealer::Create(std::string(64, 'k')).value();
-  InviteRequest request;
-  request.inviter_domain = "alpha.example";
-  request.bundle_pem = alpha_.bundle_pem();
-  request.include_bundle = true;
-  request.id_bytes = std::string(kIdBytes, 'i');
-  request.secret = "0123456789abcdef";
-  const NewInvite made = MakeInvite(request, sealer, kNow).value();
+class OfflineInviteTest : public InviteCodeTest {
+ protected:
+  NewInvite Make() const {
+    InviteRequest request;
+    request.inviter_domain = "alpha.example";
+    request.peers_endpoint = "gw.alpha.example:7442";
+    request.bundle_pem = alpha_.bundle_pem();
+    request.offline = true;
+    request.id_bytes = std::string(kIdBytes, 'i');
+    request.secret = "0123456789abcdef";
+    return MakeInvite(request, sealer_, kNow).value();
+  }
+  // beta's reply code for a token.
+  std::string CodeFor(const Token& token) const {
+    Reply reply = MakeReply();
+    reply.invite_id = token.invite_id;
+    reply.proof = AccepterProof(token.secret, BindingOf(token), reply.party).value();
+    return EncodeReply(reply).value();
+  }
+  Redemption TakeIn(const NewInvite& made, const std::string& code) const {
+    const Reply reply = DecodeReply(code).value();
+    const Binding ours{reply.invite_id, "alpha.example",
+                       trust::BundleDigest(alpha_.bundle_pem()).value(),
+                       made.invite.token_digest()};
+    return Redeem(&made.invite, ours, reply.party, reply.proof, sealer_, kNow);
+  }
+  const crypto::SivSealer sealer_ = crypto::SivSealer::Create(std::string(64, 'k')).value();
+};
 
-  const Token token = DecodeToken(made.token).value();
-  const Binding theirs{token.invite_id, token.inviter_domain, token.bundle_digest};
-  Reply reply = MakeReply();
-  reply.invite_id = token.invite_id;
-  reply.proof = AccepterProof(token.secret, theirs, reply.party).value();
-  const std::string code = EncodeReply(reply).value();
+TEST_F(OfflineInviteTest, AReplyRedeemsLikeACall) {
+  const NewInvite made = Make();
+  CDGATE_EXPECT_OK(TakeIn(made, CodeFor(DecodeToken(made.token).value())).status);
+}
 
-  const Reply read = DecodeReply(code).value();
-  const Binding ours{read.invite_id, "alpha.example",
-                     trust::BundleDigest(alpha_.bundle_pem()).value()};
-  CDGATE_EXPECT_OK(Redeem(&made.invite, ours, read.party, read.proof, sealer, kNow).status);
+// Whoever alters a token on its way, secret and all in hand, gives the accepter one whose reply
+// the inviter refuses.
+TEST_F(OfflineInviteTest, NoPartOfATokenCanBeAltered) {
+  const NewInvite made = Make();
+  const test::TestCa impostor("alpha.example", kNow);
+  const struct {
+    std::string name;
+    std::function<void(Token&)> change;
+  } cases[] = {
+      {"bundle",
+       [&](Token& t) {
+         t.bundle_pem = impostor.bundle_pem();
+         t.bundle_digest = trust::BundleDigest(t.bundle_pem).value();
+       }},
+      {"peers endpoint", [](Token& t) { t.peers_endpoint = "evil.example:1"; }},
+      {"endpoint", [](Token& t) { t.endpoint = "evil.example:1"; }},
+      {"purpose", [](Token& t) { t.purpose = "other"; }},
+      {"expiry", [](Token& t) { t.expires += absl::Hours(1); }},
+      {"whom it is for", [](Token& t) { t.only_domain = "beta.example"; }},
+  };
+  for (const auto& c : cases) {
+    Token token = DecodeToken(made.token).value();
+    c.change(token);
+    token = DecodeToken(EncodeToken(token).value()).value();
+    EXPECT_THAT(TakeIn(made, CodeFor(token)).status, test::HasReason(Reason::kInviteInvalid))
+        << c.name;
+  }
 }
 
 }  // namespace

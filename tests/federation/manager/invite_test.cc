@@ -51,9 +51,6 @@ class InviteTest : public testing::Test {
     party.add_contacts("ops@beta.example");
     return party;
   }
-  Binding BindingOf(const Token& token) const {
-    return {token.invite_id, token.inviter_domain, token.bundle_digest};
-  }
   // What beta sends for `token`.
   std::string ProofOf(const Token& token, const Party& party) const {
     return AccepterProof(token.secret, BindingOf(token), party).value();
@@ -102,7 +99,7 @@ TEST_F(InviteTest, IsForOneUse) {
   const Invite used = *Try(made.invite, token, PartyOf(beta_), proof).changed;
   const Redemption replayed = Try(used, token, PartyOf(beta_), proof);
   EXPECT_THAT(replayed.status, test::HasReason(Reason::kInviteInvalid));
-  EXPECT_THAT(replayed.detail, HasSubstr("redeemed by beta.example"));
+  EXPECT_THAT(replayed.detail, HasSubstr("used by beta.example"));
   EXPECT_FALSE(replayed.changed.has_value());
 }
 
@@ -114,9 +111,9 @@ TEST_F(InviteTest, ExpiresAtItsSecond) {
   EXPECT_THAT(Try(made.invite, token, PartyOf(beta_), proof, end).status,
               test::HasReason(Reason::kInviteInvalid));
   CDGATE_EXPECT_OK(Try(made.invite, token, PartyOf(beta_), proof, end - absl::Seconds(1)).status);
-  CDGATE_EXPECT_OK(CheckNotExpired(token, end - absl::Seconds(1)));
+  CDGATE_EXPECT_OK(CheckUsable(token, "beta.example", end - absl::Seconds(1)));
   EXPECT_THAT(
-      CheckNotExpired(token, end),
+      CheckUsable(token, "beta.example", end),
       test::HasReasonAndMessage(Reason::kInviteInvalid, HasSubstr("2026-01-02T00:00:00+00:00")));
 }
 
@@ -135,6 +132,23 @@ TEST_F(InviteTest, FiveWrongProofsKillIt) {
   const Redemption right = Try(invite, token, PartyOf(beta_), ProofOf(token, PartyOf(beta_)));
   EXPECT_THAT(right.status, test::HasReason(Reason::kInviteInvalid));
   EXPECT_FALSE(right.changed.has_value());
+}
+
+TEST_F(InviteTest, TheAccepterSeesForWhomItIs) {
+  InviteRequest request = Request();
+  request.only_domain = "gamma.example";
+  const Token token = DecodeToken(MakeInvite(request, sealer_, kNow).value().token).value();
+  CDGATE_EXPECT_OK(CheckUsable(token, "gamma.example", kNow));
+  EXPECT_THAT(CheckUsable(token, "beta.example", kNow),
+              test::HasReasonAndMessage(Reason::kInviteInvalid, HasSubstr("for gamma.example")));
+}
+
+TEST_F(InviteTest, AgreementOfAReplyIsTheSameOnBothSidesAndNoOther) {
+  const Agreement one = AgreementOfReply("proof", kNow, absl::Hours(1));
+  EXPECT_EQ(one.agreement_id, AgreementOfReply("proof", kNow, absl::Hours(2)).agreement_id);
+  EXPECT_NE(one.agreement_id, AgreementOfReply("other", kNow, absl::Hours(1)).agreement_id);
+  EXPECT_EQ(one.agreement_id.size(), 26U);
+  EXPECT_EQ(one.expires, kNow + absl::Hours(1));
 }
 
 // Whoever does not have the secret learns nothing about which invites there are.
@@ -186,7 +200,8 @@ TEST_F(InviteTest, AProofIsBoundToEverything) {
   for (const auto& spoil : std::vector<std::function<void(Binding&)>>{
            [](Binding& b) { b.invite_id = "aaaaaaaaaaaaaaaa"; },
            [](Binding& b) { b.inviter_domain = "gamma.example"; },
-           [](Binding& b) { b.inviter_bundle_digest = std::string(32, 'x'); }}) {
+           [](Binding& b) { b.inviter_bundle_digest = std::string(32, 'x'); },
+           [](Binding& b) { b.token_digest = std::string(32, 'x'); }}) {
     Binding binding = BindingOf(token);
     spoil(binding);
     EXPECT_THAT(Redeem(&made.invite, binding, beta, proof, sealer_, kNow).status,
@@ -270,6 +285,8 @@ TEST_F(InviteTest, MakeInviteRefusesNamingTheField) {
       {"domain", [](InviteRequest& r) { r.inviter_domain = "Alpha"; }},
       {"endpoint", [](InviteRequest& r) { r.endpoint = ""; }},
       {"endpoint", [](InviteRequest& r) { r.endpoint = "gw.alpha.example"; }},
+      {"endpoint", [](InviteRequest& r) { r.peers_endpoint = "gw.alpha.example"; }},
+      {"bundle", [](InviteRequest& r) { r.bundle_pem = std::string(kMaxBundleBytes + 1, 'x'); }},
       {"ttl", [](InviteRequest& r) { r.ttl = absl::Seconds(59); }},
       {"ttl", [](InviteRequest& r) { r.ttl = kMaxTtl + absl::Seconds(1); }},
       {"domain", [](InviteRequest& r) { r.only_domain = "Beta"; }},

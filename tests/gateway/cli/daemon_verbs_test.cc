@@ -135,12 +135,19 @@ TEST_F(DaemonVerbsTest, InvitePrintsTheTokenAloneOnStandardOutput) {
   answer.set_fingerprint("AA:BB");
   gateway_.Answer("CreateInvite", answer);
   const CliRun run =
-      Run({"peer", "invite", "--domain", "beta.example", "--ttl", "7d", "--purpose", "releases"});
+      Run({"peer", "invite", "--domain", "beta.example", "--ttl", "7d", "--offline"});
   EXPECT_EQ(run.out, "cdgate-invite-xyz\n");
   EXPECT_THAT(run.err, AllOf(HasSubstr("AA:BB"), HasSubstr("next: ")));
   const auto request = Last<admin::v1::CreateInviteRequest>("CreateInvite");
   EXPECT_EQ(request.domain(), "beta.example");
   EXPECT_EQ(request.ttl().seconds(), 7 * 86400);
+  EXPECT_TRUE(request.offline());
+}
+
+TEST_F(DaemonVerbsTest, InviteRevokes) {
+  gateway_.Answer("RevokeInvite", admin::v1::RevokeInviteResponse());
+  EXPECT_EQ(Run({"peer", "invite", "--revoke", "abc"}).out, "revoked abc\n");
+  EXPECT_EQ(Last<admin::v1::RevokeInviteRequest>("RevokeInvite").invite_id(), "abc");
 }
 
 TEST_F(DaemonVerbsTest, AcceptTakesTheTokenFromStandardInput) {
@@ -162,8 +169,10 @@ TEST_F(DaemonVerbsTest, ApproveTellsADomainFromAReplyCode) {
   const auto by_domain = Last<admin::v1::ApprovePeerRequest>("ApprovePeer");
   EXPECT_EQ(by_domain.domain(), "beta.example");
   EXPECT_EQ(by_domain.fingerprint(), "AA:BB");
-  Run({"peer", "approve", "cdgate-reply-abc"});
-  EXPECT_EQ(Last<admin::v1::ApprovePeerRequest>("ApprovePeer").reply_code(), "cdgate-reply-abc");
+  for (const char* code : {"cdgate-reply-abc", "eply-AbC"}) {
+    Run({"peer", "approve", code});
+    EXPECT_EQ(Last<admin::v1::ApprovePeerRequest>("ApprovePeer").reply_code(), code);
+  }
 }
 
 TEST_F(DaemonVerbsTest, PeersAreShownForPeopleAndPrograms) {

@@ -19,6 +19,7 @@ class FakeGateway::Admin final : public admin::v1::AdminService::Service {
   }
 #define CDGATE_FAKE_METHOD(Name) CDGATE_FAKE_METHOD_NAMED(Name, Name##Request, Name##Response)
   CDGATE_FAKE_METHOD(CreateInvite)
+  CDGATE_FAKE_METHOD(RevokeInvite)
   CDGATE_FAKE_METHOD(AcceptInvite)
   CDGATE_FAKE_METHOD_NAMED(ApprovePeer, ApprovePeerRequest, Peer)
   CDGATE_FAKE_METHOD_NAMED(GetPeer, GetPeerRequest, PeerStatus)
