@@ -11,6 +11,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "tests/support/golden.h"
 
 namespace cdgate::authz {
 namespace {
@@ -44,6 +46,45 @@ TEST(MethodTableTest, HasARowForEachMethodAndNoOther) {
   const std::set<std::string> methods = MethodsOfProtoFiles();
   EXPECT_GT(methods.size(), 30U);
   EXPECT_EQ(rows, methods);
+}
+
+template <typename Enum, size_t kCount>
+std::string NamesOf(EnumSet<Enum> set, const Enum (&all)[kCount], absl::string_view (*name)(Enum)) {
+  std::vector<absl::string_view> names;
+  for (const Enum member : all) {
+    if (set.Has(member)) names.push_back(name(member));
+  }
+  return absl::StrJoin(names, ", ");
+}
+
+std::string WhomItAdmits(const MethodRow& row) {
+  constexpr Role kRoles[] = {Role::kPublisher,    Role::kSubscriber,     Role::kOperator,
+                             Role::kPolicyAuthor, Role::kPolicyApprover, Role::kAuditor};
+  switch (row.admits) {
+    case Admits::kRoles: return NamesOf(row.roles, kRoles, RoleName);
+    case Admits::kAnyGranted: return "any role";
+    case Admits::kAnyPrincipal: return "whoever is authenticated";
+    case Admits::kPeerGateway: return "gateways of peers";
+    case Admits::kEnroller: return "gateways that hold an invite";
+  }
+  return "";
+}
+
+TEST(MethodTableTest, IsDocumented) {
+  constexpr Listener kListeners[] = {Listener::kPeers, Listener::kApi, Listener::kEnrolment,
+                                     Listener::kLocal};
+  std::string page =
+      "# Methods\n\nWhere each is served, and the roles that may call it, any one of them. "
+      "Principals "
+      "on the local\nsocket are operator, policy author and auditor.\n\nThis page is written from "
+      "`auth/authz/method_table.cc` by the test `MethodTableTest` with\n`--update_golden`.\n\n"
+      "| method | listeners | roles |\n|---|---|---|\n";
+  for (const MethodRow& row : MethodTable()) {
+    absl::StrAppend(&page, "| `", row.method.substr(1), "` | ",
+                    NamesOf(row.listeners, kListeners, ListenerName), " | ", WhomItAdmits(row),
+                    " |\n");
+  }
+  EXPECT_TRUE(test::MatchesGolden("docs/methods.md", page));
 }
 
 TEST(MethodTableTest, RowsMakeSense) {
