@@ -1,0 +1,93 @@
+#include "federation/manager/redial.h"
+
+#include <gtest/gtest.h>
+
+#include "absl/time/time.h"
+
+namespace cdgate::manager {
+namespace {
+
+constexpr base::BackoffOptions kLater = {
+    .first = absl::Seconds(1), .cap = absl::Seconds(30), .factor = 2.0};
+// The greatest jitter, so that delays are the ceilings.
+constexpr double kMost = 1.0;
+
+// A link that was last seen up at zero and is down from `now_` on.
+class RedialTest : public testing::Test {
+ protected:
+  absl::Duration Down(absl::Duration asked = {}, double unit = kMost) {
+    return redial_.OnDown(now_, asked, unit);
+  }
+  // Dials in vain until the quick tries are over; how many there were.
+  int PassQuickPhase() {
+    int tries = 0;
+    for (const absl::Duration begin = now_; now_ - begin < kQuickPhase; ++tries) now_ += Down();
+    return tries;
+  }
+
+  Redial redial_{kLater};
+  absl::Duration now_ = absl::Hours(1);
+};
+
+TEST_F(RedialTest, TriesOftenRightAfterAnOutage) {
+  EXPECT_EQ(Down(), absl::Milliseconds(100));
+  EXPECT_EQ(Down(), absl::Milliseconds(200));
+  EXPECT_EQ(Down(), absl::Milliseconds(400));
+  EXPECT_EQ(Down(), absl::Milliseconds(500));
+  EXPECT_EQ(Down(), absl::Milliseconds(500));
+}
+
+TEST_F(RedialTest, TriesLessAndLessWhatStaysAwayUpToTheCap) {
+  EXPECT_GT(PassQuickPhase(), 25);
+  for (const int seconds : {1, 2, 4, 8, 16, 30, 30}) {
+    EXPECT_EQ(Down(), absl::Seconds(seconds));
+    now_ += absl::Seconds(seconds);
+  }
+}
+
+TEST_F(RedialTest, JittersEveryDelay) {
+  EXPECT_EQ(Down({}, 0), absl::Milliseconds(50));
+  EXPECT_EQ(Down({}, 0.5), absl::Milliseconds(150));
+  PassQuickPhase();
+  EXPECT_EQ(Down({}, 0), absl::Milliseconds(500));
+}
+
+TEST_F(RedialTest, ASteadyLinkThatEndsIsANewOutage) {
+  PassQuickPhase();
+  Down();
+  redial_.OnUp(now_);
+  now_ += kSteady;
+  EXPECT_EQ(Down(), absl::Milliseconds(100));
+}
+
+TEST_F(RedialTest, ALinkThatFallsAtOnceIsTheSameOutage) {
+  PassQuickPhase();
+  EXPECT_EQ(Down(), absl::Seconds(1));
+  redial_.OnUp(now_);
+  now_ += kSteady - absl::Milliseconds(1);
+  EXPECT_EQ(Down(), absl::Seconds(2));
+  // What was up before does not count for the next try.
+  now_ += kSteady;
+  EXPECT_EQ(Down(), absl::Seconds(4));
+}
+
+TEST_F(RedialTest, WaitsAtLeastAsLongAsThePeerAsked) {
+  EXPECT_EQ(Down(absl::Seconds(2), 0), absl::Seconds(2));
+  EXPECT_EQ(Down(absl::Milliseconds(10), 0), absl::Milliseconds(100));
+}
+
+TEST_F(RedialTest, ThoseWhoWereAskedTheSameDoNotAllComeThen) {
+  Redial other(kLater);
+  EXPECT_LT(Down(absl::Seconds(2), 0.1), other.OnDown(now_, absl::Seconds(2), 0.9));
+  EXPECT_LE(Down(absl::Seconds(2)), absl::Seconds(2.5));
+}
+
+TEST_F(RedialTest, ResetForgetsTheOutage) {
+  PassQuickPhase();
+  Down();
+  redial_.Reset();
+  EXPECT_EQ(Down(), absl::Milliseconds(100));
+}
+
+}  // namespace
+}  // namespace cdgate::manager
