@@ -1,6 +1,7 @@
 #include "gateway/base/clock.h"
 
 #include <chrono>
+#include <memory>
 
 #include "absl/time/clock.h"
 
@@ -18,8 +19,9 @@ class RealClock final : public Clock {
 }  // namespace
 
 Clock& SystemClock() {
-  static RealClock clock;
-  return clock;
+  // Never destroyed: threads that outlive main() may still look at it.
+  static RealClock* const clock = std::make_unique<RealClock>().release();
+  return *clock;
 }
 
 }  // namespace cdgate::base

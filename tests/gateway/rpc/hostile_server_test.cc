@@ -77,7 +77,9 @@ TEST_P(HostileServerTest, AttackEndsAndOthersGoOn) {
   const absl::Duration cpu = CpuTime();
   auto probe = StreamProbe::Start(channel->OpenStream(kLink));
   probe->Send("hello");
-  const absl::Status end = probe->WaitClosed();
+  // The guard takes 20 looks at it; a busy machine may not let it look often.
+  absl::Status end = probe->WaitClosed();
+  for (int i = 0; i < 5 && absl::IsUnknown(end); ++i) end = probe->WaitClosed();
   std::printf("%s\ncpu: %.2f s, memory: %zu MiB\n", end.ToString().c_str(),
               absl::ToDoubleSeconds(CpuTime() - cpu), memory.growth() >> 20);
   innocent.ExpectProgress();
