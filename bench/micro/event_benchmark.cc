@@ -33,7 +33,7 @@ std::string SampleJson() {
 
 std::string SampleEvent() {
   Admitter admitter;
-  return admitter.AdmitCdEventJson(SampleJson())->cloud_event();
+  return std::string(admitter.AdmitCdEventJson(SampleJson())->cloud_event());
 }
 
 void BM_Admit(benchmark::State& state) {
@@ -49,9 +49,7 @@ void BM_AdmitIntoStored(benchmark::State& state) {
   Admitter admitter;
   for (auto _ : state) {
     auto valid = admitter.Admit(event);
-    storage::v1::StoredEvent stored;
-    std::move(*valid).MoveInto(&stored);
-    benchmark::DoNotOptimize(stored);
+    benchmark::DoNotOptimize(std::move(*valid).IntoStored({}));
   }
 }
 BENCHMARK(BM_AdmitIntoStored);
@@ -116,12 +114,10 @@ void BM_ParseCommitOf64(benchmark::State& state) {
 BENCHMARK(BM_ParseCommitOf64);
 
 void BM_MakeCommitOf64(benchmark::State& state) {
-  storage::v1::CommitRecord record;
-  record.ParseFromString(SampleCommit(64));
-  for (auto _ : state) {
-    storage::v1::CommitRecord copy = record;
-    benchmark::DoNotOptimize(MakeCommit(std::move(copy)));
-  }
+  const CommitPtr commit = *ParseCommit(SampleCommit(64));
+  std::vector<absl::string_view> events;
+  for (const Record& event : commit->events) events.push_back(event.stored().bytes());
+  for (auto _ : state) benchmark::DoNotOptimize(MakeCommit(commit->record, events));
   state.SetItemsProcessed(state.iterations() * 64);
 }
 BENCHMARK(BM_MakeCommitOf64);

@@ -3,6 +3,9 @@
 #include <google/protobuf/io/coded_stream.h>
 
 #include <cstring>
+#include <utility>
+
+#include "gateway/event/wire_reader.h"
 
 namespace cdgate::link {
 namespace {
@@ -56,6 +59,49 @@ std::string EncodeFrame(const SendFrame& send) {
   at = batch.SerializeWithCachedSizesToArray(at);
   WriteBytes(send.events, at);
   return out;
+}
+
+// Splits a Batch into its events and the rest.
+bool DecodeBatch(absl::string_view bytes, FrameReceived* received) {
+  std::string rest;
+  event::WireReader reader(bytes);
+  while (reader.Next()) {
+    if (reader.field() == Batch::kEventsFieldNumber && reader.is_bytes()) {
+      if (!received->events.views.emplace_back().Assign(reader.bytes())) return false;
+    } else {
+      rest.append(bytes.data() + reader.field_offset(), reader.offset() - reader.field_offset());
+    }
+  }
+  return reader.ok() && received->frame.mutable_batch()->ParseFromString(rest);
+}
+
+bool DecodeFrame(absl::string_view bytes, std::shared_ptr<const void> memory,
+                 FrameReceived* received) {
+  *received = FrameReceived();
+  received->wire_bytes = bytes.size();
+  event::WireReader reader(bytes);
+  // The usual case: nothing else is in the frame of a Batch.
+  if (reader.Next() && reader.field() == Frame::kBatchFieldNumber && reader.is_bytes() &&
+      reader.offset() == bytes.size()) {
+    received->events.memory = std::move(memory);
+    return DecodeBatch(reader.bytes(), received);
+  }
+  if (bytes.size() > INT32_MAX ||
+      !received->frame.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+    return false;
+  }
+  if (!received->frame.has_batch()) return true;
+  const auto batch = std::make_shared<std::string>(received->frame.batch().SerializeAsString());
+  received->events.memory = batch;
+  return DecodeBatch(*batch, received);
+}
+
+FrameReceived Receive(const Frame& frame, size_t wire_bytes) {
+  const auto bytes = std::make_shared<std::string>(frame.SerializeAsString());
+  FrameReceived received;
+  DecodeFrame(*bytes, bytes, &received);
+  received.wire_bytes = wire_bytes;
+  return received;
 }
 
 size_t RelayedEventSize(size_t cloud_event_bytes, const RelayedEvent& rest) {

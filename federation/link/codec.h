@@ -1,6 +1,7 @@
 // Frames as bytes. Events are spliced in as they are, never rendered again.
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "absl/strings/string_view.h"
@@ -11,6 +12,13 @@ namespace cdgate::link {
 
 // The serialised frame. For a Batch, `send.events` becomes its events.
 std::string EncodeFrame(const SendFrame& send);
+
+// Reads a frame. `memory` keeps `bytes` alive, which the events of a Batch point into.
+// False where the bytes are no frame.
+bool DecodeFrame(absl::string_view bytes, std::shared_ptr<const void> memory,
+                 FrameReceived* received);
+// The same of a frame that is at hand, for tests; `wire_bytes` as it says.
+FrameReceived Receive(const federation::v1::Frame& frame, size_t wire_bytes);
 
 // Bytes that EncodeFrame will make.
 size_t EncodedSize(const SendFrame& send);

@@ -17,8 +17,11 @@
 namespace cdgate::link {
 
 inline constexpr uint32_t kProtocolVersion = 1;
-// Every gateway takes frames of this size; batches of several events aim at it.
+// Every gateway takes frames of this size.
 inline constexpr uint32_t kLeastMaxFrameBytes = 64 * 1024;
+// Batches of several events aim at this where the receiver takes it: what a frame costs
+// is spread over some 200 events, and a heartbeat never waits long behind one.
+inline constexpr uint32_t kFullFrameBytes = 256 * 1024;
 // What a Batch frame holds besides its events, at most.
 inline constexpr size_t kBatchOverheadBytes = 512;
 inline constexpr size_t kMaxBatchEvents = 4096;

@@ -386,11 +386,12 @@ void Exporter::AskForEvents(absl::Time now, Outputs* out) {
     return;
   }
   asked_ = true;
-  out->push_back(NeedEvents{.request = ++last_request_,
-                            .from = next_,
-                            .max_events = static_cast<size_t>(events),
-                            .max_bytes = kLeastMaxFrameBytes - kBatchOverheadBytes,
-                            .max_event_bytes = peer_max_frame_ - kBatchOverheadBytes});
+  out->push_back(
+      NeedEvents{.request = ++last_request_,
+                 .from = next_,
+                 .max_events = static_cast<size_t>(events),
+                 .max_bytes = std::min(peer_max_frame_, kFullFrameBytes) - kBatchOverheadBytes,
+                 .max_event_bytes = peer_max_frame_ - kBatchOverheadBytes});
 }
 
 void Exporter::FlushRows(Outputs* out) {

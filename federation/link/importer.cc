@@ -54,13 +54,13 @@ absl::Status Importer::CheckPlace(absl::string_view link_epoch, absl::string_vie
   return absl::OkStatus();
 }
 
-absl::Status Importer::CheckBatch(const federation::v1::Batch& batch, size_t wire_bytes) const {
+absl::Status Importer::CheckBatch(const federation::v1::Batch& batch, uint64_t events,
+                                  size_t wire_bytes) const {
   if (!resumed_) return ProtocolError("Batch before our Resume");
   if (wire_bytes > max_frame_bytes_) {
     return base::MakeError(Reason::kTooLarge, absl::StrCat("a frame has ", wire_bytes,
                                                            " bytes, we take ", max_frame_bytes_));
   }
-  const uint64_t events = static_cast<uint64_t>(batch.events_size());
   if (events == 0 || events > kMaxBatchEvents) {
     return ProtocolError(absl::StrCat("a batch has ", events, " events"));
   }
@@ -78,10 +78,12 @@ absl::Status Importer::CheckBatch(const federation::v1::Batch& batch, size_t wir
   return absl::OkStatus();
 }
 
-absl::Status Importer::OnBatch(federation::v1::Batch batch, size_t wire_bytes, Outputs* out) {
+absl::Status Importer::OnBatch(FrameReceived received, Outputs* out) {
+  federation::v1::Batch& batch = *received.frame.mutable_batch();
+  const size_t wire_bytes = received.wire_bytes;
+  const uint64_t events = received.events.size();
   if (stopped_) return absl::OkStatus();  // it is sent again when the link is back
-  CDGATE_RETURN_IF_ERROR(CheckBatch(batch, wire_bytes));
-  const uint64_t events = static_cast<uint64_t>(batch.events_size());
+  CDGATE_RETURN_IF_ERROR(CheckBatch(batch, events, wire_bytes));
   const Position first = received_.Next();
   link_epoch_ = batch.link_epoch();
   received_ = received_.Plus(events);
@@ -92,7 +94,7 @@ absl::Status Importer::OnBatch(federation::v1::Batch batch, size_t wire_bytes, O
 
   CommitImport commit;
   commit.first_position = first;
-  commit.events.Swap(batch.mutable_events());
+  commit.events = std::move(received.events);
   commit.cursor = {received_, std::move(*batch.mutable_token()), link_epoch_};
   out->push_back(std::move(commit));
   return absl::OkStatus();

@@ -29,7 +29,7 @@ class Importer {
   explicit Importer(const LinkConfig& config);
 
   // --- frames from the peer
-  absl::Status OnBatch(federation::v1::Batch batch, size_t wire_bytes, Outputs* out);
+  absl::Status OnBatch(FrameReceived received, Outputs* out);
   absl::Status OnHeartbeat(const federation::v1::Heartbeat& heartbeat, absl::Time now,
                            Outputs* out);
 
@@ -64,7 +64,8 @@ class Importer {
     uint64_t bytes = 0;
   };
 
-  absl::Status CheckBatch(const federation::v1::Batch& batch, size_t wire_bytes) const;
+  absl::Status CheckBatch(const federation::v1::Batch& batch, uint64_t events,
+                          size_t wire_bytes) const;
   absl::Status CheckPlace(absl::string_view link_epoch, absl::string_view token) const;
   void CommitIdleToken(Outputs* out);
 

@@ -77,7 +77,7 @@ void Link::On(StreamOpened) {
 void Link::On(FrameReceived received) {
   if (!alive()) return;
   heard_at_ = now_;
-  const absl::Status status = OnFrame(std::move(received.frame), received.wire_bytes);
+  const absl::Status status = OnFrame(std::move(received));
   if (!status.ok()) Fail(status);
 }
 
@@ -135,7 +135,8 @@ void Link::Fail(const absl::Status& why) {
 
 // ------------------------------------------------------------------- frames
 
-absl::Status Link::OnFrame(Frame frame, size_t wire_bytes) {
+absl::Status Link::OnFrame(FrameReceived received) {
+  const Frame& frame = received.frame;
   if (frame.has_go_away()) return OnGoAway(frame.go_away()), absl::OkStatus();
   if (state_ == State::kHandshake) {
     if (!frame.has_hello()) return ProtocolError("the first frame is not a Hello");
@@ -147,8 +148,7 @@ absl::Status Link::OnFrame(Frame frame, size_t wire_bytes) {
     case Frame::kResume: return exporter_.OnResume(frame.resume(), out_);
     case Frame::kCredit: return exporter_.OnCredit(frame.credit());
     case Frame::kAck: return exporter_.OnAck(frame.ack());
-    case Frame::kBatch:
-      return importer_.OnBatch(std::move(*frame.mutable_batch()), wire_bytes, out_);
+    case Frame::kBatch: return importer_.OnBatch(std::move(received), out_);
     case Frame::kHeartbeat: return importer_.OnHeartbeat(frame.heartbeat(), now_, out_);
     case Frame::kCatalogue: return absl::OkStatus();  // reserved: ignored in version 1
     default: return ProtocolError("a frame of a kind that version 1 does not have");

@@ -70,7 +70,7 @@ class Link {
   void On(Drain);
   void On(End end);
 
-  absl::Status OnFrame(federation::v1::Frame frame, size_t wire_bytes);
+  absl::Status OnFrame(FrameReceived received);
   absl::Status OnHello(const federation::v1::Hello& hello);
   void OnGoAway(const federation::v1::GoAway& go_away);
 

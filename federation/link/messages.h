@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <variant>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "federation/link/config.h"
 #include "gateway/base/errors.h"
 #include "gateway/base/types.h"
+#include "gateway/event/relayed_view.h"
 
 namespace cdgate::link {
 
@@ -23,10 +25,19 @@ namespace cdgate::link {
 // The stream to the peer is open and authenticated. First, once.
 struct StreamOpened {};
 
-// One frame came. `wire_bytes`: its size as it travelled.
+// Events of a Batch as they came, and the memory that they are in.
+struct RelayedEvents {
+  std::vector<event::RelayedView> views;
+  std::shared_ptr<const void> memory;
+
+  size_t size() const { return views.size(); }
+};
+
+// One frame came; codec.h makes it. A Batch has its events beside it, not in it.
 struct FrameReceived {
   federation::v1::Frame frame;
-  size_t wire_bytes = 0;
+  RelayedEvents events;
+  size_t wire_bytes = 0;  // its size as it travelled
 };
 
 // Bytes came that are no frame.
@@ -153,7 +164,7 @@ struct WriteHorizon {
 // each with a reason; answer Committed. They come in order and may overlap.
 struct CommitImport {
   base::Position first_position;
-  google::protobuf::RepeatedPtrField<federation::v1::RelayedEvent> events;
+  RelayedEvents events;
   // After the last of them.
   ImportCursor cursor;
 };

@@ -48,7 +48,7 @@ storage::v1::StoredEvent SomeEvent() {
 
 void DecideTwentyRules(benchmark::State& state) {
   const auto policy = *CompiledPolicy::Compile(TwentyRules(), 1);
-  const storage::v1::StoredEvent stored = SomeEvent();
+  const std::string stored = SomeEvent().SerializeAsString();
   const event::Record record(base::Sequence(1), stored);
   filter::EventContext event;
   for (auto _ : state) {
@@ -64,7 +64,7 @@ void DecideAndLookForLinks(benchmark::State& state) {
   admin::v1::Policy resource = TwentyRules();
   resource.mutable_export_()->mutable_rules(19)->clear_links();
   const auto policy = *CompiledPolicy::Compile(resource, 1);
-  const storage::v1::StoredEvent stored = SomeEvent();
+  const std::string stored = SomeEvent().SerializeAsString();
   const event::Record record(base::Sequence(1), stored);
   filter::EventContext event;
   for (auto _ : state) {

@@ -100,18 +100,19 @@ void ImportWriter::Decide(Pending* pending, state::Proposal* proposal) {
   const policy::CompiledPolicy* policy = policy_.current().compiled.get();
   pending->refused.clear();
   pending->positions.clear();
-  const auto& events = pending->import.events;
+  const std::vector<event::RelayedView>& events = pending->import.events.views;
   std::vector<admission::Imported> imported = deps_.admission.Import(peer_, events);
   proposal->events.reserve(imported.size());
   Position position = pending->import.first_position;
-  for (int i = 0; i < events.size(); ++i, position = position.Next()) {
-    admission::Imported& in = imported[static_cast<size_t>(i)];
+  for (size_t i = 0; i < events.size(); ++i, position = position.Next()) {
+    admission::Imported& in = imported[i];
     if (!in.status.ok()) {
       const Reason reason = base::ReasonOf(in.status).value_or(Reason::kInternal);
       Refuse(events[i], position, reason, "", pending, proposal);
       continue;
     }
-    const event::Record record(base::Sequence(0), in.event.stored);
+    const std::string& stored = in.event.stored;
+    const event::Record record(base::Sequence(0), stored);
     context_.Reset(record);
     const policy::Decision decision = policy::DecideImport(policy, context_, {.peer = peer_});
     if (!decision.allow) {
@@ -121,22 +122,21 @@ void ImportWriter::Decide(Pending* pending, state::Proposal* proposal) {
         letter.set_reader(ImportCursorName(peer_));
         letter.set_reason(base::ReasonLabel(decision.reason));
         letter.set_message("refused by an import rule that says keep");
-        *letter.mutable_event() = std::move(in.event.stored);
+        letter.mutable_event()->ParseFromString(stored);
         proposal->dead_letters.push_back(std::move(letter));
       }
       continue;
     }
     tally_.Add(decision.reason);
-    in.event.stored.set_import_rule(decision.rule.data(), decision.rule.size());
+    event::AppendImportRule(decision.rule, &in.event.stored);
     proposal->events.push_back(std::move(in.event));
     pending->positions.push_back(position);
   }
   tally_.Flush(metrics_);
 }
 
-void ImportWriter::Refuse(const federation::v1::RelayedEvent& event, Position position,
-                          Reason reason, absl::string_view rule, Pending* pending,
-                          state::Proposal* proposal) {
+void ImportWriter::Refuse(const event::RelayedView& event, Position position, Reason reason,
+                          absl::string_view rule, Pending* pending, state::Proposal* proposal) {
   tally_.Add(reason);
   storage::v1::ImportRefusal refusal;
   refusal.set_peer(peer_);
@@ -147,7 +147,7 @@ void ImportWriter::Refuse(const federation::v1::RelayedEvent& event, Position po
     refusal.set_id(base::Shorten(view.id(), kMaxQuotedBytes));
     refusal.set_type(base::Shorten(view.type(), kMaxQuotedBytes));
   }
-  if (event.commitment().size() == 32) refusal.set_commitment(event.commitment());
+  if (event.commitment().size() == 32) refusal.set_commitment(std::string(event.commitment()));
   refusal.set_reason(base::ReasonLabel(reason));
   refusal.set_rule(std::string(rule));
   proposal->refusals.push_back(std::move(refusal));

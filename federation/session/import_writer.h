@@ -64,9 +64,8 @@ class ImportWriter {
   void ProposeWaiting();
   void Propose(uint64_t number);
   void Decide(Pending* pending, state::Proposal* proposal);
-  void Refuse(const federation::v1::RelayedEvent& event, base::Position position,
-              base::Reason reason, absl::string_view rule, Pending* pending,
-              state::Proposal* proposal);
+  void Refuse(const event::RelayedView& event, base::Position position, base::Reason reason,
+              absl::string_view rule, Pending* pending, state::Proposal* proposal);
   void Tell(base::Position position, base::Reason reason, absl::string_view rule,
             Pending* pending) const;
   void OnOutcome(uint64_t number, state::Outcome outcome);

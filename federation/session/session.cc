@@ -209,20 +209,22 @@ void Session::Abandon() {
 }
 
 void Session::OnMessage(grpc::ByteBuffer bytes) {
-  // Reading goes on while there is room for one more.
-  if (reading_.fetch_add(1) + 1 < kReadAhead) stream_->Read();
+  // Reading goes on while there is room for one more, and only when this message has its
+  // place on the strand: the next one may come on another thread at once.
+  const bool more = reading_.fetch_add(1) + 1 < kReadAhead;
   Post([this, bytes = std::move(bytes)] {
     Receive(bytes);
     if (reading_.fetch_sub(1) == kReadAhead) stream_->Read();
   });
+  if (more) stream_->Read();
 }
 
 void Session::Receive(const grpc::ByteBuffer& bytes) {
   if (ended_) return;
   link::FrameReceived received;
-  received.wire_bytes = bytes.Length();
   heard_at_ = deps_.clock.Monotonic();
-  if (!rpc::Parse(bytes, &received.frame).ok()) return Step(link::FrameMalformed{});
+  const auto flat = std::make_shared<rpc::FlatBytes>(bytes);
+  if (!link::DecodeFrame(flat->view(), flat, &received)) return Step(link::FrameMalformed{});
   // A place is judged against the log as it is now.
   if (received.frame.has_resume()) Step(HeadNow());
   Step(std::move(received));

@@ -1,5 +1,7 @@
 #include "gateway/admission/admission.h"
 
+#include <simdjson.h>
+
 #include <algorithm>
 #include <cstring>
 #include <utility>
@@ -38,16 +40,18 @@ class SaltSource {
   size_t used_ = 0;
 };
 
-void SetBytes(std::string* out, absl::string_view bytes) {
-  out->assign(bytes.data(), bytes.size());
+absl::string_view ClassificationOf(const event::ValidEvent& valid) {
+  event::CloudEventView view;
+  if (!view.AssignStored(valid.cloud_event())) return "";
+  const auto attribute = view.Find(kClassificationAttribute);
+  return attribute && attribute->is_text() ? attribute->text : absl::string_view();
 }
 
-std::string ClassificationOf(const event::ValidEvent& valid) {
-  event::CloudEventView view;
-  if (!view.Assign(valid.cloud_event())) return "";
-  const auto attribute = view.Find(kClassificationAttribute);
-  if (!attribute || !attribute->is_text()) return "";
-  return std::string(attribute->text);
+bool IsUtf8(absl::string_view text) { return simdjson::validate_utf8(text.data(), text.size()); }
+
+bool AreTerms(absl::string_view bytes) {
+  storage::v1::Terms terms;
+  return terms.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
 }
 
 absl::Status Malformed(absl::string_view what) {
@@ -123,18 +127,19 @@ absl::Status Admission::AdmitPublished(const authz::Principal& principal,
   absl::string_view plane;
   CDGATE_RETURN_IF_ERROR(grants.MayPublish(principal, valid.source(), valid.type(), &plane));
 
-  storage::v1::StoredEvent& stored = out->stored;
   const absl::string_view salt = worker.salts.Next();
-  stored.set_origin(deps_.domain);
-  stored.set_accepted_time_nanos(absl::ToUnixNanos(deps_.clock.Now()));
-  SetBytes(stored.mutable_salt(), salt);
-  SetBytes(stored.mutable_commitment(),
-           event::AsBytes(event::Commitment(salt, valid.content_digest(), worker.hasher)));
-  SetBytes(stored.mutable_plane(), plane);
-  stored.set_classification(ClassificationOf(valid));
-  stored.set_publisher(principal.id);
-  out->identity = deps_.store.identities().Of(deps_.domain, valid.source(), valid.id());
-  std::move(valid).MoveInto(&stored);
+  const auto commitment = event::Commitment(salt, valid.content_digest(), worker.hasher);
+  event::StoredFields fields;
+  fields.origin = deps_.domain;
+  fields.accepted_time_nanos = absl::ToUnixNanos(deps_.clock.Now());
+  fields.salt = salt;
+  fields.commitment = event::AsBytes(commitment);
+  fields.plane = plane;
+  const std::string classification(ClassificationOf(valid));
+  fields.classification = classification;
+  fields.publisher = principal.id;
+  const auto identity = deps_.store.identities().Of(deps_.domain, valid.source(), valid.id());
+  *out = state::MakeNewEvent(std::move(valid).IntoStored(fields), identity);
   return absl::OkStatus();
 }
 
@@ -189,23 +194,28 @@ void Admission::Publish(const authz::Principal& principal,
 }
 
 absl::Status Admission::CheckRelayed(absl::string_view peer,
-                                     const federation::v1::RelayedEvent& relayed) const {
+                                     const event::RelayedView& relayed) const {
   if (!trust::ValidTrustDomain(relayed.origin())) return Malformed("origin is not a domain");
-  const int hops = relayed.path_size();
-  if (hops == 0 || relayed.hops() != static_cast<uint32_t>(hops) || relayed.hops() > kMaxHops) {
+  const event::RelayedView::Path& path = relayed.path();
+  const size_t hops = path.size();
+  if (hops == 0 || relayed.hops() != hops || relayed.hops() > kMaxHops) {
     return Malformed(absl::StrCat("hops ", relayed.hops(), " with a path of ", hops,
                                   "; they must agree and be at most ", kMaxHops));
   }
-  if (relayed.path(0) != relayed.origin() || relayed.path(hops - 1) != peer) {
+  if (path.front() != relayed.origin() || path.back() != peer) {
     return Malformed("its path does not lead from its origin to the sender");
   }
-  if (std::find(relayed.path().begin(), relayed.path().end(), deps_.domain) !=
-      relayed.path().end()) {
+  if (std::find(path.begin(), path.end(), deps_.domain) != path.end()) {
     return Malformed("its path leads through this domain already");
   }
   if (relayed.plane().size() > kMaxLabelBytes || relayed.classification().size() > kMaxLabelBytes) {
     return Malformed("plane or classification is longer than 255 bytes");
   }
+  if (!IsUtf8(relayed.plane()) || !IsUtf8(relayed.classification()) ||
+      !std::all_of(path.begin(), path.end(), IsUtf8)) {
+    return Malformed("plane, classification or path is not UTF-8");
+  }
+  if (relayed.has_terms() && !AreTerms(relayed.terms())) return Malformed("its terms are none");
   if (absl::FromUnixNanos(relayed.accepted_time_nanos()) > deps_.clock.Now() + kMaxClockSkew) {
     return base::MakeError(base::Reason::kInvalidEvent,
                            "its origin accepted it more than an hour in the future; compare the "
@@ -214,29 +224,28 @@ absl::Status Admission::CheckRelayed(absl::string_view peer,
   return absl::OkStatus();
 }
 
-absl::Status Admission::AdmitRelayed(absl::string_view peer,
-                                     const federation::v1::RelayedEvent& relayed, Worker& worker,
-                                     state::NewEvent* out) const {
-  storage::v1::StoredEvent& stored = out->stored;
-  stored.set_origin(relayed.origin());
-  stored.set_commitment(relayed.commitment());
-  SetBytes(stored.mutable_received_from(), peer);
+absl::Status Admission::AdmitRelayed(absl::string_view peer, const event::RelayedView& relayed,
+                                     Worker& worker, state::NewEvent* out) const {
   CDGATE_ASSIGN_OR_RETURN(event::ValidEvent valid, worker.admitter.Admit(relayed.cloud_event()));
-  out->identity = deps_.store.identities().Of(relayed.origin(), valid.source(), valid.id());
-  const crypto::Sha256Digest digest = valid.content_digest();
-  stored.set_accepted_time_nanos(relayed.accepted_time_nanos());
-  stored.set_salt(relayed.salt());
-  stored.set_plane(relayed.plane());
-  stored.set_classification(relayed.classification());
-  stored.set_hops(relayed.hops());
-  *stored.mutable_path() = relayed.path();
-  if (relayed.has_terms()) *stored.mutable_terms() = relayed.terms();
-  *stored.mutable_statements() = relayed.statements();
+  const auto identity = deps_.store.identities().Of(relayed.origin(), valid.source(), valid.id());
+  const auto commitment = event::Commitment(relayed.salt(), valid.content_digest(), worker.hasher);
+  event::StoredFields fields;
+  fields.origin = relayed.origin();
+  fields.accepted_time_nanos = relayed.accepted_time_nanos();
+  fields.salt = relayed.salt();
+  fields.commitment = relayed.commitment();
+  fields.plane = relayed.plane();
+  fields.classification = relayed.classification();
+  fields.hops = relayed.hops();
+  fields.path = relayed.path();
+  fields.has_terms = relayed.has_terms();
+  fields.terms = relayed.terms();
+  fields.statements = relayed.statements();
+  fields.received_from = peer;
   // The canonical form no longer shows what the origin saw of the outer attributes.
-  stored.set_notes(relayed.notes() & event::kNoteOuterDisagrees);
-  std::move(valid).MoveInto(&stored);
+  fields.notes = relayed.notes() & event::kNoteOuterDisagrees;
+  *out = state::MakeNewEvent(std::move(valid).IntoStored(fields), identity);
   CDGATE_RETURN_IF_ERROR(CheckRelayed(peer, relayed));
-  const auto commitment = event::Commitment(relayed.salt(), digest, worker.hasher);
   if (relayed.salt().size() == event::kSaltBytes &&
       event::AsBytes(commitment) == relayed.commitment()) {
     return absl::OkStatus();
@@ -245,13 +254,12 @@ absl::Status Admission::AdmitRelayed(absl::string_view peer,
                          "relayed event: its commitment does not fit its data and salt");
 }
 
-std::vector<Imported> Admission::Import(
-    absl::string_view peer,
-    const google::protobuf::RepeatedPtrField<federation::v1::RelayedEvent>& events) {
-  std::vector<Imported> imported(static_cast<size_t>(events.size()));
+std::vector<Imported> Admission::Import(absl::string_view peer,
+                                        absl::Span<const event::RelayedView> events) {
+  std::vector<Imported> imported(events.size());
   WorkerLease worker(*this);
-  for (int i = 0; i < events.size(); ++i) {
-    Imported& in = imported[static_cast<size_t>(i)];
+  for (size_t i = 0; i < events.size(); ++i) {
+    Imported& in = imported[i];
     in.status = AdmitRelayed(peer, events[i], *worker, &in.event);
   }
   return imported;

@@ -26,13 +26,13 @@
 #include "absl/types/span.h"
 #include "auth/authz/grants.h"
 #include "auth/authz/principal.h"
-#include "cdgate/federation/v1/link.pb.h"
 #include "gateway/base/clock.h"
 #include "gateway/base/errors.h"
 #include "gateway/base/metrics.h"
 #include "gateway/base/mutex.h"
 #include "gateway/base/random.h"
 #include "gateway/base/types.h"
+#include "gateway/event/relayed_view.h"
 #include "gateway/event/valid_event.h"
 #include "gateway/state/store.h"
 
@@ -50,7 +50,7 @@ struct Result {
 };
 
 // One event of a peer. Where `status` is OK, `event` is complete but for import_rule, and
-// ready to be decided and proposed; otherwise it holds what could be read of it.
+// ready to be decided and proposed; otherwise it is not to be used.
 struct Imported {
   state::NewEvent event;
   absl::Status status;
@@ -86,9 +86,7 @@ class Admission {
   // entry for each event in order. Reasons besides those of event::Admitter:
   // ATTESTATION_INVALID (the commitment does not fit the data), PROTOCOL_ERROR (path, hops
   // or a field out of bounds), INVALID_EVENT (accepted in the future).
-  std::vector<Imported> Import(
-      absl::string_view peer,
-      const google::protobuf::RepeatedPtrField<federation::v1::RelayedEvent>& events);
+  std::vector<Imported> Import(absl::string_view peer, absl::Span<const event::RelayedView> events);
 
  private:
   struct Worker;
@@ -97,10 +95,9 @@ class Admission {
   absl::Status AdmitPublished(const authz::Principal& principal, const authz::Grants& grants,
                               absl::string_view cloud_event, Worker& worker,
                               state::NewEvent* out) const;
-  absl::Status AdmitRelayed(absl::string_view peer, const federation::v1::RelayedEvent& relayed,
+  absl::Status AdmitRelayed(absl::string_view peer, const event::RelayedView& relayed,
                             Worker& worker, state::NewEvent* out) const;
-  absl::Status CheckRelayed(absl::string_view peer,
-                            const federation::v1::RelayedEvent& relayed) const;
+  absl::Status CheckRelayed(absl::string_view peer, const event::RelayedView& relayed) const;
   void Count(const absl::Status& status);
   void CountOutcome(const Result& result);
 

@@ -108,8 +108,8 @@ events::v1::DeliveredEvent Deliver(const event::Record& record) {
   const absl::string_view bytes = record.cloud_event().bytes();
   out.mutable_event()->ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
   *out.mutable_accept_time() = ToProto(record.accept_time());
-  out.set_received_from(record.stored().received_from());
-  out.set_import_rule(record.stored().import_rule());
+  out.set_received_from(std::string(record.stored().received_from()));
+  out.set_import_rule(std::string(record.stored().import_rule()));
   return out;
 }
 

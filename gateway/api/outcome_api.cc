@@ -98,9 +98,9 @@ admin::v1::PeerOutcome BeforeAgreement(absl::string_view peer) {
 
 admin::v1::ImportOutcome ImportOf(const event::Record& record) {
   admin::v1::ImportOutcome import;
-  import.set_peer(record.stored().received_from());
+  import.set_peer(std::string(record.stored().received_from()));
   import.set_state("accepted");
-  import.set_rule(record.stored().import_rule());
+  import.set_rule(std::string(record.stored().import_rule()));
   import.set_reason(base::ReasonLabel(base::Reason::kAllowedByRule));
   return import;
 }
@@ -203,7 +203,7 @@ absl::StatusOr<admin::v1::ExplainEventResponse> OutcomeApi::Explain(
 
 absl::Status OutcomeApi::ExplainImport(const event::Record& record,
                                        admin::v1::ExplainEventResponse* response) const {
-  const std::string& peer = record.stored().received_from();
+  const std::string peer(record.stored().received_from());
   CDGATE_ASSIGN_OR_RETURN(const PolicyPtr policy,
                           PolicyFor(peer, VersionOf(record.stored().import_rule())));
   filter::EventContext context;
@@ -273,7 +273,7 @@ absl::StatusOr<admin::v1::WhoGotResponse> OutcomeApi::WhoGot(
   }
   CDGATE_RETURN_IF_ERROR(ref.status());
   *response.mutable_event() = Summarise(*ref->record);
-  const std::string& sender = ref->record->stored().received_from();
+  const absl::string_view sender = ref->record->stored().received_from();
   if (!sender.empty()) *response.mutable_import() = ImportOf(*ref->record);
   for (const state::ResourcePtr& resource : store_.Resources()->List(state::kPeerKind)) {
     CDGATE_ASSIGN_OR_RETURN(const admin::v1::Peer peer, resource->As<admin::v1::Peer>());

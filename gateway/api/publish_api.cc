@@ -4,11 +4,11 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "cdgate/storage/v1/wire.pb.h"
 #include "gateway/api/publish_stream.h"
 #include "gateway/api/unary.h"
 #include "gateway/base/errors.h"
 #include "gateway/base/status_macros.h"
+#include "gateway/event/wire_reader.h"
 #include "gateway/rpc/bytes.h"
 #include "gateway/rpc/status.h"
 
@@ -19,7 +19,9 @@ constexpr char kPublish[] = "/cdgate.events.v1.EventsService/Publish";
 constexpr char kPublishBatch[] = "/cdgate.events.v1.EventsService/PublishBatch";
 constexpr char kPublishStream[] = "/cdgate.events.v1.EventsService/PublishStream";
 
-absl::Status CheckCount(int events, int most) {
+constexpr uint32_t kEvents = 1;  // of all three requests
+
+absl::Status CheckCount(size_t events, size_t most) {
   if (events >= 1 && events <= most) return absl::OkStatus();
   return base::MakeError(base::Reason::kInvalidArgument,
                          absl::StrCat("the request has ", events, " events; send 1 to ", most),
@@ -27,6 +29,16 @@ absl::Status CheckCount(int events, int most) {
 }
 
 }  // namespace
+
+absl::StatusOr<std::vector<absl::string_view>> ReadEvents(absl::string_view request) {
+  std::vector<absl::string_view> events;
+  event::WireReader reader(request);
+  while (reader.Next()) {
+    if (reader.field() == kEvents && reader.is_bytes()) events.push_back(reader.bytes());
+  }
+  if (reader.ok()) return events;
+  return base::MakeError(base::Reason::kProtocolError, "the message is no publish request");
+}
 
 events::v1::PublishResult ToProto(const admission::Result& result) {
   events::v1::PublishResult out;
@@ -59,13 +71,11 @@ absl::Status PublishApi::Register(rpc::Router& router) {
 
 void PublishApi::Publish(const rpc::CallPtr& call, const grpc::ByteBuffer& request,
                          const rpc::Reply<grpc::ByteBuffer>& reply) {
-  storage::v1::RawPublishRequest raw;
-  if (absl::Status parsed = rpc::Parse(request, &raw); !parsed.ok()) return reply(parsed);
-  if (absl::Status counted = CheckCount(raw.events_size(), 1); !counted.ok()) {
-    return reply(counted);
-  }
-  const absl::string_view event = raw.events(0);
-  admission_.Publish(call->principal, {&event, 1},
+  const rpc::FlatBytes bytes(request);
+  const auto events = ReadEvents(bytes.view());
+  if (!events.ok()) return reply(events.status());
+  if (absl::Status counted = CheckCount(events->size(), 1); !counted.ok()) return reply(counted);
+  admission_.Publish(call->principal, *events,
                      [this, reply](std::vector<admission::Result> results) {
                        if (!results[0].status.ok()) return reply(results[0].status);
                        events::v1::PublishResponse response;
@@ -77,13 +87,13 @@ void PublishApi::Publish(const rpc::CallPtr& call, const grpc::ByteBuffer& reque
 
 void PublishApi::PublishBatch(const rpc::CallPtr& call, const grpc::ByteBuffer& request,
                               const rpc::Reply<grpc::ByteBuffer>& reply) {
-  storage::v1::RawPublishRequest raw;
-  if (absl::Status parsed = rpc::Parse(request, &raw); !parsed.ok()) return reply(parsed);
-  if (absl::Status counted = CheckCount(raw.events_size(), kMaxBatchEvents); !counted.ok()) {
+  const rpc::FlatBytes bytes(request);
+  const auto events = ReadEvents(bytes.view());
+  if (!events.ok()) return reply(events.status());
+  if (absl::Status counted = CheckCount(events->size(), kMaxBatchEvents); !counted.ok()) {
     return reply(counted);
   }
-  const std::vector<absl::string_view> events(raw.events().begin(), raw.events().end());
-  admission_.Publish(call->principal, events,
+  admission_.Publish(call->principal, *events,
                      [this, reply](std::vector<admission::Result> results) {
                        events::v1::PublishBatchResponse response;
                        for (const auto& result : results) *response.add_results() = ToProto(result);

@@ -1,14 +1,16 @@
 // Publishing over gRPC: one event, several, or a stream of them.
 //
-// Requests are read as wire twins (cdgate/storage/v1/wire.proto), so an event's bytes
-// reach admission as they came. The events of one stream are admitted in their order;
-// results go back in that order, as many in one message as are ready.
+// An event's bytes reach admission as they came: requests are not parsed further. The events of one
+// stream are admitted in their order; results go back in that order, as many in one message as are
+// ready.
 #pragma once
 
 #include <memory>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "cdgate/events/v1/events.pb.h"
 #include "gateway/admission/admission.h"
@@ -19,7 +21,7 @@
 namespace cdgate::api {
 
 // One call of PublishBatch, or one message of PublishStream, has at most so many events.
-inline constexpr int kMaxBatchEvents = 10'000;
+inline constexpr size_t kMaxBatchEvents = 10'000;
 
 // A stream has at most so many messages being admitted or committed; beyond, it is not
 // read, and the client's own flow control holds it.
@@ -43,6 +45,10 @@ class PublishApi {
   const state::Store& store_;
   base::Executor& pool_;
 };
+
+// The events of a serialised PublishBatchRequest, PublishRequest or PublishStreamRequest,
+// which are alike on the wire: views into `request`. PROTOCOL_ERROR where it is none.
+absl::StatusOr<std::vector<absl::string_view>> ReadEvents(absl::string_view request);
 
 // Results as messages.
 events::v1::PublishResult ToProto(const admission::Result& result);

@@ -3,10 +3,10 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "cdgate/storage/v1/wire.pb.h"
 #include "gateway/api/publish_api.h"
 #include "gateway/api/unary.h"
 #include "gateway/base/errors.h"
+#include "gateway/rpc/bytes.h"
 
 namespace cdgate::api {
 
@@ -27,13 +27,18 @@ void PublishStream::OnMessage(grpc::ByteBuffer message) {
   uint64_t slot = 0;
   {
     base::MutexLock lock(mu_);
-    reading_ = false;
     slot = first_slot_ + slots_.size();
     slots_.emplace_back();
   }
   const bool posted = strand_->Post([self = shared_from_this(), message = std::move(message),
                                      slot] { self->Admit(message, slot); });
   if (!posted) return stream_->Close(Overloaded());
+  {
+    // Not before: an answer on another thread would read on, and the next message overtake
+    // this one on its way to the strand.
+    base::MutexLock lock(mu_);
+    reading_ = false;
+  }
   Advance();
 }
 
@@ -46,17 +51,15 @@ void PublishStream::OnEnd() {
 }
 
 void PublishStream::Admit(const grpc::ByteBuffer& message, uint64_t slot) {
-  storage::v1::RawPublishRequest request;
-  if (absl::Status parsed = rpc::Parse(message, &request); !parsed.ok()) {
-    return stream_->Close(parsed);
-  }
-  if (request.events_size() > kMaxBatchEvents) {
+  const rpc::FlatBytes bytes(message);
+  const auto events = ReadEvents(bytes.view());
+  if (!events.ok()) return stream_->Close(events.status());
+  if (events->size() > kMaxBatchEvents) {
     return stream_->Close(base::MakeError(base::Reason::kTooLarge,
-                                          absl::StrCat("a message with ", request.events_size(),
+                                          absl::StrCat("a message with ", events->size(),
                                                        " events; send at most ", kMaxBatchEvents)));
   }
-  const std::vector<absl::string_view> events(request.events().begin(), request.events().end());
-  admission_.Publish(stream_->call().principal, events,
+  admission_.Publish(stream_->call().principal, *events,
                      [self = shared_from_this(), slot](std::vector<admission::Result> results) {
                        self->Answer(slot, std::move(results));
                      });

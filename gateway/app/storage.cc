@@ -8,7 +8,7 @@
 #include "gateway/base/status_macros.h"
 #include "gateway/event/digests.h"
 #include "gateway/eventlog/memory/memory_log.h"
-#include "gateway/eventlog/rocksdb/rocks_log.h"
+#include "gateway/eventlog/segments/segment_log.h"
 #include "gateway/state/memory_kv.h"
 #include "gateway/state/rocks_kv.h"
 #include "gateway/state/rows.h"
@@ -73,7 +73,7 @@ absl::StatusOr<std::unique_ptr<Storage>> Storage::Open(const config::v1::Gateway
         std::make_shared<eventlog::MemoryLogStorage>(), deps.clock, deps.random);
     storage->kv_ = std::make_unique<state::MemoryKv>();
   } else {
-    CDGATE_RETURN_IF_ERROR(storage->OpenRocks(config));
+    CDGATE_RETURN_IF_ERROR(storage->OpenDisk(config));
   }
   CDGATE_RETURN_IF_ERROR(storage->OpenStore(config));
   eventlog::FeedOptions feed;
@@ -89,10 +89,10 @@ absl::StatusOr<std::unique_ptr<Storage>> Storage::Open(const config::v1::Gateway
   return storage;
 }
 
-absl::Status Storage::OpenRocks(const config::v1::GatewayConfig& config) {
-  eventlog::RocksLogOptions options;
+absl::Status Storage::OpenDisk(const config::v1::GatewayConfig& config) {
+  eventlog::SegmentLogOptions options;
   options.directory = base::JoinPath(config.data_dir(), "log");
-  CDGATE_ASSIGN_OR_RETURN(log_, eventlog::RocksLog::Open(options, deps_.clock, deps_.random));
+  CDGATE_ASSIGN_OR_RETURN(log_, eventlog::SegmentLog::Open(options, deps_.clock, deps_.random));
   CDGATE_ASSIGN_OR_RETURN(kv_, state::RocksKv::Open(FoldOptions(config, deps_.clock)));
   return absl::OkStatus();
 }

@@ -49,7 +49,7 @@ class Storage {
 
  private:
   explicit Storage(const StorageDeps& deps) : deps_(deps) {}
-  absl::Status OpenRocks(const config::v1::GatewayConfig& config);
+  absl::Status OpenDisk(const config::v1::GatewayConfig& config);
   absl::Status OpenStore(const config::v1::GatewayConfig& config);
   void ScheduleRetention();
 

@@ -97,13 +97,13 @@ event::CommitPtr ToCommit(event::ValidEvent valid, const EvalFlags& flags) {
   storage::v1::CommitRecord commit;
   commit.set_format_version(1);
   commit.set_first_sequence(1);
-  storage::v1::StoredEvent& stored = *commit.add_events();
-  std::move(valid).MoveInto(&stored);
-  stored.set_origin(flags.origin);
-  stored.set_plane(flags.plane);
-  stored.set_classification(flags.classification);
-  stored.set_hops(flags.hops);
-  return event::MakeCommit(std::move(commit));
+  event::StoredFields fields;
+  fields.origin = flags.origin;
+  fields.plane = flags.plane;
+  fields.classification = flags.classification;
+  fields.hops = flags.hops;
+  const std::string stored = std::move(valid).IntoStored(fields);
+  return event::MakeCommit(std::move(commit), {stored});
 }
 
 Node ValueNode(const filter::Evaluation& evaluation) {

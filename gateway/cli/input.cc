@@ -167,7 +167,7 @@ absl::Status EventReader::Read(absl::string_view json, CloudEvent* event) {
     json = renamed;
   }
   CDGATE_ASSIGN_OR_RETURN(const event::ValidEvent valid, admitter_.AdmitCdEventJson(json));
-  if (!event->ParseFromString(valid.cloud_event())) {
+  if (!event->ParseFromString(std::string(valid.cloud_event()))) {
     return MakeError(Reason::kInternal, "an admitted event does not parse");
   }
   return absl::OkStatus();

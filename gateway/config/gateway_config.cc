@@ -168,7 +168,7 @@ class Checker {
 
   void Log() {
     v1::LogConfig& log = *config_.mutable_log();
-    if (log.backend() == v1::LOG_BACKEND_UNSPECIFIED) log.set_backend(v1::LOG_BACKEND_ROCKSDB);
+    if (log.backend() == v1::LOG_BACKEND_UNSPECIFIED) log.set_backend(v1::LOG_BACKEND_SEGMENTS);
     const absl::Duration day = absl::Hours(24);
     Duration("log.retention", given_.log().has_retention(), log.mutable_retention(), 30 * day,
              absl::Hours(1), absl::InfiniteDuration());

@@ -27,7 +27,7 @@
 namespace cdgate::delivery {
 
 // A frame is closed once it has so many bytes.
-inline constexpr size_t kFrameBytes = 64 * 1024;
+inline constexpr size_t kFrameBytes = 256 * 1024;
 
 struct WindowLimits {
   size_t max_events = 1000;     // outstanding; at least 1

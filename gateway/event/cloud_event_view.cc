@@ -36,9 +36,10 @@ bool IsUtf8(absl::string_view text) {
   return (seen & kHighBits) == 0 || simdjson::validate_utf8(text.data(), text.size());
 }
 
+template <bool kCheck>
 bool TakeText(absl::string_view text, absl::string_view* out) {
   *out = text;
-  return IsUtf8(text);
+  return !kCheck || IsUtf8(text);
 }
 
 // Whether texts are judged: at the scan, or known to be good since.
@@ -132,11 +133,20 @@ absl::StatusOr<CloudEventView> CloudEventView::Scan(absl::string_view bytes) {
 bool CloudEventView::Assign(absl::string_view bytes) {
   *this = CloudEventView();
   bytes_ = bytes;
-  if (ScanFields() && ScanAttributes()) return true;
+  if (ScanFields<true>() && ScanAttributes()) return true;
   *this = CloudEventView();
   return false;
 }
 
+bool CloudEventView::AssignStored(absl::string_view bytes) {
+  *this = CloudEventView();
+  bytes_ = bytes;
+  if (ScanFields<false>()) return true;
+  *this = CloudEventView();
+  return false;
+}
+
+template <bool kCheckTexts>
 bool CloudEventView::ScanFields() {
   WireReader reader(bytes_);
   while (reader.Next()) {
@@ -144,20 +154,20 @@ bool CloudEventView::ScanFields() {
     const absl::string_view value = reader.bytes();
     bool good = true;
     switch (reader.field()) {
-      case kId: good = TakeText(value, &id_); break;
-      case kSource: good = TakeText(value, &source_); break;
-      case kSpecVersion: good = TakeText(value, &spec_version_); break;
-      case kType: good = TakeText(value, &type_); break;
+      case kId: good = TakeText<kCheckTexts>(value, &id_); break;
+      case kSource: good = TakeText<kCheckTexts>(value, &source_); break;
+      case kSpecVersion: good = TakeText<kCheckTexts>(value, &spec_version_); break;
+      case kType: good = TakeText<kCheckTexts>(value, &type_); break;
       case kAttributes:
         if (attribute_entries_++ == 0) first_attribute_ = reader.field_offset();
         good = attribute_entries_ <= kMaxAttributes;
         break;
-      case kProtoData: good = IsAny(value); [[fallthrough]];
+      case kProtoData: good = !kCheckTexts || IsAny(value); [[fallthrough]];
       case kBinaryData:
       case kTextData:
         data_ = value;
         data_kind_ = static_cast<DataKind>(reader.field());
-        if (data_kind_ == DataKind::kText) good = IsUtf8(value);
+        if (kCheckTexts && data_kind_ == DataKind::kText) good = IsUtf8(value);
         break;
       default: break;
     }

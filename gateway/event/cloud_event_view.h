@@ -71,6 +71,9 @@ class CloudEventView {
   static absl::StatusOr<CloudEventView> Scan(absl::string_view bytes);
   // The same without an error to build: false leaves *this an event without any field.
   bool Assign(absl::string_view bytes);
+  // The same for bytes that RenderCloudEvent() wrote: no text is judged, no name looked
+  // for twice.
+  bool AssignStored(absl::string_view bytes);
 
   absl::string_view id() const { return id_; }
   absl::string_view source() const { return source_; }
@@ -103,6 +106,7 @@ class CloudEventView {
   bool Next(Cursor* cursor, AttributeView* attribute) const;
   bool NextEntry(Cursor* cursor, AttributeView* attribute) const;
   bool ReplacedAfter(Cursor cursor, absl::string_view name) const;
+  template <bool kCheckTexts>
   bool ScanFields();
   // Takes every entry apart once, so that later readers need not judge it.
   bool ScanAttributes();

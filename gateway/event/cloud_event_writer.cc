@@ -92,28 +92,39 @@ AttributeView TimeAttribute(absl::string_view name, int64_t seconds, int32_t nan
   return attribute;
 }
 
-std::string RenderCloudEvent(CloudEventFields* fields, CloudEventSpans* spans) {
+size_t PrepareCloudEvent(CloudEventFields* fields) {
   auto& attributes = fields->attributes;
   std::sort(attributes.begin(), attributes.end(),
             [](const AttributeView& a, const AttributeView& b) { return a.name < b.name; });
   size_t size = TextSize(fields->id) + TextSize(fields->source) + TextSize(kSpecVersion) +
                 TextSize(fields->type) + BytesFieldSize(6, fields->data.size());
   for (const AttributeView& a : attributes) size += BytesFieldSize(5, EntrySize(a));
+  return size;
+}
 
+void AppendCloudEvent(const CloudEventFields& fields, CloudEventSpans* spans, std::string* out) {
+  const size_t begin = out->size();
+  const auto since = [begin](Span span) {
+    return Span{span.offset - static_cast<uint32_t>(begin), span.size};
+  };
   CloudEventSpans found;
-  std::string out;
-  out.reserve(size);
-  found.id = AppendText(1, fields->id, &out);
-  found.source = AppendText(2, fields->source, &out);
-  AppendText(3, kSpecVersion, &out);
-  found.type = AppendText(4, fields->type, &out);
-  for (const AttributeView& a : attributes) {
-    const Span text = AppendAttribute(a, &out);
-    if (a.name == "subject") found.subject = text;
+  found.id = since(AppendText(1, fields.id, out));
+  found.source = since(AppendText(2, fields.source, out));
+  AppendText(3, kSpecVersion, out);
+  found.type = since(AppendText(4, fields.type, out));
+  for (const AttributeView& a : fields.attributes) {
+    const Span text = AppendAttribute(a, out);
+    if (a.name == "subject") found.subject = since(text);
   }
-  AppendBytesField(6, fields->data, &out);
-  found.data = Last(out, fields->data.size());
+  AppendBytesField(6, fields.data, out);
+  found.data = since(Last(*out, fields.data.size()));
   if (spans != nullptr) *spans = found;
+}
+
+std::string RenderCloudEvent(CloudEventFields* fields, CloudEventSpans* spans) {
+  std::string out;
+  out.reserve(PrepareCloudEvent(fields));
+  AppendCloudEvent(*fields, spans, &out);
   return out;
 }
 

@@ -46,4 +46,9 @@ struct CloudEventSpans {
 // Sorts fields->attributes by name. spec_version is "1.0". Sets `spans`, unless null.
 std::string RenderCloudEvent(CloudEventFields* fields, CloudEventSpans* spans = nullptr);
 
+// The same in two steps, for an event that is rendered into a larger message. Spans count
+// from the event's own first byte. Attributes are sorted by the first step.
+size_t PrepareCloudEvent(CloudEventFields* fields);  // the size that it will have
+void AppendCloudEvent(const CloudEventFields& fields, CloudEventSpans* spans, std::string* out);
+
 }  // namespace cdgate::event

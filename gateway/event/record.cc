@@ -1,11 +1,11 @@
 #include "gateway/event/record.h"
 
-#include <google/protobuf/arena.h>
-
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "gateway/base/errors.h"
+#include "gateway/event/wire_reader.h"
+#include "gateway/event/wire_writer.h"
 
 namespace cdgate::event {
 namespace {
@@ -14,31 +14,42 @@ namespace {
 constexpr size_t kRecordOverhead = 256;
 constexpr size_t kCommitOverhead = 512;
 
-// A commit and the memory its record lives in: moved in, or parsed into the arena.
-struct OwningCommit {
-  google::protobuf::Arena arena;
-  storage::v1::CommitRecord moved;
-  storage::v1::CommitRecord* record;
-  Commit commit;
+constexpr uint32_t kEvents = 6;  // of CommitRecord
 
-  explicit OwningCommit(storage::v1::CommitRecord&& from)
-      : moved(std::move(from)), record(&moved), commit(*record) {}
-  explicit OwningCommit(const google::protobuf::ArenaOptions& options)
-      : arena(options),
-        record(google::protobuf::Arena::CreateMessage<storage::v1::CommitRecord>(&arena)),
-        commit(*record) {}
+// A commit and the memory its views point into.
+struct OwningCommit {
+  std::string bytes;
+  Commit commit;
 };
 
-void Fill(Commit* commit) {
+// Splits a serialised CommitRecord into its events and the rest.
+bool Split(absl::string_view bytes, std::vector<absl::string_view>* events, std::string* rest) {
+  WireReader reader(bytes);
+  while (reader.Next()) {
+    if (reader.field() == kEvents && reader.is_bytes()) {
+      events->push_back(reader.bytes());
+    } else {
+      const size_t from = reader.field_offset();
+      rest->append(bytes.data() + from, reader.offset() - from);
+    }
+  }
+  return reader.ok();
+}
+
+void TakeHead(Commit* commit) {
   const storage::v1::CommitRecord& record = commit->record;
   commit->number = record.number();
   commit->first_sequence = base::Sequence(record.first_sequence());
   commit->epoch = base::Epoch(record.epoch());
   commit->commit_time = absl::FromUnixNanos(record.commit_time_nanos());
   commit->byte_size = kCommitOverhead;
-  commit->events.reserve(static_cast<size_t>(record.events_size()));
+}
+
+// `events` point into the commit's bytes.
+void TakeEvents(absl::Span<const absl::string_view> events, Commit* commit) {
+  commit->events.reserve(events.size());
   base::Sequence sequence = commit->first_sequence;
-  for (const storage::v1::StoredEvent& stored : record.events()) {
+  for (const absl::string_view stored : events) {
     commit->events.emplace_back(sequence, stored);
     commit->byte_size += commit->events.back().byte_size();
     sequence = sequence.Next();
@@ -47,7 +58,7 @@ void Fill(Commit* commit) {
 }
 
 CommitPtr Share(std::shared_ptr<OwningCommit> owner) {
-  Fill(&owner->commit);
+  owner->commit.bytes = owner->bytes;
   const Commit* commit = &owner->commit;
   return CommitPtr(std::move(owner), commit);
 }
@@ -63,11 +74,9 @@ bool ReadTime(const AttributeView& attribute, absl::Time* out) {
 
 }  // namespace
 
-Record::Record(base::Sequence sequence, const storage::v1::StoredEvent& stored)
-    : sequence_(sequence), stored_(&stored), time_(absl::UnixEpoch()) {
-  byte_size_ = kRecordOverhead + stored.cloud_event().size();
-  for (const std::string& statement : stored.statements()) byte_size_ += statement.size();
-  if (cloud_event_.Assign(stored.cloud_event())) ReadEnvelope();
+Record::Record(base::Sequence sequence, absl::string_view stored)
+    : sequence_(sequence), time_(absl::UnixEpoch()), byte_size_(kRecordOverhead + stored.size()) {
+  if (stored_.Assign(stored) && cloud_event_.AssignStored(stored_.cloud_event())) ReadEnvelope();
 }
 
 void Record::ReadEnvelope() {
@@ -76,10 +85,10 @@ void Record::ReadEnvelope() {
     if (attribute.name == "subject") subject_ = attribute.text;
     if (attribute.name == "time") ReadTime(attribute, &time_);
   });
-  if (!stored_->inner_id().empty()) id_ = stored_->inner_id();
-  if (!stored_->inner_subject().empty()) subject_ = stored_->inner_subject();
-  if (!stored_->inner_time().empty()) {
-    absl::ParseTime(absl::RFC3339_full, stored_->inner_time(), &time_, nullptr);
+  if (!stored_.inner_id().empty()) id_ = stored_.inner_id();
+  if (!stored_.inner_subject().empty()) subject_ = stored_.inner_subject();
+  if (!stored_.inner_time().empty()) {
+    absl::ParseTime(absl::RFC3339_full, stored_.inner_time(), &time_, nullptr);
   }
 }
 
@@ -87,18 +96,36 @@ std::string Record::time_text() const {
   return absl::FormatTime("%Y-%m-%dT%H:%M:%E*SZ", time_, absl::UTCTimeZone());
 }
 
-CommitPtr MakeCommit(storage::v1::CommitRecord&& record) {
-  return Share(std::make_shared<OwningCommit>(std::move(record)));
+CommitPtr MakeCommit(storage::v1::CommitRecord record, absl::Span<const absl::string_view> events) {
+  auto owner = std::make_shared<OwningCommit>();
+  std::string& bytes = owner->bytes;
+  std::vector<std::string> own;
+  for (const auto& event : record.events()) own.push_back(event.SerializeAsString());
+  record.clear_events();
+  std::vector<absl::string_view> views(own.begin(), own.end());
+  views.insert(views.end(), events.begin(), events.end());
+
+  size_t size = record.ByteSizeLong();
+  for (const absl::string_view event : views) size += BytesFieldSize(kEvents, event.size());
+  bytes.reserve(size);
+  record.AppendToString(&bytes);
+  for (absl::string_view& event : views) {
+    AppendBytesField(kEvents, event, &bytes);
+    event = absl::string_view(bytes).substr(bytes.size() - event.size());
+  }
+  owner->commit.record = std::move(record);
+  TakeHead(&owner->commit);
+  TakeEvents(views, &owner->commit);
+  return Share(std::move(owner));
 }
 
-absl::StatusOr<CommitPtr> ParseCommit(absl::string_view bytes) {
-  google::protobuf::ArenaOptions options;
-  options.start_block_size = bytes.size() / 2 + 1024;
-  options.max_block_size = 1 << 20;
-  auto owner = std::make_shared<OwningCommit>(options);
-  storage::v1::CommitRecord& record = *owner->record;
-  if (bytes.size() > INT32_MAX ||
-      !record.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+absl::StatusOr<CommitPtr> ParseCommit(std::string bytes) {
+  auto owner = std::make_shared<OwningCommit>();
+  owner->bytes = std::move(bytes);
+  storage::v1::CommitRecord& record = owner->commit.record;
+  std::vector<absl::string_view> events;
+  std::string rest;
+  if (!Split(owner->bytes, &events, &rest) || !record.ParseFromString(rest)) {
     return base::MakeError(base::Reason::kLogCorrupt, "a commit record does not parse");
   }
   if (record.format_version() > kCommitFormatVersion) {
@@ -106,6 +133,14 @@ absl::StatusOr<CommitPtr> ParseCommit(absl::string_view bytes) {
         base::Reason::kLogFormatNewer,
         absl::StrCat("commit ", record.number(), " has format version ", record.format_version(),
                      ", this release knows ", kCommitFormatVersion));
+  }
+  TakeHead(&owner->commit);
+  TakeEvents(events, &owner->commit);
+  for (size_t i = 0; i < events.size(); ++i) {
+    const Record& event = owner->commit.events[i];
+    if (event.stored().bytes().size() == events[i].size()) continue;
+    return base::MakeError(base::Reason::kLogCorrupt,
+                           absl::StrCat("event ", event.sequence().value(), " does not parse"));
   }
   return Share(std::move(owner));
 }

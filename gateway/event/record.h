@@ -1,7 +1,7 @@
 // One committed event, and one commit, as every reader of the log sees them: parsed
 // once, immutable, shared.
 //
-//   CommitPtr commit = event::MakeCommit(std::move(record));
+//   CommitPtr commit = event::MakeCommit(head, events);
 //   for (const event::Record& r : commit->events) Deliver(r.sequence(), r.type(), r.data());
 //
 // A Record's views point into its commit's own memory: keep the CommitPtr as long as
@@ -18,9 +18,11 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "cdgate/storage/v1/storage.pb.h"
 #include "gateway/base/types.h"
 #include "gateway/event/cloud_event_view.h"
+#include "gateway/event/stored_event.h"
 
 namespace cdgate::event {
 
@@ -31,13 +33,14 @@ inline constexpr uint32_t kNoteUnknownType = 4;     // admitted as an unknown ty
 
 class Record {
  public:
-  // Reads `stored`, which must outlive the record. Where its cloud_event is not a
-  // CloudEvent (our own writers never make one), all fields of the event are empty.
-  Record(base::Sequence sequence, const storage::v1::StoredEvent& stored);
-  Record(base::Sequence sequence, const storage::v1::StoredEvent&& stored) = delete;
+  // Reads `stored`, a serialised StoredEvent, which must outlive the record. Where it is
+  // none, or its cloud_event no CloudEvent (our own writers never make one), all fields
+  // of the event are empty.
+  Record(base::Sequence sequence, absl::string_view stored);
+  Record(base::Sequence sequence, const std::string&& stored) = delete;
 
   base::Sequence sequence() const { return sequence_; }
-  const storage::v1::StoredEvent& stored() const { return *stored_; }
+  const StoredView& stored() const { return stored_; }
 
   // The CDEvent's own values, whatever the outer attributes say. subject() is its
   // subject.id, time() its timestamp; the text the producer wrote is in data().
@@ -51,8 +54,8 @@ class Record {
   // The CDEvent's JSON, verbatim.
   absl::string_view data() const { return cloud_event_.data(); }
 
-  absl::string_view origin() const { return stored_->origin(); }
-  absl::Time accept_time() const { return absl::FromUnixNanos(stored_->accepted_time_nanos()); }
+  absl::string_view origin() const { return stored_.origin(); }
+  absl::Time accept_time() const { return absl::FromUnixNanos(stored_.accepted_time_nanos()); }
 
   // The envelope with its attributes; cloud_event().bytes() is what is delivered.
   const CloudEventView& cloud_event() const { return cloud_event_; }
@@ -64,7 +67,7 @@ class Record {
   void ReadEnvelope();
 
   base::Sequence sequence_;
-  const storage::v1::StoredEvent* stored_;
+  StoredView stored_;
   CloudEventView cloud_event_;
   absl::string_view id_;
   absl::string_view subject_;
@@ -74,10 +77,11 @@ class Record {
 
 // One commit of the log.
 struct Commit {
-  // Everything that became true with it.
-  const storage::v1::CommitRecord& record;
-  // record.events() with their sequences, in order.
-  std::vector<Record> events;
+  // What became true with it besides the events.
+  storage::v1::CommitRecord record;
+  std::vector<Record> events;  // in order
+  // The whole CommitRecord with its events, serialised: what is in the log.
+  absl::string_view bytes;
   uint64_t number = 0;
   base::Sequence first_sequence;
   // first_sequence - 1 where there are no events.
@@ -86,18 +90,17 @@ struct Commit {
   absl::Time commit_time;
   // Sum of the events' byte_size(), and a little for the commit itself.
   size_t byte_size = 0;
-
-  explicit Commit(const storage::v1::CommitRecord& r) : record(r) {}
 };
 using CommitPtr = std::shared_ptr<const Commit>;
 
-// Takes over `record`.
-CommitPtr MakeCommit(storage::v1::CommitRecord&& record);
+// A commit of `record` and `events`, serialised StoredEvents that are copied into it
+// behind those that `record` has.
+CommitPtr MakeCommit(storage::v1::CommitRecord record,
+                     absl::Span<const absl::string_view> events = {});
 
-// Parses a serialised CommitRecord; its memory comes from one arena that goes with the
-// commit. LOG_CORRUPT where `bytes` is not one, LOG_FORMAT_NEWER where its
-// format_version is greater than kCommitFormatVersion.
-absl::StatusOr<CommitPtr> ParseCommit(absl::string_view bytes);
+// Reads a serialised CommitRecord, and keeps it. LOG_CORRUPT where `bytes` is not one,
+// LOG_FORMAT_NEWER where its format_version is greater than kCommitFormatVersion.
+absl::StatusOr<CommitPtr> ParseCommit(std::string bytes);
 
 // What MakeCommit's callers write into CommitRecord.format_version.
 inline constexpr uint32_t kCommitFormatVersion = 1;

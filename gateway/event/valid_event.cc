@@ -7,13 +7,24 @@
 #include "gateway/base/encoding.h"
 #include "gateway/base/errors.h"
 #include "gateway/base/status_macros.h"
+#include "gateway/event/digests.h"
 #include "gateway/event/record.h"
 #include "gateway/event/timestamp.h"
+#include "gateway/event/wire_writer.h"
 
 namespace cdgate::event {
 namespace {
 
 using base::Reason;
+
+// Field numbers of storage.v1.StoredEvent.
+constexpr uint32_t kStoredCloudEvent = 1;
+constexpr uint32_t kStoredContentDigest = 6;
+constexpr uint32_t kStoredInnerId = 17;
+constexpr uint32_t kStoredInnerSubject = 18;
+constexpr uint32_t kStoredInnerTime = 19;
+// What a stored event has besides its CloudEvent, as a rule: one allocation is enough.
+constexpr size_t kRoomForFields = 384;
 
 // With it, a signature covers the outer attributes (CloudEvents verifiability).
 constexpr absl::string_view kDsseMaterial = "dssematerial";
@@ -210,19 +221,28 @@ ValidEvent Admitter::Finish(CloudEventFields* fields, const CdEventEnvelope& inn
   hasher_.Reset();
   hasher_.Update(fields->data);
   event.content_digest_ = hasher_.FinalTo();
-  event.cloud_event_ = RenderCloudEvent(fields, &event.spans_);
+  event.Render(fields);
   return event;
 }
 
-void ValidEvent::MoveInto(storage::v1::StoredEvent* stored) && {
-  *stored->mutable_cloud_event() = std::move(cloud_event_);
-  stored->mutable_content_digest()->assign(reinterpret_cast<const char*>(content_digest_.data()),
-                                           content_digest_.size());
-  stored->set_notes(stored->notes() | notes_);
-  if (!inner_id_.empty()) *stored->mutable_inner_id() = std::move(inner_id_);
-  if (!inner_subject_.empty()) *stored->mutable_inner_subject() = std::move(inner_subject_);
-  if (!inner_time_.empty()) *stored->mutable_inner_time() = std::move(inner_time_);
+void ValidEvent::Render(CloudEventFields* fields) {
+  cloud_event_size_ = PrepareCloudEvent(fields);
+  stored_.reserve(cloud_event_size_ + kRoomForFields);
+  AppendBytesHeader(kStoredCloudEvent, cloud_event_size_, &stored_);
+  cloud_event_at_ = stored_.size();
+  AppendCloudEvent(*fields, &spans_, &stored_);
+}
+
+std::string ValidEvent::IntoStored(StoredFields fields) && {
+  fields.notes |= notes_;
+  AppendStored(fields, &stored_);
+  AppendBytesField(kStoredContentDigest, AsBytes(content_digest_), &stored_);
+  if (!inner_id_.empty()) AppendBytesField(kStoredInnerId, inner_id_, &stored_);
+  if (!inner_subject_.empty()) AppendBytesField(kStoredInnerSubject, inner_subject_, &stored_);
+  if (!inner_time_.empty()) AppendBytesField(kStoredInnerTime, inner_time_, &stored_);
+  std::string stored = std::move(stored_);
   *this = ValidEvent();
+  return stored;
 }
 
 }  // namespace cdgate::event

@@ -3,7 +3,7 @@
 //
 //   event::Admitter admitter({.max_event_bytes = 1'000'000});    // one per worker
 //   CDGATE_ASSIGN_OR_RETURN(event::ValidEvent valid, admitter.Admit(cloud_event_bytes));
-//   std::move(valid).MoveInto(&stored);
+//   const std::string stored = std::move(valid).IntoStored(fields);
 //
 // Admitted is a CloudEvent 1.0 in protobuf form whose data is the JSON of one CDEvent:
 //  - its JSON is I-JSON (json_parser.h) and has what every CDEvent has
@@ -27,11 +27,11 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "auth/crypto/digest.h"
-#include "cdgate/storage/v1/storage.pb.h"
 #include "gateway/event/cdevent_envelope.h"
 #include "gateway/event/cloud_event_view.h"
 #include "gateway/event/cloud_event_writer.h"
 #include "gateway/event/json_parser.h"
+#include "gateway/event/stored_event.h"
 
 namespace cdgate::event {
 
@@ -43,7 +43,9 @@ struct AdmitLimits {
 class ValidEvent {
  public:
   // The canonical CloudEvent.
-  const std::string& cloud_event() const { return cloud_event_; }
+  absl::string_view cloud_event() const {
+    return absl::string_view(stored_).substr(cloud_event_at_, cloud_event_size_);
+  }
   // SHA-256 of the data bytes.
   const crypto::Sha256Digest& content_digest() const { return content_digest_; }
 
@@ -59,17 +61,21 @@ class ValidEvent {
   // Bits as in record.h.
   uint32_t notes() const { return notes_; }
 
-  // Sets what the event itself decides of a stored record: cloud_event, content_digest,
-  // notes, inner_*. The event is empty afterwards.
-  void MoveInto(storage::v1::StoredEvent* stored) &&;
+  // The serialised StoredEvent: what the event itself decides (cloud_event,
+  // content_digest, notes, inner_*) with `fields`, whose notes are added to its own. The
+  // CloudEvent is not copied. The event is empty afterwards.
+  std::string IntoStored(StoredFields fields) &&;
 
  private:
   friend class Admitter;
   ValidEvent() = default;
+  void Render(CloudEventFields* fields);
   // Offsets, because views would not survive a move or copy.
-  absl::string_view At(CloudEventSpans::Span span) const { return span.Of(cloud_event_); }
+  absl::string_view At(CloudEventSpans::Span span) const { return span.Of(cloud_event()); }
 
-  std::string cloud_event_;
+  std::string stored_;  // a StoredEvent that has its first field
+  size_t cloud_event_at_ = 0;
+  size_t cloud_event_size_ = 0;
   crypto::Sha256Digest content_digest_{};
   CloudEventSpans spans_;
   int64_t seconds_ = 0;

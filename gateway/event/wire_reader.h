@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "absl/base/attributes.h"
 #include "absl/strings/string_view.h"
 
 namespace cdgate::event {
@@ -37,6 +38,12 @@ class WireReader {
   uint32_t field() const { return field_; }
   bool is_varint() const { return wire_type_ == 0; }
   bool is_bytes() const { return wire_type_ == 2; }
+  bool is_fixed64() const { return wire_type_ == 1; }
+  uint64_t fixed64() const {
+    uint64_t value = 0;
+    for (size_t i = 8; i-- > 0;) value = value << 8 | static_cast<unsigned char>(bytes_[i]);
+    return value;
+  }
   uint64_t varint() const { return varint_; }
   absl::string_view bytes() const { return bytes_; }
   // Offset of this field's tag, and of what follows the field.
@@ -49,7 +56,16 @@ class WireReader {
     return false;
   }
 
-  bool ReadVarint(uint64_t* value, int max_bytes) {
+  // Nearly all tags and lengths are one byte or two.
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool ReadVarint(uint64_t* value, int max_bytes) {
+    if (at_ != end_ && static_cast<uint8_t>(*at_) < 0x80) {
+      *value = static_cast<uint8_t>(*at_++);
+      return true;
+    }
+    return ReadLongVarint(value, max_bytes);
+  }
+
+  bool ReadLongVarint(uint64_t* value, int max_bytes) {
     uint64_t result = 0;
     for (int i = 0; i < max_bytes; ++i) {
       if (at_ == end_) return false;

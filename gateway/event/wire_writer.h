@@ -66,6 +66,18 @@ inline void AppendBytesField(uint32_t field, absl::string_view value, std::strin
   out->append(value.data(), value.size());
 }
 
+inline constexpr size_t kFixed64FieldSize = 9;  // of fields 1 to 15
+
+inline void AppendFixed64Field(uint32_t field, uint64_t value, std::string* out) {
+  AppendVarint(field << 3 | 1, out);
+  char bytes[8];
+  for (char& byte : bytes) {
+    byte = static_cast<char>(value);
+    value >>= 8;
+  }
+  out->append(bytes, sizeof bytes);
+}
+
 // Negative values of int32 and int64 fields as the wire has them.
 constexpr uint64_t SignExtend(int64_t value) { return static_cast<uint64_t>(value); }
 

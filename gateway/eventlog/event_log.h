@@ -9,7 +9,7 @@
 // log (its epoch) begins with such a commit, so head().commit is never 0.
 //
 // Nothing here assumes that appends are local: what is in the log, and in which order,
-// is what Read and the observers say. Backends: memory/, rocksdb/. They share one
+// is what Read and the observers say. Backends: memory/, segments/. They share one
 // contract suite, tests/gateway/eventlog/event_log_contract.h.
 //
 // All functions are thread-safe, except that one thread at a time appends. Append may

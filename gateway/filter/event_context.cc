@@ -87,7 +87,7 @@ void EventContext::Reset(const EventParts& parts) {
 void EventContext::Reset(const event::Record& record) {
   Clear();
   record_ = &record;
-  const storage::v1::StoredEvent& stored = record.stored();
+  const event::StoredView& stored = record.stored();
   parts_.id = record.id();
   parts_.source = record.source();
   parts_.type = record.type();
@@ -100,7 +100,12 @@ void EventContext::Reset(const event::Record& record) {
   parts_.plane = stored.plane();
   parts_.classification = stored.classification();
   parts_.hops = stored.hops();
-  parts_.terms = stored.has_terms() ? &stored.terms() : nullptr;
+  parts_.terms = nullptr;
+  if (stored.has_terms()) {
+    const absl::string_view terms = stored.terms();
+    state_->terms.ParseFromArray(terms.data(), static_cast<int>(terms.size()));
+    parts_.terms = &state_->terms;
+  }
   parts_.byte_size = stored.cloud_event().size();
 }
 

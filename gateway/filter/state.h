@@ -9,6 +9,7 @@
 #include <memory>
 #include <vector>
 
+#include "cdgate/storage/v1/storage.pb.h"
 #include "gateway/filter/value.h"
 
 namespace cdgate::filter {
@@ -67,6 +68,7 @@ struct EvaluationState {
   Scratch data_texts;
   simdjson::dom::parser parser;
   simdjson::dom::element root;
+  storage::v1::Terms terms;  // of a record that has them
   JsonState json = JsonState::kNotParsed;
 };
 

@@ -23,10 +23,7 @@ namespace {
 // What a waiting proposal costs, about.
 size_t BytesOf(const Proposal& proposal) {
   size_t bytes = 512;
-  for (const NewEvent& event : proposal.events) {
-    bytes += 512 + event.stored.cloud_event().size();
-    for (const std::string& statement : event.stored.statements()) bytes += statement.size();
-  }
+  for (const NewEvent& event : proposal.events) bytes += 512 + event.stored.size();
   for (const ResourceEdit& edit : proposal.resources) bytes += edit.value.size();
   return bytes;
 }
@@ -154,7 +151,9 @@ event::CommitPtr Committer::MakeCommit(const eventlog::Head& head) {
   record.set_first_sequence(head.sequence.Next().value());
   // Never backwards, so that "from TIME" has one answer.
   record.set_commit_time_nanos(absl::ToUnixNanos(std::max(clock_.Now(), head.commit_time)));
-  return event::MakeCommit(std::move(record));
+  const std::vector<std::string>& events = resolver_.events();
+  return event::MakeCommit(std::move(record),
+                           std::vector<absl::string_view>(events.begin(), events.end()));
 }
 
 absl::Status Committer::Append(const event::CommitPtr& commit) {
@@ -268,8 +267,8 @@ void Committer::Compare(uint64_t parked) {
   PendingPtr pending = Unpark(parked);
   const std::vector<NewEvent>& events = pending->proposal.events;
   for (Comparison& comparison : pending->to_compare) {
-    const storage::v1::StoredEvent& other = events[comparison.index].stored;
-    comparison.same = comparison.sibling ? SameContent(events[*comparison.sibling].stored, other)
+    const event::StoredView other = ViewOf(events[comparison.index]);
+    comparison.same = comparison.sibling ? SameContent(ViewOf(events[*comparison.sibling]), other)
                                          : SameContent(comparison.first, other);
     pending->compared.push_back(comparison);
   }
@@ -293,15 +292,14 @@ void Committer::Requeue(PendingPtr pending) {
 }
 
 // Where the first event cannot be read any more it counts as other content.
-bool Committer::SameContent(base::Sequence first, const storage::v1::StoredEvent& other) const {
+bool Committer::SameContent(base::Sequence first, const event::StoredView& other) const {
   const auto commit = eventlog::ReadCommitOf(log_, first);
   if (!commit.ok()) return false;
   const size_t index = first.value() - (*commit)->first_sequence.value();
   return SameContent((*commit)->events[index].stored(), other);
 }
 
-bool Committer::SameContent(const storage::v1::StoredEvent& first,
-                            const storage::v1::StoredEvent& other) const {
+bool Committer::SameContent(const event::StoredView& first, const event::StoredView& other) const {
   const auto ours = event::CloudEventView::Scan(first.cloud_event());
   const auto theirs = event::CloudEventView::Scan(other.cloud_event());
   if (!ours.ok() || !theirs.ok()) return false;

@@ -64,9 +64,8 @@ class Committer {
   void Compare(uint64_t parked);
   PendingPtr Unpark(uint64_t parked);
   void Requeue(PendingPtr pending);
-  bool SameContent(base::Sequence first, const storage::v1::StoredEvent& other) const;
-  bool SameContent(const storage::v1::StoredEvent& first,
-                   const storage::v1::StoredEvent& other) const;
+  bool SameContent(base::Sequence first, const event::StoredView& other) const;
+  bool SameContent(const event::StoredView& first, const event::StoredView& other) const;
 
   const StoreOptions options_;
   eventlog::EventLog& log_;

@@ -1,7 +1,7 @@
 // The identity of an event, (origin, source, id), as the index keeps it: 16 bytes of
 // keyed hash, so that rows stay small and nobody outside can make two meet.
 //
-//   state::NewEvent event{std::move(stored), store.identities().Of(origin, source, id)};
+//   const IdentityKey key = store.identities().Of(origin, source, id);
 //
 // The first half hashes the id alone, so that all events of one id are neighbours and
 // one index answers "is it there" and "which events have this id".

@@ -118,7 +118,7 @@ absl::StatusOr<LedgerRow*> Ledger::NewestRange(const std::string& peer) {
 void Ledger::Count(const event::Commit& commit, KvBatch* batch) {
   absl::flat_hash_map<std::string, PeerCounters> added;
   for (const event::Record& record : commit.events) {
-    const std::string& peer = record.stored().received_from();
+    const absl::string_view peer = record.stored().received_from();
     if (!peer.empty()) ++added[peer].received;
   }
   for (const auto& refusal : commit.record.refusals()) ++added[refusal.peer()].refused;

@@ -1,7 +1,7 @@
 // What is proposed to the store, and what became of it.
 //
 //   state::Proposal p;
-//   p.events.push_back({std::move(stored), store.identities().Of(origin, source, id)});
+//   p.events.push_back(MakeNewEvent(std::move(stored), store.identities().Of(origin, source, id)));
 //   p.cursors.push_back({.move = Move("link/beta.example/import", 42, token)});
 //   absl::Status queued = store.Propose(std::move(p), [](state::Outcome outcome) { ... });
 //
@@ -12,21 +12,42 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "cdgate/storage/v1/storage.pb.h"
 #include "gateway/base/types.h"
+#include "gateway/event/stored_event.h"
 #include "gateway/state/identity.h"
+#include "gateway/state/rows.h"
 
 namespace cdgate::state {
 
 struct NewEvent {
-  // Complete but for what the commit says (sequence, commit time). content_digest and
-  // commitment are set; received_from is set exactly where another domain sent it.
-  storage::v1::StoredEvent stored = {};
+  // A serialised StoredEvent (event/stored_event.h), complete but for what the commit says
+  // (sequence, commit time). content_digest and commitment are set; received_from is set exactly
+  // where another domain sent it.
+  std::string stored = {};
   IdentityKey identity = {};
+  // What the index keeps of it, all but its sequence: from `stored`, while that is at hand.
+  IdentityRow row = {};
 };
+
+// How one is made: of a serialised StoredEvent and the identity of its event.
+inline NewEvent MakeNewEvent(std::string stored, IdentityKey identity) {
+  event::StoredView view;
+  view.Assign(stored);
+  const IdentityRow row = IdentityRow::Of(view, base::Sequence());
+  return {.stored = std::move(stored), .identity = identity, .row = row};
+}
+
+// What was admitted can be read.
+inline event::StoredView ViewOf(const NewEvent& event) {
+  event::StoredView view;
+  view.Assign(event.stored);
+  return view;
+}
 
 struct CursorEdit {
   storage::v1::CursorMove move = {};

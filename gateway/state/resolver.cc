@@ -39,7 +39,7 @@ absl::Status EtagMismatch(absl::string_view what, uint64_t expected, uint64_t is
                                                        "; read it again and repeat the change"));
 }
 
-bool IsReceived(const storage::v1::StoredEvent& stored) { return !stored.received_from().empty(); }
+bool IsReceived(const event::StoredView& stored) { return !stored.received_from().empty(); }
 
 }  // namespace
 
@@ -47,6 +47,7 @@ void Resolver::Begin(const ResolveContext& context) {
   context_ = context;
   next_ = context.head.sequence.Next();
   record_ = storage::v1::CommitRecord();
+  events_.clear();
   identities_.clear();
   keys_.clear();
   new_identities_.clear();
@@ -144,7 +145,8 @@ EventResult Resolver::DecideEvent(size_t index, const std::optional<IdentityRow>
                                   Pending* pending) {
   const NewEvent& event = pending->proposal.events[index];
   const absl::Time oldest = context_.now - options_.dedup_horizon;
-  const IdentityRow row = IdentityRow::Of(event.stored, next_);
+  IdentityRow row = event.row;
+  row.sequence = next_;
   if (row.accepted() < oldest && !pending->proposal.backfill) {
     return {.status = TooOld(row.accepted(), options_.dedup_horizon)};
   }
@@ -167,8 +169,9 @@ Comparison Resolver::ComparisonWith(const IdentityRow& first, size_t index) cons
 
 // The identity exists, as `first`.
 EventResult Resolver::DecideAgain(size_t index, const IdentityRow& first, Pending* pending) {
-  const storage::v1::StoredEvent& stored = pending->proposal.events[index].stored;
-  const IdentityRow row = IdentityRow::Of(stored, first.sequence);
+  const NewEvent& event = pending->proposal.events[index];
+  const event::StoredView stored = ViewOf(event);
+  const IdentityRow& row = event.row;
   const EventResult duplicate = {.sequence = first.sequence, .duplicate = true};
   if (IsReceived(stored)) {
     if (row.commitment != first.commitment) return {.status = Conflict(first.sequence)};
@@ -197,7 +200,7 @@ void Resolver::UndoEvents(const Pending& pending) {
 }
 
 bool Resolver::empty() const {
-  return record_.events().empty() && record_.cursors().empty() && record_.resources().empty() &&
+  return events_.empty() && record_.cursors().empty() && record_.resources().empty() &&
          record_.dead_letters().empty() && record_.ledger().empty() && record_.refusals().empty() &&
          record_.removed_dead_letters().empty();
 }
@@ -208,7 +211,7 @@ void Resolver::Take(Pending* pending) {
   const bool only_events = proposal.cursors.empty() && proposal.resources.empty() &&
                            proposal.dead_letters.empty() && proposal.ledger.empty() &&
                            proposal.refusals.empty() && proposal.removed_dead_letters.empty();
-  const int before = record_.events_size() + record_.refusals_size();
+  const int before = static_cast<int>(events_.size()) + record_.refusals_size();
   TakeEvents(pending);
   TakeCursors(pending);
   TakeResources(pending);
@@ -218,7 +221,8 @@ void Resolver::Take(Pending* pending) {
   for (auto& key : proposal.removed_dead_letters) {
     *record_.add_removed_dead_letters() = std::move(key);
   }
-  const bool took = !only_events || record_.events_size() + record_.refusals_size() > before;
+  const bool took =
+      !only_events || static_cast<int>(events_.size()) + record_.refusals_size() > before;
   if (took) pending->outcome.commit = context_.head.commit + 1;
 }
 
@@ -227,33 +231,35 @@ void Resolver::TakeEvents(Pending* pending) {
     NewEvent& event = pending->proposal.events[i];
     const EventResult& result = pending->outcome.events[i];
     if (!result.status.ok()) {
-      if (IsReceived(event.stored)) QuarantineReceived(event.stored, result.status);
+      const event::StoredView stored = ViewOf(event);
+      if (IsReceived(stored)) QuarantineReceived(stored, result.status);
     } else if (!result.duplicate) {
       identities_.push_back(event.identity);
-      record_.mutable_events()->Add(std::move(event.stored));
+      events_.push_back(std::move(event.stored));
     }
   }
 }
 
 // The refusal of a received event commits with the cursor that passes it.
-void Resolver::QuarantineReceived(const storage::v1::StoredEvent& stored, const absl::Status& why) {
+void Resolver::QuarantineReceived(const event::StoredView& stored, const absl::Status& why) {
   const Reason reason = base::ReasonOf(why).value_or(Reason::kInvalidEvent);
-  const event::Record record(base::Sequence(), stored);
+  const event::Record record(base::Sequence(), stored.bytes());
   storage::v1::ImportRefusal* const refusal = record_.add_refusals();
-  refusal->set_peer(stored.received_from());
-  refusal->set_origin(stored.origin());
+  refusal->set_peer(std::string(stored.received_from()));
+  refusal->set_origin(std::string(stored.origin()));
   refusal->set_source(std::string(record.source()));
   refusal->set_id(std::string(record.id()));
   refusal->set_type(std::string(record.type()));
-  refusal->set_commitment(stored.commitment());
+  refusal->set_commitment(std::string(stored.commitment()));
   refusal->set_reason(base::ReasonLabel(reason));
-  refusal->set_rule(stored.import_rule());
+  refusal->set_rule(std::string(stored.import_rule()));
   if (reason != Reason::kIdentityConflict) return;
   storage::v1::DeadLetter* const letter = record_.add_dead_letters();
   letter->set_reader(absl::StrCat("link/", stored.received_from(), "/import"));
   letter->set_reason(base::ReasonLabel(reason));
   letter->set_message(std::string(why.message()));
-  *letter->mutable_event() = stored;
+  letter->mutable_event()->ParseFromArray(stored.bytes().data(),
+                                          static_cast<int>(stored.bytes().size()));
 }
 
 void Resolver::TakeCursors(Pending* pending) {

@@ -3,7 +3,7 @@
 //
 //   Resolver resolver(fold, options);
 //   CDGATE_RETURN_IF_ERROR(resolver.Resolve(batch, {.head = head, .now = now}));
-//   if (!resolver.empty()) log.Append(event::MakeCommit(resolver.TakeRecord()), ...);
+//   if (!resolver.empty()) Commit(resolver.TakeRecord(), resolver.events());
 //
 // For one thread. No I/O but lookups in the fold.
 #pragma once
@@ -48,8 +48,10 @@ class Resolver {
 
   // True where nothing has to be committed.
   bool empty() const;
+  // What was taken: everything but the events, and these, serialised StoredEvents.
   storage::v1::CommitRecord TakeRecord() { return std::move(record_); }
-  // Of the record's events.
+  const std::vector<std::string>& events() const { return events_; }
+  // Of the events.
   const std::vector<IdentityKey>& identities() const { return identities_; }
 
  private:
@@ -74,7 +76,7 @@ class Resolver {
 
   void Take(Pending* pending);
   void TakeEvents(Pending* pending);
-  void QuarantineReceived(const storage::v1::StoredEvent& stored, const absl::Status& why);
+  void QuarantineReceived(const event::StoredView& stored, const absl::Status& why);
   void TakeCursors(Pending* pending);
   void TakeResources(Pending* pending);
 
@@ -88,6 +90,7 @@ class Resolver {
   base::Sequence own_first_ = {};
   std::vector<size_t> own_events_;
   storage::v1::CommitRecord record_;
+  std::vector<std::string> events_;
   std::vector<IdentityKey> identities_;
   std::vector<IdentityKey> keys_;                 // of the batch's events, in order
   std::vector<std::optional<IdentityRow>> rows_;  // theirs in the fold

@@ -35,7 +35,7 @@ IdentityRow::Digest FirstBytes(absl::string_view digest) {
 
 }  // namespace
 
-IdentityRow IdentityRow::Of(const storage::v1::StoredEvent& stored, base::Sequence sequence) {
+IdentityRow IdentityRow::Of(const event::StoredView& stored, base::Sequence sequence) {
   const int64_t seconds = stored.accepted_time_nanos() / 1'000'000'000;
   return {.sequence = sequence,
           .accepted_seconds = static_cast<uint32_t>(std::clamp<int64_t>(seconds, 0, UINT32_MAX)),

@@ -10,6 +10,7 @@
 #include "absl/time/time.h"
 #include "cdgate/storage/v1/storage.pb.h"
 #include "gateway/base/types.h"
+#include "gateway/event/stored_event.h"
 #include "gateway/state/identity.h"
 #include "gateway/state/kv_store.h"
 
@@ -29,7 +30,7 @@ struct IdentityRow {
   Digest commitment = {};
 
   absl::Time accepted() const { return absl::FromUnixSeconds(accepted_seconds); }
-  static IdentityRow Of(const storage::v1::StoredEvent& stored, base::Sequence sequence);
+  static IdentityRow Of(const event::StoredView& stored, base::Sequence sequence);
 };
 
 inline constexpr size_t kIdentityKeyBytes = 16;

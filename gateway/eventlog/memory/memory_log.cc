@@ -58,7 +58,7 @@ void MemoryLog::Append(event::CommitPtr commit, Appended done) {
 void MemoryLog::Commit(const event::CommitPtr& commit) {
   {
     MutexLock lock(storage_->mu);
-    storage_->commits.push_back(commit->record.SerializeAsString());
+    storage_->commits.push_back(std::string(commit->bytes));
   }
   {
     MutexLock lock(mu_);

@@ -141,7 +141,10 @@ class Driver {
       case 11:
         if (std::exchange(writing_, false)) Step(link::Written{});
         return;
-      default: return Step(link::FrameReceived{MakeFrame(in), in.Byte() * 4u});
+      default: {
+        const auto frame = MakeFrame(in);
+        return Step(link::Receive(frame, in.Byte() * 4u));
+      }
     }
   }
 

@@ -213,9 +213,9 @@ class Player {
   void Command(Node& node, const std::string& name, const Arguments& args) {
     if (name == "open") return Step(node, link::StreamOpened{});
     if (name == "recv") {
-      Frame frame = MakeFrame(args);
+      const Frame frame = MakeFrame(args);
       const size_t bytes = args.Number("bytes", frame.ByteSizeLong());
-      return Step(node, link::FrameReceived{std::move(frame), bytes});
+      return Step(node, link::Receive(frame, bytes));
     }
     if (name == "garbage") return Step(node, link::FrameMalformed{});
     if (name == "hold") return void(node.hold = true);
@@ -320,7 +320,7 @@ class Player {
         Frame frame;
         if (!frame.ParseFromString(bytes)) continue;
         absl::StrAppend(&out_, " ", from, " -> ", name, ": ", DescribeFrame(frame), "\n");
-        Step(node, link::FrameReceived{std::move(frame), bytes.size()});
+        Step(node, link::Receive(frame, bytes.size()));
       }
     }
   }

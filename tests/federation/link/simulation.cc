@@ -229,7 +229,8 @@ void Side::Do(link::Output output) {
     held_events_ += static_cast<uint64_t>(import->events.size());
     if (held_events_ > kWindowEvents) world_.Fault("more is held than the window");
     std::vector<uint64_t> ids;
-    for (const auto& event : import->events) ids.push_back(event.accepted_time_nanos());
+    for (const auto& event : import->events.views)
+      ids.push_back(static_cast<uint64_t>(event.accepted_time_nanos()));
     commits_.push_back([this, ids, cursor = import->cursor] {
       for (const uint64_t id : ids) {
         if (disk_.known.insert(id).second) {
@@ -362,12 +363,12 @@ void World::Cut() {
 
 void World::Deliver(Wire& wire, Side& to) {
   if (wire.frames.empty()) return;
-  const std::string bytes = std::move(wire.frames.front());
+  const auto bytes = std::make_shared<std::string>(std::move(wire.frames.front()));
   wire.frames.pop_front();
-  federation::v1::Frame frame;
-  if (!frame.ParseFromString(bytes)) return Fault("a frame does not parse");
+  link::FrameReceived received;
+  if (!link::DecodeFrame(*bytes, bytes, &received)) return Fault("a frame does not parse");
   to.Step(link::HeadMoved{Sequence(to.disk_.log.size()), now});
-  to.Step(link::FrameReceived{std::move(frame), bytes.size()});
+  to.Step(std::move(received));
 }
 
 void World::RareStep(Side& side) {

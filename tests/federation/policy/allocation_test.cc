@@ -8,6 +8,7 @@
 #include "io/cloudevents/v1/cloudevents.pb.h"
 #include "tests/federation/policy/policy_text.h"
 #include "tests/support/allocation_counter.h"
+#include "tests/support/stored_events.h"
 
 namespace cdgate::policy {
 namespace {
@@ -35,7 +36,8 @@ TEST(AllocationTest, DecisionsOnAttributesAllocateNothing) {
   storage::v1::StoredEvent stored;
   stored.set_cloud_event(cloud_event.SerializeAsString());
   stored.set_origin("alpha.example");
-  const event::Record record(base::Sequence(1), stored);
+  const test::StoredRecord owner(stored);
+  const event::Record& record = owner.record;
   filter::EventContext event;
   event.Reset(record);
   ASSERT_TRUE(DecideExport(policy.get(), event, {.own_domain = "alpha.example"}).allow);

@@ -7,6 +7,7 @@
 #include "cdgate/admin/v1/resources.pb.h"
 #include "gateway/event/digests.h"
 #include "gateway/state/memory_kv.h"
+#include "tests/support/stored_events.h"
 
 namespace cdgate::test {
 
@@ -20,7 +21,7 @@ std::string SampleJson(const std::string& id, const std::string& source, const s
 
 std::string SampleCloudEvent(const std::string& json) {
   event::Admitter admitter;
-  return admitter.AdmitCdEventJson(json)->cloud_event();
+  return std::string(admitter.AdmitCdEventJson(json)->cloud_event());
 }
 
 AdmissionFixture::AdmissionFixture(event::AdmitLimits limits)
@@ -78,7 +79,7 @@ std::vector<admission::Result> AdmissionFixture::PublishAs(
 }
 
 storage::v1::StoredEvent AdmissionFixture::Stored(base::Sequence sequence) const {
-  return store->ReadEvent(sequence)->record->stored();
+  return ParseStored(store->ReadEvent(sequence)->record->stored().bytes());
 }
 
 double AdmissionFixture::Counted(const std::string& metric, const base::Labels& labels) {

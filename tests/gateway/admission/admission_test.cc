@@ -15,6 +15,7 @@
 #include "io/cloudevents/v1/cloudevents.pb.h"
 #include "tests/gateway/admission/admission_fixture.h"
 #include "tests/support/status_matchers.h"
+#include "tests/support/stored_events.h"
 
 namespace cdgate::admission {
 namespace {
@@ -60,7 +61,7 @@ TEST(AdmissionTest, StampsWhatTheGatewayAdds) {
   EXPECT_EQ(stored.import_rule(), "");
   EXPECT_FALSE(stored.has_terms());
   EXPECT_EQ(stored.notes(), 0u);
-  EXPECT_EQ(event::Record(Sequence(1), stored).data(), SampleJson("1"));
+  EXPECT_EQ(test::StoredRecord(stored).record.data(), SampleJson("1"));
 }
 
 TEST(AdmissionTest, EverySaltIsItsOwn) {
@@ -213,8 +214,8 @@ TEST(AdmissionTest, ManyThreadsPublishWithoutLosingOrMixingResults) {
       CDGATE_ASSERT_OK(results[t][i].status);
       sequences.insert(results[t][i].sequence.value());
       const storage::v1::StoredEvent stored = f.Stored(results[t][i].sequence);
-      const event::Record record(results[t][i].sequence, stored);
-      EXPECT_EQ(record.id(), absl::StrCat(t, "-", i / kBatch, "-", i % kBatch));
+      const test::StoredRecord owner(stored);
+      EXPECT_EQ(owner.record.id(), absl::StrCat(t, "-", i / kBatch, "-", i % kBatch));
     }
   }
   EXPECT_EQ(sequences.size(), size_t{kThreads * kBatches * kBatch});

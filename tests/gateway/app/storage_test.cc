@@ -37,12 +37,12 @@ class StorageTest : public testing::Test {
     storage_ = *std::move(opened);
   }
   state::EventResult Publish(const std::string& id) {
-    storage::v1::StoredEvent stored = test::Published(id, "{}", clock_.Now());
+    const std::string stored = test::Published(id, "{}", clock_.Now()).SerializeAsString();
     const event::Record record(base::Sequence(), stored);
     const state::IdentityKey identity =
         storage_->store().identities().Of(record.origin(), record.source(), record.id());
     state::Proposal proposal;
-    proposal.events.push_back({.stored = stored, .identity = identity});
+    proposal.events.push_back(state::MakeNewEvent(stored, identity));
     test::StoreWorld::Waiting waiting;
     CDGATE_EXPECT_OK(storage_->store().Propose(std::move(proposal), waiting.done()));
     return waiting.Get().events.at(0);

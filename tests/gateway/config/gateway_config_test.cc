@@ -99,7 +99,7 @@ TEST(GatewayConfigTest, ErrorsReadWell) {
       {"retention beyond the horizon", std::string(kLeast) + "log:\n  retention: 91d\n"},
       {"horizon below default retention", std::string(kLeast) + "log:\n  dedup_horizon: 1d\n"},
       {"free percent", std::string(kLeast) + "log:\n  min_free_percent: 100\n"},
-      {"backend", std::string(kLeast) + "log:\n  backend: rocksbd\n"},
+      {"backend", std::string(kLeast) + "log:\n  backend: segmnets\n"},
       {"event bytes", std::string(kLeast) + "limits:\n  max_event_bytes: 32KiB\n"},
       {"level", std::string(kLeast) + "logging:\n  level: verbose\n"},
       {"format", std::string(kLeast) + "logging:\n  format: xml\n"},

@@ -19,8 +19,8 @@ events::v1::DeliveredEvent Generated(const event::Record& record, uint32_t attem
   out.mutable_accept_time()->set_seconds(record.stored().accepted_time_nanos() / 1'000'000'000);
   out.mutable_accept_time()->set_nanos(
       static_cast<int32_t>(record.stored().accepted_time_nanos() % 1'000'000'000));
-  out.set_received_from(record.stored().received_from());
-  out.set_import_rule(record.stored().import_rule());
+  out.set_received_from(std::string(record.stored().received_from()));
+  out.set_import_rule(std::string(record.stored().import_rule()));
   return out;
 }
 

@@ -80,10 +80,10 @@ TEST(WindowTest, NeverHoldsMoreThanItsBytesButAlwaysOneEvent) {
   EXPECT_THAT(Sequences(window.Next(scope)), ElementsAre(2));
 }
 
-TEST(WindowTest, FramesEndAt64KiB) {
+TEST(WindowTest, FramesEndAtTheirSize) {
   ReadScope scope = Scope("", "");
   Window window({}, base::Sequence(0));
-  window.Offer({test::SampleCommit(1, 10, "build", 20'000)});
+  window.Offer({test::SampleCommit(1, 10, "build", 80'000)});
   EXPECT_THAT(Sequences(window.Next(scope)), ElementsAre(1, 2, 3));
   EXPECT_THAT(Sequences(window.Next(scope)), ElementsAre(4, 5, 6));
 }

@@ -24,7 +24,7 @@ void CheckResult(const absl::StatusOr<ValidEvent>& event) {
     return;
   }
   io::cloudevents::v1::CloudEvent proto;
-  Check(proto.ParseFromString(event->cloud_event()));
+  Check(proto.ParseFromString(std::string(event->cloud_event())));
   Check(event->data() == proto.binary_data());
   Check(!event->id().empty() && !event->source().empty() && !event->subject().empty());
   Admitter admitter;

@@ -8,6 +8,7 @@
 
 #include "io/cloudevents/v1/cloudevents.pb.h"
 #include "tests/support/status_matchers.h"
+#include "tests/support/stored_events.h"
 
 namespace cdgate::event {
 namespace {
@@ -94,13 +95,14 @@ TEST(RecordTest, TimeSentAsTextIsRead) {
   (*event.mutable_attributes())["time"].set_ce_string("2026-01-02T03:04:05Z");
   storage::v1::StoredEvent stored;
   stored.set_cloud_event(event.SerializeAsString());
-  EXPECT_EQ(Record(base::Sequence(1), stored).time_text(), "2026-01-02T03:04:05Z");
+  EXPECT_EQ(test::StoredRecord(stored).record.time_text(), "2026-01-02T03:04:05Z");
 }
 
 TEST(RecordTest, BytesThatAreNoCloudEventLeaveTheFieldsEmpty) {
   storage::v1::StoredEvent stored;
   stored.set_cloud_event("\xff\xff");
-  const Record record(base::Sequence(1), stored);
+  const test::StoredRecord owner(stored);
+  const Record& record = owner.record;
   EXPECT_EQ(record.id(), "");
   EXPECT_EQ(record.type(), "");
   EXPECT_EQ(record.data(), "");

@@ -12,6 +12,7 @@
 #include "gateway/event/record.h"
 #include "io/cloudevents/v1/cloudevents.pb.h"
 #include "tests/support/status_matchers.h"
+#include "tests/support/stored_events.h"
 
 namespace cdgate::event {
 namespace {
@@ -52,14 +53,12 @@ absl::StatusOr<ValidEvent> Admit(const Proto& proto) {
 
 Proto Canonical(const ValidEvent& event) {
   Proto proto;
-  EXPECT_TRUE(proto.ParseFromString(event.cloud_event()));
+  EXPECT_TRUE(proto.ParseFromString(std::string(event.cloud_event())));
   return proto;
 }
 
 storage::v1::StoredEvent Stored(ValidEvent event) {
-  storage::v1::StoredEvent stored;
-  std::move(event).MoveInto(&stored);
-  return stored;
+  return test::ParseStored(std::move(event).IntoStored({}));
 }
 
 // kData with `from` replaced.
@@ -161,7 +160,8 @@ TEST(ValidEventTest, SignedEnvelopeIsKeptAndTheInnerValuesAreBesideIt) {
   EXPECT_EQ(canonical.id(), "random");
   EXPECT_EQ(canonical.attributes().count("subject"), 0u);
   EXPECT_EQ(canonical.attributes().at("time").ce_timestamp().seconds(), 5);
-  const Record record(base::Sequence(1), stored);
+  const test::StoredRecord owner(stored);
+  const Record& record = owner.record;
   EXPECT_EQ(record.id(), "id-1");
   EXPECT_EQ(record.subject(), "build/7");
   EXPECT_EQ(record.time_text(), "2026-01-02T02:04:05.5Z");
@@ -176,7 +176,7 @@ TEST(ValidEventTest, SignedEnvelopeThatAgreesNeedsNothingBeside) {
   const storage::v1::StoredEvent stored = Stored(*event);
   EXPECT_EQ(stored.inner_id() + stored.inner_subject() + stored.inner_time(), "");
   EXPECT_EQ(stored.content_digest(), crypto::Sha256(kData));
-  EXPECT_EQ(Record(base::Sequence(1), stored).subject(), "build/7");
+  EXPECT_EQ(test::StoredRecord(stored).record.subject(), "build/7");
 }
 
 TEST(ValidEventTest, OuterTypeOrSourceThatContradictsIsRefused) {

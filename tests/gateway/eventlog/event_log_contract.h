@@ -87,11 +87,11 @@ TEST_P(EventLogContractTest, AnAppendMovesTheHead) {
 
 TEST_P(EventLogContractTest, ReadsWhatWasAppendedByteForByte) {
   const auto commit = NextEvents(log().head(), 3);
-  const std::string bytes = commit->record.SerializeAsString();
+  const std::string bytes(commit->bytes);
   CDGATE_ASSERT_OK(Append(commit));
   const auto read = ReadAll({.sequence = Sequence(1)});
   ASSERT_EQ(read.size(), 1u);
-  EXPECT_EQ(read[0]->record.SerializeAsString(), bytes);
+  EXPECT_EQ(read[0]->bytes, bytes);
   EXPECT_EQ(read[0]->events[1].id(), "e2");
   EXPECT_EQ(read[0]->events[1].sequence(), Sequence(2));
 }

@@ -9,6 +9,7 @@
 #include "io/cloudevents/v1/cloudevents.pb.h"
 #include "tests/gateway/filter/test_event.h"
 #include "tests/support/status_matchers.h"
+#include "tests/support/stored_events.h"
 
 namespace cdgate::filter {
 namespace {
@@ -178,7 +179,8 @@ TEST(EventContextTest, ReadsRecords) {
   stored.set_inner_id("inner");
   stored.set_hops(1);
   stored.mutable_terms()->set_onward(2);
-  const event::Record record(base::Sequence(1), stored);
+  const test::StoredRecord owner(stored);
+  const event::Record& record = owner.record;
   EventContext context;
   context.Reset(record);
 

@@ -32,7 +32,7 @@ class FoldTest : public testing::Test {
 };
 
 // Ends the world and cuts the last `commits` off its log. A real log then begins an
-// epoch, as RocksLog does.
+// epoch, as SegmentLog does.
 inline void LoseCommits(StoreWorld& world, size_t commits, bool new_epoch) {
   world.Close();
   base::MutexLock lock(world.log_storage->mu);

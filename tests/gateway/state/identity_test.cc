@@ -61,7 +61,10 @@ TEST(IdentityTest, RowsComeBackAsTheyWere) {
   stored.set_accepted_time_nanos(1'767'225'600'999'999'999);
   stored.set_content_digest(std::string(32, 'd'));
   stored.set_commitment(std::string(32, 'c'));
-  const IdentityRow row = IdentityRow::Of(stored, base::Sequence(0x0102030405060708));
+  const std::string bytes = stored.SerializeAsString();
+  event::StoredView view;
+  ASSERT_TRUE(view.Assign(bytes));
+  const IdentityRow row = IdentityRow::Of(view, base::Sequence(0x0102030405060708));
   const auto back = state::DecodeIdentityRow(state::ViewOf(state::EncodeIdentityRow(row)));
   ASSERT_TRUE(back);
   EXPECT_EQ(back->sequence, row.sequence);

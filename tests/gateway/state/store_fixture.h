@@ -120,15 +120,16 @@ class StoreWorld {
     kv_storage = flushed;
   }
 
-  state::NewEvent New(storage::v1::StoredEvent stored) const {
-    const event::Record record(base::Sequence(), stored);
+  state::NewEvent New(const storage::v1::StoredEvent& stored) const {
+    std::string bytes = stored.SerializeAsString();
+    const event::Record record(base::Sequence(), bytes);
     const state::IdentityKey identity =
         store->identities().Of(record.origin(), record.source(), record.id());
-    return {.stored = std::move(stored), .identity = identity};
+    return state::MakeNewEvent(std::move(bytes), identity);
   }
-  state::Proposal OfEvents(std::vector<storage::v1::StoredEvent> events) const {
+  state::Proposal OfEvents(const std::vector<storage::v1::StoredEvent>& events) const {
     state::Proposal proposal;
-    for (auto& event : events) proposal.events.push_back(New(std::move(event)));
+    for (const auto& event : events) proposal.events.push_back(New(event));
     return proposal;
   }
 

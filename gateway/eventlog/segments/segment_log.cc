@@ -1,4 +1,4 @@
-#include "gateway/eventlog/rocksdb/rocks_log.h"
+#include "gateway/eventlog/segments/segment_log.h"
 
 #include <optional>
 #include <utility>
@@ -11,9 +11,9 @@
 #include "gateway/base/status_macros.h"
 #include "gateway/eventlog/backend.h"
 #include "gateway/eventlog/epoch.h"
-#include "gateway/eventlog/rocksdb/commit_db.h"
-#include "gateway/eventlog/rocksdb/directory.h"
-#include "gateway/eventlog/rocksdb/head_file.h"
+#include "gateway/eventlog/segments/commit_db.h"
+#include "gateway/eventlog/segments/directory.h"
+#include "gateway/eventlog/segments/head_file.h"
 
 namespace cdgate::eventlog {
 
@@ -21,7 +21,7 @@ using base::MakeError;
 using base::MutexLock;
 using base::Reason;
 
-class RocksLog::Impl {
+class SegmentLog::Impl {
  public:
   Impl(std::unique_ptr<DirectoryLock> directory, std::unique_ptr<HeadFile> head_file,
        std::unique_ptr<CommitDb> db, base::Clock& clock, absl::Duration file_age)
@@ -54,7 +54,6 @@ class RocksLog::Impl {
   const std::unique_ptr<CommitDb> db_;
   base::Clock& clock_;
   const absl::Duration file_age_;
-  std::string buffer_;  // of the appending thread
 
   mutable base::Mutex mu_;
   Head head_ CDGATE_GUARDED_BY(mu_);
@@ -64,7 +63,7 @@ class RocksLog::Impl {
 };
 
 // Does the log end before what it had acknowledged?
-bool RocksLog::Impl::Regressed(const event::CommitPtr& newest) const {
+bool SegmentLog::Impl::Regressed(const event::CommitPtr& newest) const {
   const std::optional<uint64_t> acknowledged = head_file_->Read();
   const uint64_t last = newest == nullptr ? 0 : newest->number;
   if (!acknowledged || *acknowledged <= last) return false;
@@ -73,11 +72,11 @@ bool RocksLog::Impl::Regressed(const event::CommitPtr& newest) const {
   return true;
 }
 
-absl::Status RocksLog::Impl::Begin(bool new_epoch, base::Random& random) {
+absl::Status SegmentLog::Impl::Begin(bool new_epoch, base::Random& random) {
   CDGATE_ASSIGN_OR_RETURN(const event::CommitPtr newest, db_->Newest());
   Head head;
   if (newest != nullptr) head = HeadAfter(*newest);
-  if (newest == nullptr || new_epoch || Regressed(newest)) {
+  if (Regressed(newest) || newest == nullptr || new_epoch) {
     const event::CommitPtr begin =
         MakeEpochCommit(NewEpoch(random), head.commit + 1, head.sequence.Next(), clock_.Now());
     CDGATE_RETURN_IF_ERROR(Write(*begin));
@@ -93,22 +92,18 @@ absl::Status RocksLog::Impl::Begin(bool new_epoch, base::Random& random) {
   return FindFirst();
 }
 
-absl::Status RocksLog::Impl::FindFirst() {
-  CDGATE_ASSIGN_OR_RETURN(const std::optional<CommitKey> oldest, db_->Oldest());
+absl::Status SegmentLog::Impl::FindFirst() {
+  const std::optional<CommitKey> oldest = db_->Oldest();
   MutexLock lock(mu_);
   if (oldest) first_ = {.commit = oldest->number, .sequence = oldest->first_sequence};
   return absl::OkStatus();
 }
 
-absl::Status RocksLog::Impl::Write(const event::Commit& commit) {
-  buffer_.clear();
-  if (!commit.record.AppendToString(&buffer_)) {
-    return MakeError(Reason::kLogWriteFailed, "a commit record is too large to be written");
-  }
-  return db_->Put({.first_sequence = commit.first_sequence, .number = commit.number}, buffer_);
+absl::Status SegmentLog::Impl::Write(const event::Commit& commit) {
+  return db_->Put({.first_sequence = commit.first_sequence, .number = commit.number}, commit.bytes);
 }
 
-absl::Status RocksLog::Impl::Append(const event::CommitPtr& commit) {
+absl::Status SegmentLog::Impl::Append(const event::CommitPtr& commit) {
   {
     MutexLock lock(mu_);
     if (failed_) return MakeError(Reason::kLogWriteFailed, "an earlier write of the log failed");
@@ -126,15 +121,15 @@ absl::Status RocksLog::Impl::Append(const event::CommitPtr& commit) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<event::CommitPtr>> RocksLog::Impl::Read(const ReadFrom& from,
-                                                                   ReadLimits limits) const {
+absl::StatusOr<std::vector<event::CommitPtr>> SegmentLog::Impl::Read(const ReadFrom& from,
+                                                                     ReadLimits limits) const {
   const Head newest = head();
   CDGATE_RETURN_IF_ERROR(CheckReadFrom(from, newest, first()));
   return db_->Read(from, limits, newest.commit);
 }
 
 // True once every file_age_: the file that is being filled is then closed.
-bool RocksLog::Impl::FileIsOld() {
+bool SegmentLog::Impl::FileIsOld() {
   MutexLock lock(mu_);
   const absl::Duration now = clock_.Monotonic();
   if (now - file_closed_ < file_age_) return false;
@@ -142,55 +137,55 @@ bool RocksLog::Impl::FileIsOld() {
   return true;
 }
 
-absl::Status RocksLog::Impl::Trim(base::Sequence keep_from) {
-  if (FileIsOld()) CDGATE_RETURN_IF_ERROR(db_->CloseFile());
+absl::Status SegmentLog::Impl::Trim(base::Sequence keep_from) {
+  if (FileIsOld()) db_->CloseFile();
   if (keep_from <= first().sequence) return absl::OkStatus();
   CDGATE_RETURN_IF_ERROR(db_->DropFilesBefore(keep_from));
   return FindFirst();
 }
 
-Head RocksLog::Impl::head() const {
+Head SegmentLog::Impl::head() const {
   MutexLock lock(mu_);
   return head_;
 }
 
-First RocksLog::Impl::first() const {
+First SegmentLog::Impl::first() const {
   MutexLock lock(mu_);
   return first_;
 }
 
-RocksLog::RocksLog(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
-RocksLog::~RocksLog() = default;
+SegmentLog::SegmentLog(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+SegmentLog::~SegmentLog() = default;
 
-absl::StatusOr<std::unique_ptr<RocksLog>> RocksLog::Open(const RocksLogOptions& options,
-                                                         base::Clock& clock, base::Random& random) {
+absl::StatusOr<std::unique_ptr<SegmentLog>> SegmentLog::Open(const SegmentLogOptions& options,
+                                                             base::Clock& clock,
+                                                             base::Random& random) {
   CDGATE_ASSIGN_OR_RETURN(auto directory, DirectoryLock::Take(options.directory));
   CDGATE_ASSIGN_OR_RETURN(auto head_file,
                           HeadFile::Open(base::JoinPath(options.directory, "head")));
   CDGATE_ASSIGN_OR_RETURN(auto db,
                           CommitDb::Open({.directory = base::JoinPath(options.directory, "commits"),
                                           .file_bytes = options.file_bytes,
-                                          .cache_bytes = options.cache_bytes,
-                                          .file_system = options.file_system}));
+                                          .disk = options.disk}));
   auto impl = std::make_unique<Impl>(std::move(directory), std::move(head_file), std::move(db),
                                      clock, options.file_age);
   CDGATE_RETURN_IF_ERROR(impl->Begin(options.new_epoch, random));
   CDGATE_RETURN_IF_ERROR(SyncDirectory(options.directory));
-  return std::unique_ptr<RocksLog>(new RocksLog(std::move(impl)));
+  return std::unique_ptr<SegmentLog>(new SegmentLog(std::move(impl)));
 }
 
-void RocksLog::Append(event::CommitPtr commit, Appended done) { done(impl_->Append(commit)); }
+void SegmentLog::Append(event::CommitPtr commit, Appended done) { done(impl_->Append(commit)); }
 
-absl::StatusOr<std::vector<event::CommitPtr>> RocksLog::Read(ReadFrom from,
-                                                             ReadLimits limits) const {
+absl::StatusOr<std::vector<event::CommitPtr>> SegmentLog::Read(ReadFrom from,
+                                                               ReadLimits limits) const {
   return impl_->Read(from, limits);
 }
 
-Head RocksLog::head() const { return impl_->head(); }
-First RocksLog::first() const { return impl_->first(); }
-absl::Status RocksLog::Trim(base::Sequence keep_from) { return impl_->Trim(keep_from); }
-void RocksLog::AddObserver(CommitObserver* observer) { impl_->observers.Add(observer); }
-void RocksLog::RemoveObserver(CommitObserver* observer) { impl_->observers.Remove(observer); }
-Stats RocksLog::stats() const { return {.bytes = impl_->bytes()}; }
+Head SegmentLog::head() const { return impl_->head(); }
+First SegmentLog::first() const { return impl_->first(); }
+absl::Status SegmentLog::Trim(base::Sequence keep_from) { return impl_->Trim(keep_from); }
+void SegmentLog::AddObserver(CommitObserver* observer) { impl_->observers.Add(observer); }
+void SegmentLog::RemoveObserver(CommitObserver* observer) { impl_->observers.Remove(observer); }
+Stats SegmentLog::stats() const { return {.bytes = impl_->bytes()}; }
 
 }  // namespace cdgate::eventlog

@@ -1,4 +1,4 @@
-#include "gateway/eventlog/rocksdb/directory.h"
+#include "gateway/eventlog/segments/directory.h"
 
 #include <fcntl.h>
 #include <sys/file.h>

@@ -1,4 +1,4 @@
-#include "gateway/eventlog/rocksdb/head_file.h"
+#include "gateway/eventlog/segments/head_file.h"
 
 #include <fcntl.h>
 #include <unistd.h>
