@@ -27,7 +27,7 @@
 #include "gateway/base/random.h"
 #include "gateway/event/digests.h"
 #include "gateway/eventlog/feed.h"
-#include "gateway/eventlog/rocksdb/rocks_log.h"
+#include "gateway/eventlog/segments/segment_log.h"
 #include "gateway/state/rocks_kv.h"
 #include "gateway/state/store.h"
 #include "io/cloudevents/v1/cloudevents.pb.h"
@@ -72,7 +72,7 @@ std::map<std::string, double> CpuByThread() {
 
 struct World {
   explicit World(const std::string& directory, size_t events_per_commit) {
-    auto opened = eventlog::RocksLog::Open({.directory = directory + "/log"}, base::SystemClock(),
+    auto opened = eventlog::SegmentLog::Open({.directory = directory + "/log"}, base::SystemClock(),
                                            base::SystemRandom());
     if (!opened.ok()) Die(opened.status());
     log = *std::move(opened);
@@ -100,7 +100,7 @@ struct World {
 
   base::Metrics metrics;
   base::ThreadPool pool{{.name = "background", .threads = 2}};
-  std::unique_ptr<eventlog::RocksLog> log;
+  std::unique_ptr<eventlog::SegmentLog> log;
   std::unique_ptr<state::Store> store;
   std::unique_ptr<eventlog::Feed> feed;
 };
@@ -156,11 +156,11 @@ void Run(const std::string& directory, size_t events, size_t per_commit, bool re
     World world(directory, per_commit);
     std::vector<state::NewEvent> made;
     for (size_t i = 0; i < events; ++i) {
-      storage::v1::StoredEvent stored = MakeEvent(i);
+      std::string stored = MakeEvent(i).SerializeAsString();
       const event::Record record(base::Sequence(), stored);
       const state::IdentityKey identity =
           world.store->identities().Of(record.origin(), record.source(), record.id());
-      made.push_back({.stored = std::move(stored), .identity = identity});
+      made.push_back(state::MakeNewEvent(std::move(stored), identity));
     }
     Publisher publisher(*world.store, per_commit * 2);
     const auto cpu_before = CpuByThread();
