@@ -73,7 +73,7 @@ std::map<std::string, double> CpuByThread() {
 struct World {
   explicit World(const std::string& directory, size_t events_per_commit) {
     auto opened = eventlog::SegmentLog::Open({.directory = directory + "/log"}, base::SystemClock(),
-                                           base::SystemRandom());
+                                             base::SystemRandom());
     if (!opened.ok()) Die(opened.status());
     log = *std::move(opened);
     auto kv = state::RocksKv::Open({.directory = directory + "/state"});
