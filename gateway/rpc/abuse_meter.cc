@@ -14,6 +14,9 @@ constexpr double kStallDebt = 64 << 10;
 constexpr absl::Duration kStallLimit = absl::Minutes(2);
 constexpr double kBacklogDebt = 1280 << 10;
 constexpr int kBacklogSamples = 20;
+constexpr double kLeastBytesPerSecond = 256;
+// A longer time between two looks: we, and gRPC with us, did not get to run.
+constexpr absl::Duration kLongestLook = absl::Seconds(1);
 constexpr double kWasteBurst = 2000;     // tenths
 constexpr double kWastePerSecond = 500;  // tenths
 constexpr int64_t kStreamsOver = 16;
@@ -30,6 +33,7 @@ absl::string_view AbuseName(Abuse abuse) {
     case Abuse::kDebt: return "debt";
     case Abuse::kStalled: return "stalled";
     case Abuse::kBacklog: return "backlog";
+    case Abuse::kTrickled: return "trickled";
     case Abuse::kWaste: return "waste";
     case Abuse::kStreams: return "streams";
   }
@@ -43,11 +47,13 @@ Abuse AbuseMeter::Tick(const TrafficSample& now, absl::Duration elapsed) {
   UpdateUnused(now, elapsed);
   const bool stalled = Stalled(now, elapsed);
   const bool backlogged = Backlogged(now);
+  const bool trickled = Trickled(now, elapsed);
   last_ = now;
   if (now.open > 2 * limits_.max_streams + kStreamsOver) return Abuse::kStreams;
   if (waste_ > kWasteBurst) return Abuse::kWaste;
   if (debt_ > Allowance(now)) return Abuse::kDebt;
   if (backlogged) return Abuse::kBacklog;
+  if (trickled) return Abuse::kTrickled;
   return stalled ? Abuse::kStalled : Abuse::kNone;
 }
 
@@ -75,6 +81,25 @@ bool AbuseMeter::Backlogged(const TrafficSample& now) {
   const bool grinding = idle && now.paused == 0 && now.unread > 0 && debt_ > kBacklogDebt;
   backlogged_ = grinding ? backlogged_ + 1 : 0;
   return backlogged_ >= kBacklogSamples;
+}
+
+bool AbuseMeter::Trickled(const TrafficSample& now, absl::Duration elapsed) {
+  const double arrived = Grown(now.received, last_.received);
+  const bool finished = now.messages != last_.messages || now.streams != last_.streams ||
+                        now.acknowledged != last_.acknowledged || now.paused > now.ended;
+  if (finished || (arrived == 0 && unfinished_ == 0)) {
+    unfinished_ = 0;
+    unfinished_for_ = absl::ZeroDuration();
+    return false;
+  }
+  unfinished_ += arrived;
+  unfinished_for_ += std::min(elapsed, kLongestLook);
+  if (arrived == 0 || unfinished_for_ < limits_.frame_timeout) return false;
+  const double least = kLeastBytesPerSecond * absl::ToDoubleSeconds(unfinished_for_);
+  const bool slow = unfinished_ < least;
+  unfinished_ = 0;  // a burst counts for so long only
+  unfinished_for_ = absl::ZeroDuration();
+  return slow;
 }
 
 void AbuseMeter::UpdateUnused(const TrafficSample& now, absl::Duration elapsed) {

@@ -15,6 +15,13 @@
 //   a giant header, whose cost also keeps its bytes from coming and the debt from growing.
 //   Samples and not time, since where nobody gets to run, neither does who samples. Does
 //   not count while we have stopped reading a stream.
+// - Trickled: bytes that keep coming, fewer than 256 a second, for as long as a frame may
+//   take, and all the while neither a message nor a new stream, nor did the other end
+//   acknowledge a byte of ours: a frame or a header block that does not end. All else that
+//   an idle connection may carry is answered: by gRPC, which answers pings and settings and
+//   itself pings a connection that was silent for 20 seconds (but not one that trickles).
+//   Ends at a byte that comes, not at silence. Does not count while we have stopped reading
+//   a stream that has not ended: its messages wait in gRPC, unseen.
 // - Waste: tenths of a point for streams that ended without use. 200 points at once, 50 a
 //   second for long. 10 tenths: cancelled before its first message; 2: cancelled
 //   later; 1: refused.
@@ -29,7 +36,7 @@
 
 namespace cdgate::rpc {
 
-enum class Abuse { kNone, kDebt, kStalled, kBacklog, kWaste, kStreams };
+enum class Abuse { kNone, kDebt, kStalled, kBacklog, kTrickled, kWaste, kStreams };
 // "debt", "stalled", ...: a metric label.
 absl::string_view AbuseName(Abuse abuse);
 
@@ -43,12 +50,16 @@ struct AbuseLimits {
   uint64_t max_message_bytes;
   uint64_t window_bytes;
   int64_t max_streams;
+  // How long a frame may take that comes at less than 256 bytes a second. More than gRPC
+  // takes to ping a silent connection, or honest ones are cut.
+  absl::Duration frame_timeout = absl::Seconds(30);
 };
 
 // Totals since the connection began; open and paused as of now.
 struct TrafficSample {
   uint64_t received = 0;  // on the wire
   uint64_t unread = 0;    // of these, as of now: still in the kernel
+  uint64_t acknowledged = 0;  // of what was sent: the other end's kernel has it
   uint64_t message_bytes = 0;
   uint64_t messages = 0;
   uint64_t sent_bytes = 0;
@@ -56,6 +67,7 @@ struct TrafficSample {
   uint64_t waste = 0;
   int64_t open = 0;
   int64_t paused = 0;  // of open: those we have stopped reading
+  int64_t ended = 0;   // of paused: those whose client has said that nothing more will come
 };
 
 // A value. Not thread-safe.
@@ -80,6 +92,7 @@ class AbuseMeter {
   void UpdateWaste(const TrafficSample& now, double seconds);
   bool Stalled(const TrafficSample& now, absl::Duration elapsed);
   bool Backlogged(const TrafficSample& now);
+  bool Trickled(const TrafficSample& now, absl::Duration elapsed);
   void UpdateUnused(const TrafficSample& now, absl::Duration elapsed);
   double Allowance(const TrafficSample& now) const;
 
@@ -90,6 +103,9 @@ class AbuseMeter {
   absl::Duration silent_;  // in debt and without a message for so long
   absl::Duration unused_;  // without a stream for so long
   int backlogged_ = 0;     // samples on end
+  // Since the first byte that nothing came of; both 0 where there is none.
+  double unfinished_ = 0;  // bytes
+  absl::Duration unfinished_for_;
 };
 
 }  // namespace cdgate::rpc

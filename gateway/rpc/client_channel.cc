@@ -38,7 +38,8 @@ std::shared_ptr<ChannelGuard> GuardFor(const std::string& target,
        .limits = {.slack_bytes = options.slack_bytes,
                   .max_message_bytes = static_cast<uint64_t>(options.max_message_bytes),
                   .window_bytes = static_cast<uint64_t>(options.window_bytes),
-                  .max_streams = kMaxStreams}});
+                  .max_streams = kMaxStreams,
+                  .frame_timeout = options.keepalive_time + options.keepalive_timeout}});
 }
 
 grpc::ChannelArguments ArgumentsFor(const std::string& target, const ClientChannelOptions& options,

@@ -15,7 +15,7 @@ using authz::Listener;
 constexpr absl::Duration kSweepInterval = absl::Seconds(1);
 constexpr absl::Duration kLongestPause = absl::Minutes(1);
 constexpr size_t kMaxAddresses = 65536;  // remembered at once
-constexpr absl::string_view kCauses[] = {"debt",    "stalled", "backlog", "waste",
+constexpr absl::string_view kCauses[] = {"debt",    "stalled", "backlog", "trickled", "waste",
                                          "streams", "total",   "expired", "requested"};
 
 absl::string_view RefusalName(Guard::Refusal refusal) {
@@ -38,7 +38,8 @@ AbuseLimits LimitsOf(const ListenerLimits& limits) {
   return {.slack_bytes = limits.slack_bytes,
           .max_message_bytes = static_cast<uint64_t>(limits.max_message_bytes),
           .window_bytes = static_cast<uint64_t>(limits.window_bytes),
-          .max_streams = limits.max_streams_per_connection};
+          .max_streams = limits.max_streams_per_connection,
+          .frame_timeout = limits.frame_timeout};
 }
 
 std::string WhoIs(const Connection& connection) {

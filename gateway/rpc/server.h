@@ -63,6 +63,10 @@ struct ListenerLimits {
   uint64_t slack_bytes = 4 << 20;
   // How long a call may stay without its first message.
   absl::Duration first_message_timeout = absl::Seconds(30);
+  // How long a frame or header block may take that comes at less than 256 bytes a second,
+  // while the connection does nothing else. gRPC pings a silent connection after 20 s; with
+  // less than that, honest clients would be cut.
+  absl::Duration frame_timeout = absl::Seconds(30);
 };
 
 struct ListenerOptions {

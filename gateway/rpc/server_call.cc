@@ -203,7 +203,9 @@ void ServerCall::OnReadDone(bool ok) {
     TrafficCounters& counters = connection_->counters;
     if (ok) counters.CountMessage(reading_into_->Length());
     counters.paused.fetch_add(1, kRelaxed);
+    if (!ok) counters.ended.fetch_add(1, kRelaxed);
   }
+  read_ended_ = !ok;
   // A read that failed because the client went is no half-close.
   if (!ok && WasCancelled()) OnCancel();
   core_.OnReadDone(ok);
@@ -268,6 +270,7 @@ void ServerCall::OnDone() {
     } else if (cancelled_.load(kRelaxed)) {
       counters.waste.fetch_add(kWasteCancelled, kRelaxed);
     }
+    if (read_ended_) counters.ended.fetch_sub(1, kRelaxed);
     counters.paused.fetch_sub(1, kRelaxed);
     counters.open.fetch_sub(1, kRelaxed);
   }

@@ -118,6 +118,7 @@ class ServerCall final : public ServerStream,
   StreamCore core_;
   std::shared_ptr<ServerCall> self_;  // until OnDone
   grpc::ByteBuffer* reading_into_ = nullptr;
+  bool read_ended_ = false;  // the client half-closed, or is gone
   std::atomic<bool> cancelled_{false};
   std::atomic<absl::StatusCode> code_{absl::StatusCode::kCancelled};
 

@@ -27,6 +27,7 @@ TrafficSample TrafficCounters::Load() const {
   sample.streams = streams.load(std::memory_order_relaxed);
   sample.waste = waste.load(std::memory_order_relaxed);
   sample.open = open.load(std::memory_order_relaxed);
+  sample.ended = ended.load(std::memory_order_relaxed);
   sample.paused = paused.load(std::memory_order_relaxed);
   return sample;
 }
@@ -59,6 +60,7 @@ bool WatchedSocket::Measure(TrafficSample& sample) const {
   int unread = 0;
   if (ioctl(fd_, SIOCINQ, &unread) == 0) sample.unread = static_cast<uint64_t>(unread);
   sample.received = info.tcpi_bytes_received;
+  sample.acknowledged = info.tcpi_bytes_acked;
   return state == kTcpEstablished || state == kTcpSynSent || state == kTcpSynReceived;
 }
 

@@ -19,6 +19,7 @@ struct TrafficCounters {
   std::atomic<uint64_t> waste{0};
   std::atomic<int64_t> open{0};
   std::atomic<int64_t> paused{0};
+  std::atomic<int64_t> ended{0};
 
   // A message came.
   void CountMessage(size_t bytes) {
@@ -51,9 +52,9 @@ class WatchedSocket {
   bool Cut();
   bool was_cut() const { return cut_.load(std::memory_order_relaxed); }
 
-  // Completes the sample with what the kernel knows, `received` and `unread`; of a Unix
-  // socket they stay 0. False once the connection is over, whoever ended it. A dialled one
-  // that is not connected yet is not over: whoever waits must give it a time.
+  // Completes the sample with what the kernel knows, `received`, `unread` and
+  // `acknowledged`; of a Unix socket they stay 0. False once the connection is over, whoever ended
+  // it. A dialled one that is not connected yet is not over: whoever waits must give it a time.
   bool Measure(TrafficSample& sample) const;
   // Whether a dialled one was seen to connect, or was cut.
   bool begun() const { return begun_.load(std::memory_order_relaxed); }

@@ -316,11 +316,45 @@ def trickle(connection, end):
         connection.closed.set()  # the call is what was to be ended
 
 
-def trickled_headers(connection, end):
-    """A header block at one byte a second."""
-    connection.raw(frame(HEADERS, 0, 1, request_headers(connection.options.path)))
-    while time.monotonic() < end and connection.raw(frame(CONTINUATION, 0, 1, b"\x00")):
+def byte_by_byte(connection, end, make):
+    """Sends what make() returns once a second."""
+    while time.monotonic() < end and not connection.closed.is_set() and connection.raw(make()):
         connection.closed.wait(1)
+
+
+def unfinished_headers(connection):
+    """A header block up to a value of 1,000 bytes, none of which is there."""
+    return request_headers(connection.options.path) + b"\x00" + hpack_text("x-slow") + hpack_int(1000, 7)
+
+
+def trickled_headers(connection, end):
+    """A header block at one byte a second, each in a frame of its own."""
+    connection.raw(frame(HEADERS, 0, 1, unfinished_headers(connection)))
+    byte_by_byte(connection, end, lambda: frame(CONTINUATION, 0, 1, b"h"))
+
+
+def trickled_header_frame(connection, end):
+    """The same within one frame."""
+    start = unfinished_headers(connection)
+    whole = frame(HEADERS, END_HEADERS, 1, start + bytes(1000))
+    connection.raw(whole[:9 + len(start)])
+    byte_by_byte(connection, end, lambda: b"h")
+
+
+def late_trickled_headers(connection, end):
+    """The same after a call that stays open."""
+    connection.open(1)
+    connection.raw(frame(DATA, 0, 1, b"\x00" + struct.pack(">I", 0)))
+    connection.raw(frame(HEADERS, 0, 3, unfinished_headers(connection)))
+    byte_by_byte(connection, end, lambda: frame(CONTINUATION, 0, 3, b"h"))
+
+
+def trickled_data(connection, end):
+    """A call's second message at one byte a second, within one frame."""
+    connection.open(1)
+    connection.raw(frame(DATA, 0, 1, b"\x00" + struct.pack(">I", 0)))
+    connection.raw(frame(DATA, 0, 1, b"\x00" + struct.pack(">I", 1000) + bytes(1000))[:14])
+    byte_by_byte(connection, end, lambda: b"t")
 
 
 def window_updates(connection, end):
@@ -360,9 +394,10 @@ ON_A_CONNECTION = {
     "rapid-reset": rapid_reset, "open-flood": open_flood, "endless-headers": endless_headers,
     "giant-header": giant_header, "late-giant-header": late_giant_header, "giant-message": giant_message,
     "many-giant-messages": many_giant_messages, "trickle": trickle,
-    "trickled-headers": trickled_headers, "window-updates": window_updates, "pings": pings,
-    "settings": settings, "priorities": priorities, "unknown-frames": unknown_frames,
-    "empty-data": empty_data
+    "trickled-headers": trickled_headers, "trickled-header-frame": trickled_header_frame,
+    "late-trickled-headers": late_trickled_headers, "trickled-data": trickled_data,
+    "window-updates": window_updates, "pings": pings, "settings": settings, "priorities": priorities,
+    "unknown-frames": unknown_frames, "empty-data": empty_data
 }
 # Those that never acknowledge the server's settings: its limits then do not hold in gRPC.
 UNACKNOWLEDGED = {

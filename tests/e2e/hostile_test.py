@@ -25,8 +25,9 @@ MOST_GROWTH = 200 << 20
 
 ON_API = [("rapid-reset", []), ("open-flood", []), ("endless-headers", []), ("late-giant-header", []),
           ("many-giant-messages", []), ("window-updates", []), ("pings", []), ("empty-data", []),
-          ("silent", ["--count", "50"]), ("connections", ["--count", "2000"])]
-ON_PEERS = [("rapid-reset", []), ("endless-headers", []), ("giant-message", []), ("unknown-frames", [])]
+          ("trickled-header-frame", []), ("silent", ["--count", "50"]), ("connections", ["--count", "2000"])]
+ON_PEERS = [("rapid-reset", []), ("endless-headers", []), ("giant-message", []), ("unknown-frames", []),
+            ("trickled-headers", [])]
 
 
 class HostileTest(harness.DomainsTest):

@@ -52,6 +52,7 @@ TEST(AbuseMeterTest, IdleConnectionWithPingsStaysForAMonth) {
   TrafficSample sample;
   for (int tick = 0; tick < 30 * 24 * 180; ++tick) {
     sample.received += 2 * 39;  // a ping and the answer to ours, every 20 s
+    sample.acknowledged += 2 * 39;
     ASSERT_EQ(meter.Tick(sample, absl::Seconds(20)), Abuse::kNone) << tick;
   }
 }
@@ -179,6 +180,115 @@ TEST(AbuseMeterTest, BacklogOfAStreamThatWeDoNotReadIsOurs) {
   sample.unread = 100 * kKiB;
   for (int tick = 0; tick < 1000; ++tick) {
     ASSERT_EQ(meter.Tick(sample, kTick), Abuse::kNone) << tick;
+  }
+}
+
+// A connection with one call, on which bytes come and nothing else happens.
+struct Trickle {
+  Trickle() { sample.open = sample.streams = 1; }
+  // The verdict after `bytes` came in the second that passed.
+  Abuse Second(uint64_t bytes) {
+    sample.received += bytes;
+    ++seconds;
+    return meter.Tick(sample, absl::Seconds(1));
+  }
+  // How many seconds of so many bytes it takes to be cut, up to ten minutes.
+  int SecondsToEnd(uint64_t bytes, Abuse expected = Abuse::kTrickled) {
+    while (seconds < 600) {
+      const Abuse abuse = Second(bytes);
+      if (abuse == Abuse::kNone) continue;
+      EXPECT_EQ(abuse, expected);
+      break;
+    }
+    return seconds;
+  }
+  AbuseMeter meter{kLimits};
+  TrafficSample sample;
+  int seconds = 0;
+};
+
+TEST(AbuseMeterTest, FrameOfOneByteASecondIsCutInHalfAMinute) {
+  Trickle trickle;
+  EXPECT_EQ(trickle.Second(500), Abuse::kNone);  // the call's beginning
+  EXPECT_EQ(trickle.SecondsToEnd(23), 31);       // one byte, and TLS
+}
+
+TEST(AbuseMeterTest, ByteJustBeforeEachPingIsATrickle) {
+  Trickle trickle;
+  Abuse abuse = Abuse::kNone;
+  while (abuse == Abuse::kNone && trickle.seconds < 600) {
+    abuse = trickle.Second(trickle.seconds % 19 == 0 ? 23 : 0);
+  }
+  EXPECT_EQ(abuse, Abuse::kTrickled);
+  EXPECT_LE(trickle.seconds, 60);
+}
+
+TEST(AbuseMeterTest, BurstBuysATrickleNoMoreThanOnePeriod) {
+  Trickle trickle;
+  trickle.Second(0);
+  EXPECT_EQ(trickle.Second(60 * kKiB), Abuse::kNone);
+  EXPECT_LE(trickle.SecondsToEnd(23), 62);
+}
+
+TEST(AbuseMeterTest, SlowLinkThatKeepsAPaceIsNoTrickle) {
+  Trickle trickle;
+  // 64 KiB at 300 bytes a second take 218 seconds; the rule about stalls comes later.
+  for (int second = 0; second < 218; ++second) {
+    ASSERT_EQ(trickle.Second(300), Abuse::kNone) << second;
+  }
+}
+
+TEST(AbuseMeterTest, TrickleThatKeepsAPaceStallsInTheEnd) {
+  Trickle trickle;
+  EXPECT_LE(trickle.SecondsToEnd(300, Abuse::kStalled), 360);
+}
+
+TEST(AbuseMeterTest, WhatIsAnsweredIsNoTrickle) {
+  Trickle trickle;
+  for (int second = 0; second < 3600; ++second) {
+    if (second % 10 == 0) trickle.sample.acknowledged += 39;  // the answer to a ping
+    ASSERT_EQ(trickle.Second(second % 10 == 0 ? 39 : 0), Abuse::kNone) << second;
+  }
+}
+
+TEST(AbuseMeterTest, SmallMessagesAreNoTrickle) {
+  Trickle trickle;
+  for (int second = 0; second < 3600; ++second) {
+    ++trickle.sample.messages;
+    ASSERT_EQ(trickle.Second(40), Abuse::kNone) << second;
+  }
+}
+
+TEST(AbuseMeterTest, SilenceAfterAByteIsNoTrickle) {
+  Trickle trickle;
+  trickle.Second(0);
+  EXPECT_EQ(trickle.Second(35), Abuse::kNone);  // a window update, which nobody answers
+  for (int second = 0; second < 3600; ++second) {
+    ASSERT_EQ(trickle.Second(0), Abuse::kNone) << second;
+  }
+}
+
+TEST(AbuseMeterTest, MessagesThatWeDoNotReadAreNoTrickle) {
+  Trickle trickle;
+  trickle.sample.paused = 1;
+  for (int second = 0; second < 3600; ++second) {
+    ASSERT_EQ(trickle.Second(second % 5 == 0 ? 40 : 0), Abuse::kNone) << second;
+  }
+}
+
+TEST(AbuseMeterTest, CallsThatHaveEndedDoNotExplainATrickle) {
+  Trickle trickle;
+  trickle.sample.paused = trickle.sample.ended = 1;
+  trickle.Second(0);
+  EXPECT_EQ(trickle.SecondsToEnd(23), 31);
+}
+
+TEST(AbuseMeterTest, TimeInWhichNobodyRanIsNotCounted) {
+  Trickle trickle;
+  trickle.Second(0);
+  for (int look = 0; look < 29; ++look) {
+    trickle.sample.received += 23;
+    ASSERT_EQ(trickle.meter.Tick(trickle.sample, absl::Minutes(2)), Abuse::kNone) << look;
   }
 }
 

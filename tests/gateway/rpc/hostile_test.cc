@@ -62,6 +62,7 @@ TEST_P(HostileTest, AttackEndsAndOthersGoOn) {
     ListenerLimits limits = DefaultLimits(Listener::kApi);
     limits.abuse_pause = absl::ZeroDuration();
     limits.first_message_timeout = absl::Seconds(2);
+    limits.frame_timeout = absl::Seconds(4);
     options.listeners[0].limits = limits;
   });
   Innocent innocent(gateway);
@@ -81,16 +82,17 @@ TEST_P(HostileTest, AttackEndsAndOthersGoOn) {
 
 INSTANTIATE_TEST_SUITE_P(
     Attacks, HostileTest,
-    testing::Values(HostileCase{"rapid-reset", "", true}, HostileCase{"open-flood", "", true},
-                    HostileCase{"endless-headers", "", true}, HostileCase{"giant-header", "", true},
-                    HostileCase{"late-giant-header", "", true},
-                    HostileCase{"giant-message", "", true},
-                    HostileCase{"many-giant-messages", "", true}, HostileCase{"trickle", "", false},
-                    HostileCase{"window-updates", "", true}, HostileCase{"pings", "", false},
-                    HostileCase{"settings", "", false}, HostileCase{"priorities", "", true},
-                    HostileCase{"unknown-frames", "", true}, HostileCase{"empty-data", "", false},
-                    HostileCase{"silent", "--count 50", false},
-                    HostileCase{"connections", "", false}),
+    testing::Values(
+        HostileCase{"rapid-reset", "", true}, HostileCase{"open-flood", "", true},
+        HostileCase{"endless-headers", "", true}, HostileCase{"giant-header", "", true},
+        HostileCase{"late-giant-header", "", true}, HostileCase{"giant-message", "", true},
+        HostileCase{"many-giant-messages", "", true}, HostileCase{"trickle", "", false},
+        HostileCase{"trickled-headers", "", true}, HostileCase{"trickled-header-frame", "", true},
+        HostileCase{"late-trickled-headers", "", true}, HostileCase{"trickled-data", "", true},
+        HostileCase{"window-updates", "", true}, HostileCase{"pings", "", false},
+        HostileCase{"settings", "", false}, HostileCase{"priorities", "", true},
+        HostileCase{"unknown-frames", "", true}, HostileCase{"empty-data", "", false},
+        HostileCase{"silent", "--count 50", false}, HostileCase{"connections", "", false}),
     [](const testing::TestParamInfo<HostileCase>& test_case) {
       std::string name;
       for (const char* c = test_case.param.attack; *c != 0; ++c) {
