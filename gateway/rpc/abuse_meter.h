@@ -57,8 +57,8 @@ struct AbuseLimits {
 
 // Totals since the connection began; open and paused as of now.
 struct TrafficSample {
-  uint64_t received = 0;  // on the wire
-  uint64_t unread = 0;    // of these, as of now: still in the kernel
+  uint64_t received = 0;      // on the wire
+  uint64_t unread = 0;        // of these, as of now: still in the kernel
   uint64_t acknowledged = 0;  // of what was sent: the other end's kernel has it
   uint64_t message_bytes = 0;
   uint64_t messages = 0;
