@@ -14,9 +14,6 @@ namespace {
 
 using base::Reason;
 
-// Objects of more members have their names sorted; fewer are compared pair by pair.
-constexpr size_t kFewNames = 16;
-
 absl::Status Ambiguous(absl::string_view what) {
   return base::MakeError(Reason::kAmbiguousJson, absl::StrCat("the data ", what));
 }
@@ -52,10 +49,10 @@ absl::StatusOr<simdjson::dom::element> JsonParser::ParseIJson(absl::string_view 
   if (text.substr(0, 3) == "\xef\xbb\xbf") return Ambiguous("begins with a byte order mark");
   CDGATE_ASSIGN_OR_RETURN(simdjson::dom::element root, ParseAdmitted(text));
   if (HasLoneSurrogate(text)) return Ambiguous("has an escaped surrogate without its pair");
-  switch (Walk(root, 1)) {
-    case Fault::kNone: break;
-    case Fault::kDuplicate: return Duplicate(ToAbsl(duplicate_));
-    case Fault::kDepth: return Ambiguous("has more than 64 levels");
+  switch (names_.Run(parser_.doc)) {
+    case NameCheck::Fault::kNone: break;
+    case NameCheck::Fault::kDuplicate: return Duplicate(ToAbsl(names_.duplicate()));
+    case NameCheck::Fault::kDepth: return Ambiguous("has more than 64 levels");
   }
   return root;
 }
@@ -86,51 +83,6 @@ absl::StatusOr<simdjson::dom::element> JsonParser::ParseCopy(absl::string_view t
   }
   if (error != simdjson::SUCCESS) return ToStatus(error, text);
   return root;
-}
-
-JsonParser::Fault JsonParser::Walk(const simdjson::dom::element& element, size_t depth) {
-  switch (element.type()) {
-    case simdjson::dom::element_type::OBJECT:
-      if (depth > kMaxJsonDepth) return Fault::kDepth;
-      return WalkObject(simdjson::dom::object(element), depth);
-    case simdjson::dom::element_type::ARRAY:
-      if (depth > kMaxJsonDepth) return Fault::kDepth;
-      for (const simdjson::dom::element child : simdjson::dom::array(element)) {
-        if (const Fault fault = Walk(child, depth + 1); fault != Fault::kNone) return fault;
-      }
-      return Fault::kNone;
-    default: return Fault::kNone;
-  }
-}
-
-JsonParser::Fault JsonParser::WalkObject(const simdjson::dom::object& object, size_t depth) {
-  std::string_view names[kFewNames];
-  size_t count = 0;
-  bool many = false;
-  for (const auto member : object) {
-    if (count == kFewNames) {
-      many = true;
-    } else {
-      for (size_t i = 0; i < count; ++i) {
-        if (names[i] != member.key) continue;
-        duplicate_ = member.key;
-        return Fault::kDuplicate;
-      }
-      names[count++] = member.key;
-    }
-    if (const Fault fault = Walk(member.value, depth + 1); fault != Fault::kNone) return fault;
-  }
-  return many ? CheckManyNames(object) : Fault::kNone;
-}
-
-JsonParser::Fault JsonParser::CheckManyNames(const simdjson::dom::object& object) {
-  names_.clear();
-  for (const auto member : object) names_.push_back(member.key);
-  std::sort(names_.begin(), names_.end());
-  const auto twice = std::adjacent_find(names_.begin(), names_.end());
-  if (twice == names_.end()) return Fault::kNone;
-  duplicate_ = *twice;
-  return Fault::kDuplicate;
 }
 
 }  // namespace cdgate::event

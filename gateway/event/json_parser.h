@@ -21,15 +21,12 @@
 
 #include <cstddef>
 #include <memory>
-#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "gateway/event/json_names.h"
 
 namespace cdgate::event {
-
-// Objects and arrays within each other; the root object is one.
-inline constexpr size_t kMaxJsonDepth = 64;
 
 class JsonParser {
  public:
@@ -45,18 +42,12 @@ class JsonParser {
  private:
   void Copy(absl::string_view text);
   absl::StatusOr<simdjson::dom::element> ParseCopy(absl::string_view text);
-  // What the walk over the tree found.
-  enum class Fault { kNone, kDuplicate, kDepth };
-  Fault Walk(const simdjson::dom::element& element, size_t depth);
-  Fault WalkObject(const simdjson::dom::object& object, size_t depth);
-  Fault CheckManyNames(const simdjson::dom::object& object);
 
   simdjson::dom::parser parser_;
   std::unique_ptr<char[]> padded_;
   size_t capacity_ = 0;
   size_t size_ = 0;
-  std::string_view duplicate_;           // the name, where Walk says kDuplicate
-  std::vector<std::string_view> names_;  // scratch of CheckManyNames
+  NameCheck names_;
 };
 
 inline absl::string_view ToAbsl(std::string_view text) { return {text.data(), text.size()}; }

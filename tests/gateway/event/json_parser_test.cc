@@ -41,6 +41,18 @@ TEST(JsonParserTest, RefusesDuplicateMembersAfterUnescaping) {
   }
 }
 
+TEST(JsonParserTest, NamesThatAreNearlyTheSameAreNot) {
+  for (const char* text :
+       {"{\"abcdefgh1\":1,\"abcdefgh2\":1}", "{\"abcdefgh\":1,\"abcdefghi\":1}",
+        "{\"\":1,\"\\u0000\":1,\"\\u0000\\u0000\":1}", "{\"abcdefg\":1,\"abcdefgh\":1}",
+        "{\"a\":{\"b\":[1.5,-1,{\"a\":1}],\"a\":null},\"b\":18446744073709551615,\"c\":true}"}) {
+    CDGATE_EXPECT_OK(Parse(text)) << text;
+  }
+  EXPECT_THAT(Parse("{\"abcdefgh1\":1,\"abcdefgh2\":1,\"abcdefgh1\":1}"),
+              test::HasReason(Reason::kAmbiguousJson));
+  EXPECT_THAT(Parse("{\"a\":[1.5,-1,{\"b\":2}],\"a\":1}"), test::HasReason(Reason::kAmbiguousJson));
+}
+
 TEST(JsonParserTest, FindsADuplicateAmongManyMembers) {
   std::string text = "{";
   for (int i = 0; i < 1000; ++i) text += "\"k" + std::to_string(i) + "\":{},";

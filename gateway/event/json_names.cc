@@ -1,0 +1,120 @@
+#include "gateway/event/json_names.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace cdgate::event {
+namespace {
+
+// Objects of more members have their names sorted; fewer are compared pair by pair.
+constexpr size_t kFewNames = 16;
+
+// A word of the tape: its type, and what it holds.
+char TypeOf(uint64_t word) { return static_cast<char>(word >> 56); }
+uint64_t PayloadOf(uint64_t word) { return word & 0x00ffffffffffffff; }
+// Past the end of an object or array, from its first word.
+size_t EndOf(uint64_t word) { return static_cast<uint32_t>(word); }
+
+// One of 64 bits that names which differ rarely share.
+uint64_t Fingerprint(std::string_view name) {
+  uint64_t head;
+  std::memcpy(&head, name.data(), sizeof head);  // behind the parser's strings there is room
+  if (name.size() < sizeof head) head &= (uint64_t{1} << 8 * name.size()) - 1;
+  const uint64_t mixed = (head ^ (head >> 29) ^ name.size()) * 0x9e3779b97f4a7c15;
+  return uint64_t{1} << (mixed >> 58);
+}
+
+bool Contains(const std::string_view* names, size_t count, std::string_view name) {
+  for (size_t i = 0; i < count; ++i) {
+    if (names[i] == name) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+NameCheck::Fault NameCheck::Run(const simdjson::dom::document& document) {
+  tape_ = document.tape.get();
+  strings_ = document.string_buf.get();
+  fault_ = Fault::kNone;
+  size_t at = 1;  // behind the word of the root
+  Value(&at, 1);
+  return fault_;
+}
+
+std::string_view NameCheck::Name(size_t at) const {
+  const uint8_t* const string = strings_ + PayloadOf(tape_[at]);
+  uint32_t size;
+  std::memcpy(&size, string, sizeof size);
+  return {reinterpret_cast<const char*>(string) + sizeof size, size};
+}
+
+size_t NameCheck::Skip(size_t at) const {
+  switch (TypeOf(tape_[at])) {
+    case '{':
+    case '[': return EndOf(tape_[at]);
+    case 'l':
+    case 'u':
+    case 'd': return at + 2;
+    default: return at + 1;
+  }
+}
+
+inline bool NameCheck::Value(size_t* at, size_t depth) {
+  const size_t begin = *at;
+  const char type = TypeOf(tape_[begin]);
+  if (type == '"') {  // as most values are
+    ++*at;
+    return true;
+  }
+  *at = Skip(begin);
+  if (type != '{' && type != '[') return true;
+  if (depth > kMaxJsonDepth) return Fail(Fault::kDepth);
+  return type == '{' ? Object(begin, depth) : Array(begin, depth);
+}
+
+bool NameCheck::Array(size_t at, size_t depth) {
+  const size_t last = EndOf(tape_[at]) - 1;
+  for (++at; at != last;) {
+    if (!Value(&at, depth + 1)) return false;
+  }
+  return true;
+}
+
+bool NameCheck::Object(size_t at, size_t depth) {
+  const size_t begin = at;
+  const size_t last = EndOf(tape_[at]) - 1;
+  std::string_view names[kFewNames];
+  size_t count = 0;
+  uint64_t seen = 0;
+  bool many = false;
+  for (++at; at != last;) {
+    const std::string_view name = Name(at++);
+    if (count == kFewNames) {
+      many = true;
+    } else {
+      const uint64_t bit = Fingerprint(name);
+      if ((seen & bit) != 0 && Contains(names, count, name)) {
+        duplicate_ = name;
+        return Fail(Fault::kDuplicate);
+      }
+      seen |= bit;
+      names[count++] = name;
+    }
+    if (!Value(&at, depth + 1)) return false;
+  }
+  return !many || ManyNames(begin);
+}
+
+bool NameCheck::ManyNames(size_t at) {
+  const size_t last = EndOf(tape_[at]) - 1;
+  names_.clear();
+  for (++at; at != last; at = Skip(at)) names_.push_back(Name(at++));
+  std::sort(names_.begin(), names_.end());
+  const auto twice = std::adjacent_find(names_.begin(), names_.end());
+  if (twice == names_.end()) return true;
+  duplicate_ = *twice;
+  return Fail(Fault::kDuplicate);
+}
+
+}  // namespace cdgate::event

@@ -1,0 +1,53 @@
+// Looks through a parsed text for what I-JSON forbids: two members of one name in an
+// object, and more than kMaxJsonDepth levels. Inside gateway/event only.
+//
+//   NameCheck check;                                 // one per worker, reused
+//   if (check.Run(parser.doc) == NameCheck::Fault::kDuplicate) Use(check.duplicate());
+//
+// It reads the parser's tape (simdjson's doc/tape.md), one word after the other, because
+// the library's iterators cost twice the parse. Not thread-safe.
+#pragma once
+
+#include <simdjson.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+namespace cdgate::event {
+
+// Objects and arrays within each other; the root object is one.
+inline constexpr size_t kMaxJsonDepth = 64;
+
+class NameCheck {
+ public:
+  enum class Fault { kNone, kDuplicate, kDepth };
+
+  // The first fault of the document that was parsed last.
+  Fault Run(const simdjson::dom::document& document);
+  // Where Run says kDuplicate: the name, as long as the document.
+  std::string_view duplicate() const { return duplicate_; }
+
+ private:
+  // These take the index of a value's first word. Value moves past it.
+  bool Value(size_t* at, size_t depth);
+  bool Array(size_t at, size_t depth);
+  bool Object(size_t at, size_t depth);
+  bool ManyNames(size_t at);
+  // Past the value at `at`, whatever it holds.
+  size_t Skip(size_t at) const;
+  std::string_view Name(size_t at) const;
+  bool Fail(Fault fault) {
+    fault_ = fault;
+    return false;
+  }
+
+  const uint64_t* tape_ = nullptr;
+  const uint8_t* strings_ = nullptr;
+  Fault fault_ = Fault::kNone;
+  std::string_view duplicate_;
+  std::vector<std::string_view> names_;  // scratch of ManyNames
+};
+
+}  // namespace cdgate::event
