@@ -8,6 +8,7 @@
 #include "absl/strings/str_format.h"
 #include "auth/credentials/credentials.h"
 #include "auth/credentials/tls_log.h"
+#include "federation/manager/invite_upkeep.h"
 #include "gateway/api/subscribe_api.h"
 #include "gateway/app/secrets.h"
 #include "gateway/base/file.h"
@@ -19,6 +20,7 @@ namespace cdgate::app {
 namespace {
 
 constexpr absl::Duration kUpkeepInterval = absl::Seconds(2);
+constexpr absl::Duration kInviteUpkeepInterval = absl::Hours(1);
 constexpr absl::Duration kExpiryWarning = absl::Hours(24 * 14);
 
 size_t PoolThreads() { return std::max(2u, std::thread::hardware_concurrency()); }
@@ -337,11 +339,23 @@ void Gateway::Upkeep() {
                      reloaded);
     }
   }
+  RemoveOldInvites();
   const auto resources = storage_->store().Resources();
   for (const auto& peer : resources->List(state::kPeerKind)) {
     const bool policy = resources->Find(state::kPolicyKind, peer->name) != nullptr;
     health_.Set(absl::StrCat("peer:", peer->name), policy && links_->IsUp(peer->name));
   }
+}
+
+void Gateway::RemoveOldInvites() {
+  {
+    base::MutexLock lock(mu_);
+    const absl::Duration now = clock_.Monotonic();
+    if (now < invites_due_) return;
+    invites_due_ = now + kInviteUpkeepInterval;
+  }
+  const absl::Status queued = manager::RemoveOldInvites(storage_->store(), clock_.Now());
+  if (!queued.ok()) base::LogError(base::LogLevel::kWarning, "old invites kept for now", queued);
 }
 
 void Gateway::UpdateGauges() {

@@ -90,8 +90,9 @@ class Gateway {
   rpc::ListenerOptions TcpListener(authz::Listener kind, const std::string& address) const;
   void WatchResources();
   void ScheduleUpkeep();
-  // Certificate files, health of peers: every few seconds.
+  // Certificate files, health of peers: every few seconds; old invites: every hour.
   void Upkeep();
+  void RemoveOldInvites();
   void UpdateGauges();
   std::vector<std::string> Problems() const;
   api::PeerFacts Facts();
@@ -136,6 +137,7 @@ class Gateway {
 
   base::Mutex mu_;
   bool stopped_ CDGATE_GUARDED_BY(mu_) = false;
+  absl::Duration invites_due_ CDGATE_GUARDED_BY(mu_);  // by the monotonic clock
 
   // Lets timers and watchers find out that the gateway is gone.
   struct Alive;
