@@ -3,8 +3,13 @@
 #   dependency is PUBLIC only where a header of the library includes it.
 # cdgate_cc_test(NAME x_test SRCS ... DEPS ... [LABELS ...] [TIMEOUT s])
 # cdgate_cc_fuzzer(NAME x_fuzzer SRCS ... DEPS ... CORPUS dir)
-#   A libFuzzer target with CDGATE_FUZZ, otherwise a test that runs the corpus.
+#   A libFuzzer target with CDGATE_FUZZ, one of those that the target fuzzers builds;
+#   otherwise a test that runs the corpus.
 # cdgate_cc_benchmark(NAME x_benchmark SRCS ... DEPS ...)
+
+if(CDGATE_FUZZ)
+  add_custom_target(fuzzers)
+endif()
 
 function(cdgate_cc_library)
   cmake_parse_arguments(L "" "NAME" "SRCS;HDRS;DEPS;PUBLIC_DEPS" ${ARGN})
@@ -50,6 +55,7 @@ function(cdgate_cc_fuzzer)
     add_executable(${F_NAME} ${F_SRCS})
     target_link_options(${F_NAME} PRIVATE -fsanitize=fuzzer)
     target_compile_options(${F_NAME} PRIVATE -fsanitize=fuzzer-no-link)
+    add_dependencies(fuzzers ${F_NAME})
     add_test(NAME ${F_NAME} COMMAND ${F_NAME} -runs=0 ${CMAKE_CURRENT_SOURCE_DIR}/${F_CORPUS})
   else()
     add_executable(${F_NAME} ${F_SRCS} ${PROJECT_SOURCE_DIR}/tests/support/corpus_main.cc)

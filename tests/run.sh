@@ -76,7 +76,7 @@ tier_2() {
 # Every fuzzer for a bounded time, from its corpus; what it finds that is new stays in
 # build/fuzz/corpus.
 fuzz() {
-  build_preset fuzz || { fail "build/fuzz does not build" && return; }
+  build_preset fuzz fuzzers || { fail "build/fuzz does not build" && return; }
   local fuzzer name seeds
   while IFS= read -r fuzzer; do
     name=$(basename "$fuzzer")
