@@ -26,26 +26,24 @@ absl::StatusOr<std::string> FingerprintOf(absl::string_view bundle_pem) {
   return base::Fingerprint(digest);
 }
 
+state::ResourceEdit Edit(const char* kind, const std::string& name,
+                         const google::protobuf::MessageLite& value, uint64_t expected_version,
+                         const std::string& author) {
+  return {.kind = kind,
+          .name = name,
+          .value = value.SerializeAsString(),
+          .expected_version = expected_version,
+          .author = author};
+}
+
 state::ResourceEdit PeerEdit(const Peer& peer, uint64_t expected_version,
                              const std::string& author) {
-  state::ResourceEdit edit;
-  edit.kind = state::kPeerKind;
-  edit.name = peer.domain();
-  edit.value = peer.SerializeAsString();
-  edit.expected_version = expected_version;
-  edit.author = author;
-  return edit;
+  return Edit(state::kPeerKind, peer.domain(), peer, expected_version, author);
 }
 
 state::ResourceEdit InviteEdit(const admin::v1::Invite& invite, uint64_t expected_version,
                                const std::string& author) {
-  state::ResourceEdit edit;
-  edit.kind = state::kInviteKind;
-  edit.name = invite.id();
-  edit.value = invite.SerializeAsString();
-  edit.expected_version = expected_version;
-  edit.author = author;
-  return edit;
+  return Edit(state::kInviteKind, invite.id(), invite, expected_version, author);
 }
 
 // Whoever calls must hold a key under the bundle it hands over.

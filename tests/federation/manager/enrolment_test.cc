@@ -22,32 +22,22 @@ using federation::v1::EnrolResponse;
 using test::Answer;
 using test::HasReason;
 using test::HasReasonAndMessage;
-using test::TestDomain;
 using testing::AllOf;
 using testing::HasSubstr;
 using testing::StartsWith;
 
 // alpha invites.
-class EnrolmentTest : public testing::Test {
+class EnrolmentTest : public test::ThreeDomains {
  protected:
   std::string Token(const admin::v1::CreateInviteRequest& request = {}) {
     const auto invite = alpha_.Invite(request);
     CDGATE_EXPECT_OK(invite);
     return invite->token();
   }
-  static std::string IdOf(const std::string& token) {
-    return invite::DecodeToken(token).value().invite_id;
-  }
   static EnrolRequest WithWrongProof(EnrolRequest request) {
     request.set_proof(std::string(32, 'x'));
     return request;
   }
-
-  test::FakeClock clock_;
-  test::TestEnrolNetwork network_;
-  TestDomain alpha_{"alpha.example", clock_, network_};
-  TestDomain beta_{"beta.example", clock_, network_};
-  TestDomain gamma_{"gamma.example", clock_, network_};
 };
 
 TEST_F(EnrolmentTest, LeavesThePendingAgreementOnBothSides) {

@@ -11,7 +11,7 @@
 namespace cdgate::manager {
 namespace {
 
-class InviteUpkeepTest : public testing::Test {
+class InviteUpkeepTest : public test::ThreeDomains {
  protected:
   std::string NewInvite(absl::Duration ttl = invite::kDefaultTtl) {
     admin::v1::CreateInviteRequest request;
@@ -28,10 +28,6 @@ class InviteUpkeepTest : public testing::Test {
   }
   size_t Stored() { return alpha_.store().Resources()->List(state::kInviteKind).size(); }
 
-  test::FakeClock clock_;
-  test::TestEnrolNetwork network_;
-  test::TestDomain alpha_{"alpha.example", clock_, network_};
-  test::TestDomain beta_{"beta.example", clock_, network_};
   std::string token_;  // of the last invite made
   std::string last_;
 };

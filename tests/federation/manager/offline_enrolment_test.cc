@@ -18,12 +18,11 @@ using base::Reason;
 using test::Answer;
 using test::HasReason;
 using test::HasReasonAndMessage;
-using test::TestDomain;
 using testing::AllOf;
 using testing::HasSubstr;
 
 // alpha invites and has no enrolment listener.
-class OfflineEnrolmentTest : public testing::Test {
+class OfflineEnrolmentTest : public test::ThreeDomains {
  protected:
   OfflineEnrolmentTest() { alpha_.set_enrolment_endpoint(""); }
   ~OfflineEnrolmentTest() override { EXPECT_EQ(network_.dials(), 0U); }
@@ -39,21 +38,12 @@ class OfflineEnrolmentTest : public testing::Test {
     CDGATE_EXPECT_OK(accepted);
     return accepted->reply_code();
   }
-  static std::string IdOf(const std::string& token) {
-    return invite::DecodeToken(token).value().invite_id;
-  }
   static std::string Changed(const std::string& code,
                              const std::function<void(invite::Reply&)>& change) {
     invite::Reply reply = invite::DecodeReply(code).value();
     change(reply);
     return invite::EncodeReply(reply).value();
   }
-
-  test::FakeClock clock_;
-  test::TestEnrolNetwork network_;
-  TestDomain alpha_{"alpha.example", clock_, network_};
-  TestDomain beta_{"beta.example", clock_, network_};
-  TestDomain gamma_{"gamma.example", clock_, network_};
 };
 
 TEST_F(OfflineEnrolmentTest, TwoCodesMakeOneAgreement) {

@@ -10,6 +10,8 @@
 // Calls return when they are answered. One thread calls.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <functional>
 #include <map>
 #include <memory>
@@ -22,6 +24,7 @@
 #include "auth/crypto/siv_sealer.h"
 #include "auth/trust/trust_registry.h"
 #include "federation/manager/enrolment.h"
+#include "federation/manager/invite.h"
 #include "gateway/base/executor.h"
 #include "gateway/base/metrics.h"
 #include "gateway/base/mutex.h"
@@ -156,6 +159,20 @@ class TestDomain {
   std::string peers_endpoint_;
   std::string enrolment_endpoint_;
   std::unique_ptr<Run> run_;
+};
+
+// Three domains that can dial each other, and the clock of all.
+class ThreeDomains : public testing::Test {
+ protected:
+  static std::string IdOf(const std::string& token) {
+    return invite::DecodeToken(token).value().invite_id;
+  }
+
+  FakeClock clock_;
+  TestEnrolNetwork network_;
+  TestDomain alpha_{"alpha.example", clock_, network_};
+  TestDomain beta_{"beta.example", clock_, network_};
+  TestDomain gamma_{"gamma.example", clock_, network_};
 };
 
 }  // namespace cdgate::test
