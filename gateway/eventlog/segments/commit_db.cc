@@ -87,7 +87,14 @@ absl::StatusOr<std::unique_ptr<CommitDb>> CommitDb::Open(const CommitDbOptions& 
   std::string begun;
   CDGATE_RETURN_IF_ERROR(db->OpenSegments(&begun));
   CDGATE_RETURN_IF_ERROR(db->RecoverLast(std::move(begun)));
+  db->sound_ = true;
   return db;
+}
+
+// Nothing but tidiness: a log that was not closed is opened as well.
+CommitDb::~CommitDb() {
+  const SegmentPtr last = Last();
+  if (last != nullptr && sound_) last->Close().IgnoreError();
 }
 
 absl::Status CommitDb::OpenSegments(std::string* begun) {
@@ -143,6 +150,7 @@ absl::Status CommitDb::Put(const CommitKey& key, absl::string_view record) {
   if (roll) status = Roll(key);
   if (status.ok()) status = Last()->Append(key, record);
   if (status.ok()) return status;
+  sound_ = false;
   return MakeError(Reason::kLogWriteFailed,
                    absl::StrCat(status.message(), "; check the disk and start again"));
 }
@@ -153,7 +161,7 @@ absl::Status CommitDb::Roll(const CommitKey& first) {
   if (last != nullptr) {
     header.previous = last->header().first.number;
     header.previous_bytes = last->bytes();
-    last->Close();
+    CDGATE_RETURN_IF_ERROR(last->Close());
   }
   CDGATE_ASSIGN_OR_RETURN(SegmentPtr segment,
                           Segment::Create(options_.directory, header, options_.file_bytes, disk_));

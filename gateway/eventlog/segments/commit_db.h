@@ -32,6 +32,7 @@ class CommitDb {
   // Cuts a torn last write, and refuses damage before the end: LOG_CORRUPT names the
   // file or the commit. LOG_FORMAT_NEWER, FILE_UNREADABLE, FILE_UNWRITABLE.
   static absl::StatusOr<std::unique_ptr<CommitDb>> Open(const CommitDbOptions& options);
+  ~CommitDb();
 
   // Durable on return. LOG_WRITE_FAILED: nothing can be written any more.
   absl::Status Put(const CommitKey& key, absl::string_view record);
@@ -68,6 +69,8 @@ class CommitDb {
   mutable base::Mutex mu_;
   std::vector<SegmentPtr> segments_ CDGATE_GUARDED_BY(mu_);  // in order; the last is written
   bool close_ CDGATE_GUARDED_BY(mu_) = false;
+  // The end of the last file is known. The writing thread's.
+  bool sound_ = false;
 };
 
 }  // namespace cdgate::eventlog

@@ -50,6 +50,11 @@ bool HasLegibleEntry(absl::string_view bytes, uint64_t expected) {
   return false;
 }
 
+// Is `tail` what a BlockWriter fills the last block with?
+bool IsFilledUp(absl::string_view tail) {
+  return tail.size() < kBlockBytes && tail.find_first_not_of('\0') == absl::string_view::npos;
+}
+
 }  // namespace
 
 absl::Status Corrupt(absl::string_view where, absl::string_view what) {
@@ -169,9 +174,8 @@ absl::StatusOr<std::optional<std::string>> Segment::Newest() const {
 
 // ------------------------------------------------------------------- writing
 
-Segment::Segment(std::string path, const SegmentHeader& header, File file, uint64_t bytes,
-                 Disk& disk)
-    : path_(std::move(path)), header_(header), file_(std::move(file)), disk_(disk), bytes_(bytes) {}
+Segment::Segment(std::string path, const SegmentHeader& header, uint64_t bytes, Disk& disk)
+    : path_(std::move(path)), header_(header), writer_(disk), bytes_(bytes) {}
 
 absl::StatusOr<std::shared_ptr<Segment>> Segment::Create(const std::string& directory,
                                                          const SegmentHeader& header, size_t room,
@@ -179,18 +183,12 @@ absl::StatusOr<std::shared_ptr<Segment>> Segment::Create(const std::string& dire
   // Named so that the order of names is that of the log.
   const std::string path =
       base::JoinPath(directory, absl::StrFormat("%020d.segment", header.first.number));
-  File file(open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-  const int fd = file.fd();
-  if (fd < 0) return SystemError(Reason::kLogWriteFailed, "make", path, errno);
-  // Where it is not possible, the file grows as it is written.
-  (void)fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(room));
+  std::shared_ptr<Segment> segment(new Segment(path, header, kSegmentHeaderBytes, disk));
   const std::string bytes = header.Encode();
-  int error = disk.Write(fd, 0, {bytes});
-  if (error == 0) error = disk.Sync(fd);
-  if (error != 0) return SystemError(Reason::kLogWriteFailed, "write", path, error);
+  int error = segment->writer_.Make(path, room);
+  if (error == 0) error = segment->writer_.Append({bytes});
+  if (error != 0) return SystemError(Reason::kLogWriteFailed, "make", path, error);
   CDGATE_RETURN_IF_ERROR(SyncDirectory(directory));
-  std::shared_ptr<Segment> segment(
-      new Segment(path, header, std::move(file), kSegmentHeaderBytes, disk));
   MutexLock lock(segment->mu_);
   segment->indexed_ = true;
   return segment;
@@ -200,8 +198,7 @@ absl::Status Segment::Append(const CommitKey& key, absl::string_view record) {
   const uint64_t offset = bytes();
   const EntryHeader header = EntryHeader::Of(key, record);
   const std::string head = header.Encode();
-  int error = disk_.Write(file_.fd(), offset, {head, record});
-  if (error == 0) error = disk_.Sync(file_.fd());
+  const int error = writer_.Append({head, record});
   if (error != 0) return SystemError(Reason::kLogWriteFailed, "write", path_, error);
   {
     MutexLock lock(mu_);
@@ -212,10 +209,11 @@ absl::Status Segment::Append(const CommitKey& key, absl::string_view record) {
   return absl::OkStatus();
 }
 
-void Segment::Close() {
-  // Only gives reserved blocks back; that it fails costs nothing but them.
-  (void)!ftruncate(file_.fd(), static_cast<off_t>(bytes()));
-  file_ = File();
+absl::Status Segment::Close() {
+  const int error = writer_.Cut();
+  writer_.Close();
+  if (error == 0) return absl::OkStatus();
+  return SystemError(Reason::kLogWriteFailed, "cut", path_, error);
 }
 
 // ------------------------------------------------------------------- opening
@@ -242,17 +240,17 @@ absl::StatusOr<std::shared_ptr<Segment>> Segment::Open(const std::string& path, 
                                   kSegmentFormat, "; start a newer release"),
                      {{"path", path}});
   }
-  return std::shared_ptr<Segment>(new Segment(path, *header, File(), size, disk));
+  return std::shared_ptr<Segment>(new Segment(path, *header, size, disk));
 }
 
 absl::Status Segment::Recover(bool whole) {
-  file_ = File(open(path_.c_str(), O_RDWR | O_CLOEXEC));
-  if (file_.fd() < 0) return SystemError(Reason::kFileUnwritable, "open", path_, errno);
+  const int error = writer_.Open(path_);
+  if (error != 0) return SystemError(Reason::kFileUnwritable, "open", path_, error);
   uint64_t commits = 0;
   CDGATE_ASSIGN_OR_RETURN(const uint64_t end, Walk(&commits));
   if (end < bytes()) {
-    CDGATE_RETURN_IF_ERROR(CheckTorn(end, commits, whole));
-    CDGATE_RETURN_IF_ERROR(CutTail(end));
+    CDGATE_ASSIGN_OR_RETURN(const bool torn, IsTorn(end, commits, whole));
+    CDGATE_RETURN_IF_ERROR(CutTail(end, torn));
   }
   return SettleNewest();
 }
@@ -276,24 +274,32 @@ absl::StatusOr<uint64_t> Segment::Walk(uint64_t* commits) {
   }
 }
 
-// Can what is at `offset`, after `commits` whole ones, be a write that never ended?
-absl::Status Segment::CheckTorn(uint64_t offset, uint64_t commits, bool whole) const {
+absl::StatusOr<std::string> Segment::Tail(uint64_t offset) const {
+  const File file(open(path_.c_str(), O_RDONLY | O_CLOEXEC));
   std::string tail(bytes() - offset, '\0');
-  if (!file_.Read(offset, tail.size(), tail.data())) {
-    return SystemError(Reason::kFileUnreadable, "read", path_, EIO);
-  }
+  if (file.fd() >= 0 && file.Read(offset, tail.size(), tail.data())) return tail;
+  return SystemError(Reason::kFileUnreadable, "read", path_, file.fd() < 0 ? errno : EIO);
+}
+
+// What is at `offset`, after `commits` whole ones: true, a write that never ended; false,
+// what the last block of one that did is filled up with. LOG_CORRUPT: neither.
+absl::StatusOr<bool> Segment::IsTorn(uint64_t offset, uint64_t commits, bool whole) const {
+  CDGATE_ASSIGN_OR_RETURN(const std::string tail, Tail(offset));
   const uint64_t torn = header_.first.number + commits;
-  if (!whole && !HasLegibleEntry(tail, torn + 1)) return absl::OkStatus();
+  if (!whole && IsFilledUp(tail)) return false;
+  if (!whole && !HasLegibleEntry(tail, torn + 1)) return true;
   return Corrupt(path_, absl::StrCat("is damaged at byte ", offset, ", after ", commits,
                                      " whole commits, and not at the end of the log"));
 }
 
-absl::Status Segment::CutTail(uint64_t offset) {
-  base::Log(base::LogLevel::kWarning, "cut the torn last write of the log",
-            {{"path", path_}, {"bytes", absl::StrCat(bytes() - offset)}});
-  if (ftruncate(file_.fd(), static_cast<off_t>(offset)) != 0 || fsync(file_.fd()) != 0) {
-    return SystemError(Reason::kFileUnwritable, "cut", path_, errno);
+absl::Status Segment::CutTail(uint64_t offset, bool torn) {
+  if (torn) {
+    base::Log(base::LogLevel::kWarning, "cut the torn last write of the log",
+              {{"path", path_}, {"bytes", absl::StrCat(bytes() - offset)}});
   }
+  int error = writer_.Seek(offset);
+  if (error == 0) error = writer_.Cut();
+  if (error != 0) return SystemError(Reason::kFileUnwritable, "cut", path_, error);
   bytes_.store(offset, std::memory_order_release);
   return absl::OkStatus();
 }
@@ -303,12 +309,9 @@ absl::Status Segment::CutTail(uint64_t offset) {
 // is read from now on, so it is written again, the same bytes, and synced.
 absl::Status Segment::SettleNewest() {
   if (empty()) return absl::OkStatus();
-  std::string entry(bytes() - newest_, '\0');
-  if (!file_.Read(newest_, entry.size(), entry.data())) {
-    return SystemError(Reason::kFileUnreadable, "read", path_, EIO);
-  }
-  int error = disk_.Write(file_.fd(), newest_, {entry});
-  if (error == 0) error = disk_.Sync(file_.fd());
+  CDGATE_ASSIGN_OR_RETURN(const std::string entry, Tail(newest_));
+  int error = writer_.Seek(newest_);
+  if (error == 0) error = writer_.Append({entry});
   if (error == 0) return absl::OkStatus();
   return SystemError(Reason::kFileUnwritable, "write", path_, error);
 }

@@ -24,6 +24,7 @@
 #include "absl/strings/string_view.h"
 #include "gateway/base/mutex.h"
 #include "gateway/eventlog/event_log.h"
+#include "gateway/eventlog/segments/block_writer.h"
 #include "gateway/eventlog/segments/disk.h"
 #include "gateway/eventlog/segments/entry.h"
 
@@ -77,7 +78,8 @@ class Segment {
   static absl::StatusOr<std::shared_ptr<Segment>> Create(const std::string& directory,
                                                          const SegmentHeader& header, size_t room,
                                                          Disk& disk);
-  // One that is there, with all that its file holds, to be read; no file stays open. None:
+  // One that is there, with all that its file holds, to be read; no file stays open.
+  // Unless it was closed, bytes() is right only after Recover(). None:
   // a file that was begun when the machine stopped, and never used. LOG_CORRUPT,
   // LOG_FORMAT_NEWER, FILE_UNREADABLE.
   static absl::StatusOr<std::shared_ptr<Segment>> Open(const std::string& path, Disk& disk);
@@ -88,10 +90,12 @@ class Segment {
   // been durable (`whole`), for any damage; FILE_UNREADABLE, FILE_UNWRITABLE.
   absl::Status Recover(bool whole);
 
-  // Durable on return; an error is the system's, and what is in the file then unknown.
+  // Durable on return; an error is the system's, what is in the file then unknown, and
+  // nothing may be appended any more.
   absl::Status Append(const CommitKey& key, absl::string_view record);
-  // Gives back reserved room, and closes the file. No Append after it.
-  void Close();
+  // Gives back what was reserved and filled up, durably: the file is bytes() long. No
+  // Append after it.
+  absl::Status Close();
 
   // At the last entry that begins at or before `from` (at `from.commit`, where that is
   // set); at the first where there is none.
@@ -110,19 +114,20 @@ class Segment {
     uint64_t offset;
   };
 
-  Segment(std::string path, const SegmentHeader& header, File file, uint64_t bytes, Disk& disk);
+  Segment(std::string path, const SegmentHeader& header, uint64_t bytes, Disk& disk);
   absl::StatusOr<Cursor> OpenAt(uint64_t offset) const;
   void Index(const CommitKey& key, uint64_t offset) const CDGATE_REQUIRES(mu_);
   absl::Status MakeIndex() const;
   absl::StatusOr<uint64_t> Walk(uint64_t* commits);
-  absl::Status CheckTorn(uint64_t offset, uint64_t commits, bool whole) const;
-  absl::Status CutTail(uint64_t offset);
+  absl::StatusOr<bool> IsTorn(uint64_t offset, uint64_t commits, bool whole) const;
+  absl::Status CutTail(uint64_t offset, bool torn);
+  // All from `offset` on.
+  absl::StatusOr<std::string> Tail(uint64_t offset) const;
   absl::Status SettleNewest();
 
   const std::string path_;
   const SegmentHeader header_;
-  File file_;  // the appending thread's; none open but in the last file of a log
-  Disk& disk_;
+  BlockWriter writer_;  // the appending thread's; open in the last file of a log only
   std::atomic<uint64_t> bytes_;  // of whole entries, and the header
   uint64_t newest_ = 0;          // offset of the newest entry; the appending thread's
 

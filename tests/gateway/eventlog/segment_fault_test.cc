@@ -41,7 +41,9 @@ class FaultyDisk final : public eventlog::Disk {
   int Write(int fd, uint64_t offset, absl::Span<const absl::string_view> pieces) override {
     ++writes;
     if (!write_fails) return eventlog::SystemDisk().Write(fd, offset, pieces);
-    eventlog::SystemDisk().Write(fd, offset, {pieces[0].substr(0, pieces[0].size() / 2)});
+    // In sectors, as files that are written past the cache want it.
+    const size_t half = pieces[0].size() / 1024 * 512;
+    eventlog::SystemDisk().Write(fd, offset, {pieces[0].substr(0, half)});
     return ENOSPC;
   }
   int Sync(int fd) override {

@@ -1,0 +1,124 @@
+#include "gateway/eventlog/segments/block_writer.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+namespace cdgate::eventlog {
+namespace {
+
+// Most commits are one write.
+constexpr size_t kBufferBytes = 1 << 20;
+
+constexpr size_t RoundUp(size_t bytes) { return (bytes + kBlockBytes - 1) & ~(kBlockBytes - 1); }
+
+// Whether the system's page cache is passed by from now on, where the file system can.
+void SetDirect(int fd, bool direct) {
+  const int flags = fcntl(fd, F_GETFL);
+  (void)fcntl(fd, F_SETFL, direct ? flags | O_DIRECT : flags & ~O_DIRECT);
+}
+
+bool IsDirect(int fd) { return (fcntl(fd, F_GETFL) & O_DIRECT) != 0; }
+
+}  // namespace
+
+void BlockWriter::Free::operator()(char* memory) const { std::free(memory); }
+
+void BlockWriter::Hold() {
+  if (blocks_ != nullptr) return;
+  blocks_.reset(static_cast<char*>(std::aligned_alloc(kBlockBytes, kBufferBytes)));
+  if (blocks_ == nullptr) throw std::bad_alloc();
+}
+
+int BlockWriter::OpenWith(const std::string& path, int flags) {
+  Close();
+  fd_ = open(path.c_str(), flags | O_RDWR | O_CLOEXEC, 0600);
+  if (fd_ < 0) return errno;
+  SetDirect(fd_, true);
+  return 0;
+}
+
+int BlockWriter::Make(const std::string& path, size_t room) {
+  const int error = OpenWith(path, O_CREAT | O_EXCL);
+  if (error != 0) return error;
+  // Where it is not possible, the file grows as it is written.
+  (void)fallocate(fd_, FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(room));
+  return Seek(0);
+}
+
+int BlockWriter::Open(const std::string& path) { return OpenWith(path, 0); }
+
+void BlockWriter::Close() {
+  if (fd_ >= 0) close(fd_);
+  fd_ = -1;
+}
+
+int BlockWriter::Seek(uint64_t offset) {
+  Hold();
+  filled_ = static_cast<size_t>(offset % kBlockBytes);
+  begin_ = offset - filled_;
+  if (filled_ == 0) return 0;
+  for (;;) {
+    const ssize_t n = pread(fd_, blocks_.get(), kBlockBytes, static_cast<off_t>(begin_));
+    if (n >= static_cast<ssize_t>(filled_)) return 0;
+    if (n >= 0) return EIO;
+    if (errno == EINVAL && IsDirect(fd_)) {
+      SetDirect(fd_, false);
+    } else if (errno != EINTR) {
+      return errno;
+    }
+  }
+}
+
+// Writes the first `bytes` of the buffer, whole blocks, and keeps what comes after the
+// last full one.
+int BlockWriter::WriteBlocks(size_t bytes) {
+  const absl::string_view blocks(blocks_.get(), bytes);
+  int error = disk_.Write(fd_, begin_, {blocks});
+  if (error == EINVAL && IsDirect(fd_)) {
+    // A device whose sectors are larger than our blocks.
+    SetDirect(fd_, false);
+    error = disk_.Write(fd_, begin_, {blocks});
+  }
+  if (error != 0) return error;
+  const size_t full = filled_ / kBlockBytes * kBlockBytes;
+  std::memmove(blocks_.get(), blocks_.get() + full, filled_ - full);
+  begin_ += full;
+  filled_ -= full;
+  return 0;
+}
+
+int BlockWriter::Put(absl::string_view piece) {
+  while (!piece.empty()) {
+    const size_t n = std::min(piece.size(), kBufferBytes - filled_);
+    std::memcpy(blocks_.get() + filled_, piece.data(), n);
+    filled_ += n;
+    piece.remove_prefix(n);
+    if (filled_ < kBufferBytes) continue;
+    if (const int error = WriteBlocks(kBufferBytes); error != 0) return error;
+  }
+  return 0;
+}
+
+int BlockWriter::Append(absl::Span<const absl::string_view> pieces) {
+  for (const absl::string_view piece : pieces) {
+    if (const int error = Put(piece); error != 0) return error;
+  }
+  const size_t bytes = RoundUp(filled_);
+  std::memset(blocks_.get() + filled_, 0, bytes - filled_);
+  const int error = bytes == 0 ? 0 : WriteBlocks(bytes);
+  if (error != 0) return error;
+  return disk_.Sync(fd_);
+}
+
+int BlockWriter::Cut() {
+  if (ftruncate(fd_, static_cast<off_t>(begin_ + filled_)) != 0) return errno;
+  return fsync(fd_) == 0 ? 0 : errno;
+}
+
+}  // namespace cdgate::eventlog
