@@ -71,6 +71,9 @@ class Fold {
   absl::Status CheckPosition(const base::Epoch& epoch, base::Sequence sequence) const;
 
   const IdentityIndex& identities() const { return *identities_; }
+  // As IdentityIndex::Fill. Not needed for right answers, only for fast ones.
+  absl::Status FillIdentities() { return identities_->Fill(); }
+  void StopFillingIdentities() { identities_->StopFill(); }
   const CursorTable& cursors() const { return cursors_; }
   const ResourceTable& resources() const { return *resources_; }
   const Ledger& ledger() const { return *ledger_; }

@@ -35,6 +35,7 @@ void IdentityIndex::Apply(const event::Commit& commit, absl::Span<const Identity
     const event::Record& record = commit.events[i];
     recent_->rows[identities[i]] = IdentityRow::Of(record.stored(), record.sequence());
     recent_->ids.emplace_back(identities[i].id_hash, record.sequence());
+    filter_.Add(identities[i]);
   }
 }
 
@@ -44,6 +45,13 @@ const IdentityRow* IdentityIndex::FindIn(const TierPtr& tier, const IdentityKey&
   return it == tier->rows.end() ? nullptr : &it->second;
 }
 
+const IdentityRow* IdentityIndex::FindInMemory(const IdentityKey& key) const {
+  const IdentityRow* const row = FindIn(recent_, key);
+  return row != nullptr ? row : FindIn(writing_, key);
+}
+
+bool IdentityIndex::IsNew(const IdentityKey& key) const { return filled_ && !filter_.MayHold(key); }
+
 absl::Status IdentityIndex::Find(absl::Span<const IdentityKey> keys,
                                  std::vector<std::optional<IdentityRow>>* rows) const {
   rows->assign(keys.size(), std::nullopt);
@@ -52,8 +60,8 @@ absl::Status IdentityIndex::Find(absl::Span<const IdentityKey> keys,
   {
     MutexLock lock(mu_);
     for (size_t i = 0; i < keys.size(); ++i) {
-      const IdentityRow* row = FindIn(recent_, keys[i]);
-      if (row == nullptr) row = FindIn(writing_, keys[i]);
+      if (IsNew(keys[i])) continue;
+      const IdentityRow* const row = FindInMemory(keys[i]);
       if (row == nullptr) {
         missing.push_back(i);
       } else {
@@ -153,6 +161,32 @@ absl::Status IdentityIndex::Write() {
       }));
   MutexLock lock(mu_);
   writing_ = nullptr;
+  return absl::OkStatus();
+}
+
+// False: there is no more to be done.
+bool IdentityIndex::AddToFilter(absl::Span<const IdentityKey> keys) {
+  MutexLock lock(mu_);
+  for (const IdentityKey& key : keys) filter_.Add(key);
+  return !filter_.given_up() && !stop_fill_;
+}
+
+absl::Status IdentityIndex::Fill() {
+  constexpr size_t kAtOnce = 1024;  // keeps nobody waiting for the lock
+  std::vector<IdentityKey> keys;
+  bool on = true;
+  CDGATE_RETURN_IF_ERROR(
+      kv_.Scan(Table::kIdentity, "", "", [&](absl::string_view key, absl::string_view) {
+        if (key.size() != kIdentityKeyBytes) return true;
+        keys.push_back({.id_hash = ReadBigEndian(key), .full_hash = ReadBigEndian(key.substr(8))});
+        if (keys.size() < kAtOnce) return true;
+        on = AddToFilter(keys);
+        keys.clear();
+        return on;
+      }));
+  if (!on || !AddToFilter(keys)) return absl::OkStatus();
+  MutexLock lock(mu_);
+  filled_ = true;
   return absl::OkStatus();
 }
 

@@ -2,7 +2,9 @@
 //
 // Rows are applied to a tier in memory and written to the KvStore in sorted runs: nearly
 // every event brings a row and asks for one that is not there, so a row must cost no
-// more than an entry in a hash table.
+// more than an entry in a hash table, and a question about one no more than a cache line:
+// a filter over all rows answers nearly every one (IdentityFilter). Rows from before the
+// start are in it once Fill() has read them; until then the KvStore is asked.
 //
 // Memory: an entry takes 57 to 114 bytes of the table and 16 to 32 of the list by id, so
 // the 200,000 events after which the store writes them take 19 MB, and at most twice that
@@ -10,10 +12,14 @@
 // horizon has: those are on disk, 52 bytes each, and of their filters (10 bits each) the
 // block cache holds what it has room for.
 //
-// Find and FindById are thread-safe; Apply is called by one thread at a time, and so is
-// Write, maybe another.
+// The filter takes 12 bits for each identity, up to kFilterBytes (44 million identities);
+// beyond, and where the disk has more than memory, every question is one to the KvStore.
+//
+// Find and FindById are thread-safe; Apply is called by one thread at a time, and so are
+// Write and Fill, maybe others.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -29,10 +35,13 @@
 #include "gateway/base/types.h"
 #include "gateway/event/record.h"
 #include "gateway/state/identity.h"
+#include "gateway/state/identity_filter.h"
 #include "gateway/state/kv_store.h"
 #include "gateway/state/rows.h"
 
 namespace cdgate::state {
+
+inline constexpr size_t kFilterBytes = 64 << 20;
 
 class IdentityIndex {
  public:
@@ -59,6 +68,11 @@ class IdentityIndex {
   // ...and writes it to the KvStore. On an error it stays in memory, for Find.
   absl::Status Write();
 
+  // Takes the KvStore's rows into the filter, once, after RollBack. Blocks, for a second
+  // per million rows or so; ends early, without effect, after StopFill() of any thread.
+  absl::Status Fill();
+  void StopFill() { stop_fill_ = true; }
+
   // Deletes the rows of `next` and later sequences. Only before the first Apply.
   absl::Status RollBack(base::Sequence next, KvBatch* batch) const;
 
@@ -69,6 +83,10 @@ class IdentityIndex {
   };
   using TierPtr = std::shared_ptr<Tier>;
 
+  // The row that memory has; null where it has none.
+  const IdentityRow* FindInMemory(const IdentityKey& key) const CDGATE_REQUIRES(mu_);
+  bool IsNew(const IdentityKey& key) const CDGATE_REQUIRES(mu_);
+  bool AddToFilter(absl::Span<const IdentityKey> keys);
   static const IdentityRow* FindIn(const TierPtr& tier, const IdentityKey& key);
   absl::Status FindWritten(absl::Span<const IdentityKey> keys, const std::vector<size_t>& which,
                            std::vector<std::optional<IdentityRow>>* rows) const;
@@ -78,6 +96,10 @@ class IdentityIndex {
   mutable base::Mutex mu_;
   TierPtr recent_ CDGATE_GUARDED_BY(mu_);
   TierPtr writing_ CDGATE_GUARDED_BY(mu_);  // not changed any more; null: nothing
+  // Of what was applied, and once filled_, of everything.
+  IdentityFilter filter_ CDGATE_GUARDED_BY(mu_){kFilterBytes};
+  bool filled_ CDGATE_GUARDED_BY(mu_) = false;
+  std::atomic<bool> stop_fill_ = false;
 };
 
 }  // namespace cdgate::state

@@ -52,6 +52,7 @@ class Store::Impl {
   bool HasUnflushed(uint64_t times) const;
   absl::Status MakeRoom();
   void FlushIfDue();
+  void FillIdentities();
   void ShowLog();
   absl::StatusOr<base::Sequence> OldestWanted() const;
 
@@ -100,7 +101,17 @@ absl::Status Store::Impl::Begin() {
   (void)space_.IsLow();  // so that the metric is there
   ShowLog();
   committer_.Start();
+  FillIdentities();
   return absl::OkStatus();
+}
+
+// On the background: the identities of a long horizon take a while to be read.
+void Store::Impl::FillIdentities() {
+  const bool posted = flushes_->Post(deps_.background, [this] {
+    const absl::Status filled = fold_->FillIdentities();
+    if (!filled.ok()) base::LogError(base::LogLevel::kError, "identities were not read", filled);
+  });
+  if (!posted) base::Log(base::LogLevel::kWarning, "identities are looked up on disk", {});
 }
 
 void Store::Impl::Shutdown() {
@@ -112,6 +123,7 @@ void Store::Impl::Shutdown() {
   committer_.Shutdown();
   deps_.log.RemoveObserver(&applier_);
   watchers_.Close();
+  fold_->StopFillingIdentities();
   flushes_->Close();
   const absl::Status flushed = fold_->Flush();
   if (!flushed.ok()) base::LogError(base::LogLevel::kError, "the state was not flushed", flushed);

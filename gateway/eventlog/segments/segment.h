@@ -127,7 +127,7 @@ class Segment {
 
   const std::string path_;
   const SegmentHeader header_;
-  BlockWriter writer_;  // the appending thread's; open in the last file of a log only
+  BlockWriter writer_;           // the appending thread's; open in the last file of a log only
   std::atomic<uint64_t> bytes_;  // of whole entries, and the header
   uint64_t newest_ = 0;          // offset of the newest entry; the appending thread's
 

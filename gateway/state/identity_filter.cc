@@ -1,0 +1,67 @@
+#include "gateway/state/identity_filter.h"
+
+#include <algorithm>
+
+namespace cdgate::state {
+namespace {
+
+constexpr size_t kBitsPerIdentity = 12;
+constexpr size_t kLeastIdentities = 1 << 16;
+constexpr size_t kMostIdentities = 1 << 23;
+
+// Odd, and otherwise of no meaning: those of Impala's and Parquet's filters.
+constexpr std::array<uint32_t, 8> kSalts = {0x47b6137b, 0x44974d91, 0x8824ad5b, 0xa2b7289d,
+                                            0x705495c7, 0x2df1424b, 0x9efc4947, 0x5c6bfb31};
+
+}  // namespace
+
+// Keys are keyed hashes already: their halves are as good as random.
+size_t IdentityFilter::Part::IndexOf(const IdentityKey& key) const {
+  return static_cast<size_t>((key.full_hash >> 32) * blocks.size() >> 32);
+}
+
+// One bit in each of the eight words.
+IdentityFilter::Block IdentityFilter::MaskOf(const IdentityKey& key) {
+  const auto hash = static_cast<uint32_t>(key.full_hash);
+  Block mask;
+  for (size_t i = 0; i < kSalts.size(); ++i) mask.words[i] = 1U << (hash * kSalts[i] >> 27);
+  return mask;
+}
+
+bool IdentityFilter::Grow() {
+  const size_t last = parts_.empty() ? 0 : parts_.back().blocks.size() * sizeof(Block) * 8;
+  const size_t room = std::clamp(2 * last / kBitsPerIdentity, kLeastIdentities, kMostIdentities);
+  const size_t blocks = room * kBitsPerIdentity / 8 / sizeof(Block);
+  if (bytes_ + blocks * sizeof(Block) > max_bytes_) {
+    given_up_ = true;
+    parts_ = {};
+    return false;
+  }
+  bytes_ += blocks * sizeof(Block);
+  parts_.push_back({.blocks = std::vector<Block>(blocks), .room = room});
+  return true;
+}
+
+void IdentityFilter::Add(const IdentityKey& key) {
+  if (given_up_) return;
+  if ((parts_.empty() || parts_.back().room == 0) && !Grow()) return;
+  Part& part = parts_.back();
+  --part.room;
+  Block& block = part.BlockOf(key);
+  const Block mask = MaskOf(key);
+  for (size_t i = 0; i < mask.words.size(); ++i) block.words[i] |= mask.words[i];
+}
+
+bool IdentityFilter::MayHold(const IdentityKey& key) const {
+  if (given_up_) return true;
+  const Block mask = MaskOf(key);
+  for (const Part& part : parts_) {
+    const Block& block = part.BlockOf(key);
+    uint32_t missing = 0;
+    for (size_t i = 0; i < mask.words.size(); ++i) missing |= mask.words[i] & ~block.words[i];
+    if (missing == 0) return true;
+  }
+  return false;
+}
+
+}  // namespace cdgate::state
