@@ -32,24 +32,32 @@ RuleTrace TraceOf(const CompiledPolicy::Rule& rule, filter::EventContext& event,
   return trace;
 }
 
-// The first rule that matches or fails decides.
-Decision TryRules(const CompiledPolicy::Side& side, filter::EventContext& event,
-                  std::vector<RuleTrace>* trace, const CompiledPolicy::Rule** decided) {
+RuleMemo::Outcome Try(const CompiledPolicy::Rule& rule, filter::EventContext& event,
+                      std::vector<RuleTrace>* trace) {
   filter::MatchError error;
-  for (const CompiledPolicy::Rule& rule : side.rules) {
-    const bool matched = !rule.condition || rule.condition->Matches(event, &error);
-    if (trace != nullptr) trace->push_back(TraceOf(rule, event, matched, error));
-    if (!matched && !error) continue;
-    *decided = &rule;
-    Decision decision = Deny(error ? Reason::kFilterError : Reason::kDeniedByRule, rule.id);
-    decision.keep = rule.keep;
-    if (matched && rule.allow) {
-      decision.allow = true;
-      decision.reason = Reason::kAllowedByRule;
-    }
-    return decision;
+  const bool matched = !rule.condition || rule.condition->Matches(event, &error);
+  if (trace != nullptr) trace->push_back(TraceOf(rule, event, matched, error));
+  if (error) return RuleMemo::Outcome::kFailed;
+  return matched ? RuleMemo::Outcome::kMatched : RuleMemo::Outcome::kPassed;
+}
+
+// The first rule that matches or fails decides.
+Decision TryRules(const CompiledPolicy::Side& side, filter::EventContext& event, DecisionMemo* memo,
+                  std::vector<RuleTrace>* trace, const CompiledPolicy::Rule** decided) {
+  RuleMemo* const kept = memo == nullptr || trace != nullptr ? nullptr : &memo->rules;
+  const auto first = FirstToDecide(kept, side.serial, side.rules.size(), event,
+                                   [&](size_t i) { return Try(side.rules[i], event, trace); });
+  if (!first) return Deny(Reason::kNoRule);
+  const CompiledPolicy::Rule& rule = side.rules[first->rule];
+  *decided = &rule;
+  const bool failed = first->outcome == RuleMemo::Outcome::kFailed;
+  Decision decision = Deny(failed ? Reason::kFilterError : Reason::kDeniedByRule, rule.id);
+  decision.keep = rule.keep;
+  if (!failed && rule.allow) {
+    decision.allow = true;
+    decision.reason = Reason::kAllowedByRule;
   }
-  return Deny(Reason::kNoRule);
+  return decision;
 }
 
 bool TooLarge(const CompiledPolicy::Side& side, const filter::EventContext& event) {
@@ -95,7 +103,7 @@ Decision DecideExport(const CompiledPolicy* policy, filter::EventContext& event,
   if (event.origin() != context.own_domain) return Deny(Reason::kTransitNotAllowed);
   if (TooLarge(policy->exports(), event)) return Deny(Reason::kTooLarge);
   const CompiledPolicy::Rule* rule = nullptr;
-  Decision decision = TryRules(policy->exports(), event, trace, &rule);
+  Decision decision = TryRules(policy->exports(), event, context.memo, trace, &rule);
   if (!decision.allow) return decision;
   if (!LabelsKnown(event, *context.classifications)) {
     return Deny(Reason::kClassificationUnknown, rule->id);
@@ -105,7 +113,8 @@ Decision DecideExport(const CompiledPolicy* policy, filter::EventContext& event,
   if (!terms) return Deny(Reason::kTermsExceeded, rule->id);
   decision.terms = *terms;
   if (const std::optional<Reason> reason = CheckLinks(*rule, event)) return Deny(*reason, rule->id);
-  if (context.interest != nullptr && !context.interest->Wants(event)) {
+  RuleMemo* const memo = context.memo == nullptr ? nullptr : &context.memo->interest;
+  if (context.interest != nullptr && !context.interest->Wants(event, memo)) {
     return Deny(Reason::kNotWanted, rule->id);
   }
   return decision;
@@ -117,7 +126,7 @@ Decision DecideImport(const CompiledPolicy* policy, filter::EventContext& event,
   if (event.origin() != context.peer) return Deny(Reason::kTransitNotAllowed);
   if (TooLarge(policy->imports(), event)) return Deny(Reason::kTooLarge);
   const CompiledPolicy::Rule* rule = nullptr;
-  const Decision decision = TryRules(policy->imports(), event, trace, &rule);
+  const Decision decision = TryRules(policy->imports(), event, context.memo, trace, &rule);
   if (!decision.allow) return decision;
   if (!LabelsKnown(event, *context.classifications)) {
     return Deny(Reason::kClassificationUnknown, rule->id);

@@ -57,23 +57,27 @@ CompiledInterest CompiledInterest::Compile(const federation::v1::Interest& recei
     rules.push_back(std::move(rule));
   }
   out.rules_ = std::move(rules);
+  out.serial_ = RuleMemo::NewSerial();
   out.version_ = received.version();
   return out;
 }
 
-bool CompiledInterest::Wants(filter::EventContext& event) const {
+RuleMemo::Outcome CompiledInterest::Try(const Rule& rule, filter::EventContext& event) {
+  filter::MatchError error;
+  const bool matched = !rule.when || rule.when->Matches(event, &error);
+  if (error) return RuleMemo::Outcome::kFailed;
+  return matched ? RuleMemo::Outcome::kMatched : RuleMemo::Outcome::kPassed;
+}
+
+// What fails may be wanted: the importer decides.
+bool CompiledInterest::Wants(filter::EventContext& event, RuleMemo* memo) const {
   if (version_ == 0) return true;
   const uint32_t hops = event.hops();
   event.set_hops(hops + 1);
-  bool wanted = false;
-  for (const Rule& rule : rules_) {
-    filter::MatchError error;
-    if (rule.when && !rule.when->Matches(event, &error) && !error) continue;
-    wanted = rule.allow || error;
-    break;
-  }
+  const auto first = FirstToDecide(memo, serial_, rules_.size(), event,
+                                   [&](size_t i) { return Try(rules_[i], event); });
   event.set_hops(hops);
-  return wanted;
+  return first && (first->outcome == RuleMemo::Outcome::kFailed || rules_[first->rule].allow);
 }
 
 }  // namespace cdgate::policy

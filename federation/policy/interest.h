@@ -18,6 +18,7 @@
 
 #include "cdgate/admin/v1/resources.pb.h"
 #include "cdgate/federation/v1/link.pb.h"
+#include "federation/policy/rule_memo.h"
 #include "gateway/filter/event_context.h"
 #include "gateway/filter/program.h"
 
@@ -42,7 +43,8 @@ class CompiledInterest {
   static CompiledInterest Compile(const federation::v1::Interest& received);
 
   // Would the importer's rules take the event, as it arrives there (one hop further)?
-  bool Wants(filter::EventContext& event) const;
+  // `memo`: may be null.
+  bool Wants(filter::EventContext& event, RuleMemo* memo = nullptr) const;
 
   // The importer asked for nothing to be sent until its next Interest.
   bool paused() const { return paused_; }
@@ -54,7 +56,10 @@ class CompiledInterest {
     std::optional<filter::Program> when;  // none: every event
     bool allow = false;
   };
+  static RuleMemo::Outcome Try(const Rule& rule, filter::EventContext& event);
+
   std::vector<Rule> rules_;
+  uint64_t serial_ = 0;  // of rules_
   uint64_t version_ = 0;
   bool paused_ = false;
 };

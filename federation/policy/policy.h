@@ -26,6 +26,7 @@
 #include "cdgate/storage/v1/storage.pb.h"
 #include "federation/policy/classification.h"
 #include "federation/policy/interest.h"
+#include "federation/policy/rule_memo.h"
 #include "gateway/base/errors.h"
 #include "gateway/filter/event_context.h"
 #include "gateway/filter/program.h"
@@ -112,6 +113,7 @@ class CompiledPolicy {
   struct Side {
     std::vector<Rule> rules;
     admin::v1::Limits limits;
+    uint64_t serial = RuleMemo::NewSerial();
   };
 
   // INVALID_POLICY naming the first error's path where CheckPolicy finds one; all
@@ -136,12 +138,19 @@ class CompiledPolicy {
   admin::v1::ReasonsToPeer reasons_to_peer_ = admin::v1::REASONS_TO_PEER_NONE;
 };
 
+// What rules came to for earlier events. Speeds decisions up and changes none; one thread's.
+struct DecisionMemo {
+  RuleMemo rules;
+  RuleMemo interest;
+};
+
 // What an export decision depends on besides policy and event.
 struct ExportContext {
   absl::string_view own_domain;
   // What the importer showed; null: nothing.
   const CompiledInterest* interest = nullptr;
   const Classifications* classifications = &Classifications::BuiltIn();
+  DecisionMemo* memo = nullptr;  // null: every rule is tried
 };
 
 // What an import decision depends on besides policy and event.
@@ -149,13 +158,14 @@ struct ImportContext {
   // The peer that sent the event.
   absl::string_view peer;
   const Classifications* classifications = &Classifications::BuiltIn();
+  DecisionMemo* memo = nullptr;  // null: every rule is tried
 };
 
 // Reasons of a denial: NO_POLICY (policy is null), TRANSIT_NOT_ALLOWED (not of our own
 // origin), TOO_LARGE, NO_RULE, DENIED_BY_RULE, FILTER_ERROR, CLASSIFICATION_UNKNOWN,
 // TERMS_EXCEEDED, TRANSFORMATION_UNAVAILABLE (carries links, and the rule does not say
-// KEEP), INVALID_JSON, NOT_WANTED. Tried rules are added to `trace` where that is not
-// null. Allocates nothing where the conditions read attributes only and no rule fails.
+// KEEP), INVALID_JSON, NOT_WANTED. Where `trace` is not null every rule is tried, and added
+// to it. Allocates nothing where the conditions read attributes only and no rule fails.
 Decision DecideExport(const CompiledPolicy* policy, filter::EventContext& event,
                       const ExportContext& context, std::vector<RuleTrace>* trace = nullptr);
 

@@ -124,9 +124,9 @@ absl::Status ExportReader::Fill(Block* block) {
 absl::Status ExportReader::Take(const event::Record& record, absl::Time commit_time, Block* block) {
   link::Decided& decided = block->decided;
   context_.Reset(record);
-  const policy::Decision decision =
-      policy::DecideExport(policy_.current().compiled.get(), context_,
-                           {.own_domain = deps_.domain, .interest = interest_.get()});
+  const policy::Decision decision = policy::DecideExport(
+      policy_.current().compiled.get(), context_,
+      {.own_domain = deps_.domain, .interest = interest_.get(), .memo = &memo_});
   if (decision.allow) {
     CDGATE_ASSIGN_OR_RETURN(auto exception, ExceptionFor(record, commit_time));
     if (!exception) {

@@ -79,6 +79,7 @@ class ExportReader {
   InterestPtr interest_;
   EarlierDecisions earlier_;
   filter::EventContext context_;
+  policy::DecisionMemo memo_;
   RelayWriter relay_;
   DecisionTally tally_;
 

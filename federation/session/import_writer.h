@@ -85,6 +85,7 @@ class ImportWriter {
   const Failed failed_;
 
   filter::EventContext context_;
+  policy::DecisionMemo memo_;
   DecisionTally tally_;
 
   std::deque<Pending> pending_;  // in order; numbered from first_number_

@@ -158,6 +158,7 @@ void EventContext::Add(absl::string_view name, std::string text) {
 }
 
 absl::string_view EventContext::classification() {
+  read_more_ = true;
   if (!parts_.classification.empty()) return parts_.classification;
   constexpr absl::string_view kName = "dataclassification";
   if (record_ != nullptr && !attributes_loaded_) {
@@ -181,6 +182,7 @@ absl::string_view EventContext::stage() {
 }
 
 bool EventContext::ParseData() {
+  read_more_ = true;
   if (state_->json == JsonState::kNotParsed) {
     const bool parsed =
         !parts_.data.empty() &&

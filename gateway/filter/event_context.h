@@ -84,33 +84,54 @@ class EventContext {
   void Reset(const event::Record& record);
   void Reset(const EventParts& parts);
 
-  absl::string_view id() const { return parts_.id; }
+  absl::string_view id() const {
+    read_more_ = true;
+    return parts_.id;
+  }
   absl::string_view source() const { return parts_.source; }
   absl::string_view type() const { return parts_.type; }
-  absl::string_view data() const { return parts_.data; }
+  absl::string_view data() const {
+    read_more_ = true;
+    return parts_.data;
+  }
   absl::string_view origin() const { return parts_.origin; }
   absl::string_view plane() const { return parts_.plane; }
-  uint32_t hops() const { return parts_.hops; }
+  uint32_t hops() const {
+    read_more_ = true;
+    return parts_.hops;
+  }
   // The event as it will be elsewhere, until the next Reset.
   void set_hops(uint32_t hops) { parts_.hops = hops; }
-  const storage::v1::Terms* terms() const { return parts_.terms; }
-  size_t byte_size() const { return parts_.byte_size; }
+  const storage::v1::Terms* terms() const {
+    read_more_ = true;
+    return parts_.terms;
+  }
+  size_t byte_size() const {
+    read_more_ = true;
+    return parts_.byte_size;
+  }
   // The label that gateways stamped on it, else its attribute dataclassification, else "".
   absl::string_view classification();
+
+  // Whether anything but source, type, origin and plane, and what is computed of them, was
+  // asked for since ForgetReads(): what did not is the same for every event that has the
+  // same four.
+  bool read_more() const { return read_more_; }
+  void ForgetReads() { read_more_ = false; }
 
   // Any attribute by its name in lower case; none where the event does not have it.
   std::optional<Value> Find(absl::string_view name) { return Find(AttributeIdOf(name), name); }
   std::optional<Value> Find(AttributeId id, absl::string_view name) {
+    if (id == AttributeId::kSource) return Value::String(parts_.source);
+    if (id == AttributeId::kType) return Value::String(parts_.type);
+    read_more_ = true;
     switch (id) {
       case AttributeId::kId: return Value::String(parts_.id);
-      case AttributeId::kSource: return Value::String(parts_.source);
-      case AttributeId::kType: return Value::String(parts_.type);
       case AttributeId::kSpecVersion: return Value::String(parts_.spec_version);
       case AttributeId::kSubject: return subject_;
       case AttributeId::kTime: return Time();
-      case AttributeId::kOther: break;
+      default: return FindByName(name);
     }
-    return FindByName(name);
   }
 
   // The parts of a CDEvents type: "build", "finished" of dev.cdevents.build.finished.0.3.0;
@@ -159,6 +180,7 @@ class EventContext {
   std::string time_;
   std::vector<Attribute> attributes_;
   std::deque<std::string> texts_;
+  mutable bool read_more_ = false;
   bool type_split_ = false;
   absl::string_view subject_type_;
   absl::string_view predicate_;
