@@ -14,6 +14,13 @@ uint64_t ReadWord(const char* bytes) {
 }
 static_assert(std::endian::native == std::endian::little);
 
+// Fewer than 8 bytes, as the lowest of a word.
+uint64_t ReadBytes(const char* bytes, size_t size) {
+  uint64_t word = 0;
+  for (size_t i = size; i > 0; --i) word = word << 8 | static_cast<unsigned char>(bytes[i - 1]);
+  return word;
+}
+
 // SipHash-2-4 over pieces, as if they were one text.
 class Sip {
  public:
@@ -23,21 +30,25 @@ class Sip {
            ReadWord(key.data() + 8) ^ 0x7465646279746573} {}
 
   void Add(absl::string_view data) {
-    total_ += data.size();
-    while (!data.empty()) {
-      const size_t n = std::min(data.size(), sizeof(pending_) - filled_);
-      std::memcpy(pending_ + filled_, data.data(), n);
-      data.remove_prefix(n);
+    const char* at = data.data();
+    size_t left = data.size();
+    total_ += left;
+    if (filled_ > 0) {
+      const size_t n = std::min(left, 8 - filled_);
+      pending_ |= ReadBytes(at, n) << 8 * filled_;
       filled_ += n;
-      if (filled_ < sizeof pending_) return;
-      Word(ReadWord(pending_));
-      filled_ = 0;
+      if (filled_ < 8) return;
+      Word(pending_);
+      at += n;
+      left -= n;
     }
+    for (; left >= 8; at += 8, left -= 8) Word(ReadWord(at));
+    pending_ = ReadBytes(at, left);
+    filled_ = left;
   }
 
   uint64_t Finish() {
-    std::memset(pending_ + filled_, 0, sizeof pending_ - filled_);
-    Word(ReadWord(pending_) | static_cast<uint64_t>(total_) << 56);
+    Word(pending_ | static_cast<uint64_t>(total_) << 56);
     v_[2] ^= 0xff;
     for (int i = 0; i < 4; ++i) Round();
     return v_[0] ^ v_[1] ^ v_[2] ^ v_[3];
@@ -65,8 +76,8 @@ class Sip {
   }
 
   std::array<uint64_t, 4> v_;
-  char pending_[8] = {};
-  size_t filled_ = 0;
+  uint64_t pending_ = 0;  // the first bytes of a word...
+  size_t filled_ = 0;     // ...so many
   size_t total_ = 0;
 };
 

@@ -41,6 +41,29 @@ TEST(IdentityTest, PartsDoNotRunTogether) {
   EXPECT_EQ(hashes.size(), 5u);
 }
 
+std::string WithSize(const std::string& text) {
+  std::string out(8, '\0');
+  out[0] = static_cast<char>(text.size());
+  return out + text;
+}
+
+// Whatever the lengths, so that rows are found by every release.
+TEST(IdentityTest, IsTheHashOfItsPartsBehindTheirSizes) {
+  const std::string key = Counting(32);
+  const IdentityHasher hasher(key);
+  for (size_t a = 0; a < 18; ++a) {
+    for (size_t b = 0; b < 18; ++b) {
+      const std::string origin = Counting(a);
+      const std::string source = Counting(b);
+      const std::string id = Counting(a + b);
+      const IdentityKey identity = hasher.Of(origin, source, id);
+      EXPECT_EQ(identity.id_hash, SipHash24(key.substr(0, 16), id));
+      EXPECT_EQ(identity.full_hash,
+                SipHash24(key.substr(16), WithSize(origin) + WithSize(source) + WithSize(id)));
+    }
+  }
+}
+
 TEST(IdentityTest, EventsOfOneIdAreNeighbours) {
   const IdentityHasher hasher(Counting(32));
   const IdentityKey a = hasher.Of("alpha.example", "/a", "id");
