@@ -114,7 +114,8 @@ void ImportWriter::Decide(Pending* pending, state::Proposal* proposal) {
     const std::string& stored = in.event.stored;
     const event::Record record(base::Sequence(0), stored);
     context_.Reset(record);
-    const policy::Decision decision = policy::DecideImport(policy, context_, {.peer = peer_, .memo = &memo_});
+    const policy::Decision decision =
+        policy::DecideImport(policy, context_, {.peer = peer_, .memo = &memo_});
     if (!decision.allow) {
       Refuse(events[i], position, decision.reason, decision.rule, pending, proposal);
       if (decision.keep) {

@@ -308,10 +308,10 @@ absl::Status Segment::CutTail(uint64_t offset, bool torn) {
 // entry that is in the system's memory only, maybe not even marked as to be written. It
 // is read from now on, so it is written again, the same bytes, and synced.
 absl::Status Segment::SettleNewest() {
-  if (empty()) return absl::OkStatus();
-  CDGATE_ASSIGN_OR_RETURN(const std::string entry, Tail(newest_));
-  int error = writer_.Seek(newest_);
-  if (error == 0) error = writer_.Append({entry});
+  const uint64_t from = empty() ? bytes() : newest_;
+  CDGATE_ASSIGN_OR_RETURN(const std::string entry, Tail(from));
+  int error = writer_.Seek(from);
+  if (error == 0 && !entry.empty()) error = writer_.Append({entry});
   if (error == 0) return absl::OkStatus();
   return SystemError(Reason::kFileUnwritable, "write", path_, error);
 }

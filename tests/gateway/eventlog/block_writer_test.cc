@@ -1,0 +1,113 @@
+#include "gateway/eventlog/segments/block_writer.h"
+
+#include <gtest/gtest.h>
+
+#include <cerrno>
+#include <string>
+#include <vector>
+
+#include "gateway/base/file.h"
+#include "tests/gateway/eventlog/segment_files.h"
+#include "tests/support/temp_dir.h"
+
+namespace cdgate::test {
+namespace {
+
+using eventlog::BlockWriter;
+using eventlog::Disk;
+using eventlog::kBlockBytes;
+using eventlog::SystemDisk;
+
+// A disk on which writes past the cache are refused, as by sectors that are too large.
+class CachedOnlyDisk final : public Disk {
+ public:
+  int Write(int fd, uint64_t offset, absl::Span<const absl::string_view> pieces) override {
+    if (refusals-- > 0) return EINVAL;
+    return SystemDisk().Write(fd, offset, pieces);
+  }
+  int Sync(int fd) override { return SystemDisk().Sync(fd); }
+
+  int refusals = 1;
+};
+
+class BlockWriterTest : public testing::Test {
+ protected:
+  // What comes after `whole` in its file: zeros to the end of the block, no more.
+  void ExpectFile(const std::string& whole) {
+    const std::string bytes = ReadBytes(path_);
+    EXPECT_EQ(bytes.size(), (whole.size() + kBlockBytes - 1) / kBlockBytes * kBlockBytes);
+    EXPECT_EQ(bytes.substr(0, whole.size()), whole);
+    EXPECT_EQ(bytes.find_first_not_of('\0', whole.size()), std::string::npos);
+  }
+
+  static std::string Text(size_t size, char first) {
+    std::string text(size, first);
+    for (size_t i = 0; i < size; ++i) text[i] = static_cast<char>(first + i % 23);
+    return text;
+  }
+
+  TempDir dir_;
+  const std::string path_ = dir_.File("file");
+  BlockWriter writer_{SystemDisk()};
+};
+
+TEST_F(BlockWriterTest, PiecesOfEverySizeComeOneBehindTheOther) {
+  ASSERT_EQ(writer_.Make(path_, 1 << 20), 0);
+  std::string whole;
+  for (const size_t size : {1, 30, 4065, 4096, 4095, 1, 8192, 100'000, 0, 3, 1 << 20, 3'000'000}) {
+    const std::string one = Text(size / 2, 'a');
+    const std::string other = Text(size - size / 2, 'A');
+    ASSERT_EQ(writer_.Append({one, other}), 0) << size;
+    whole += one + other;
+    ExpectFile(whole);
+  }
+}
+
+TEST_F(BlockWriterTest, GoesOnWithinABlock) {
+  ASSERT_EQ(writer_.Make(path_, 0), 0);
+  const std::string before = Text(10'000, 'a');
+  ASSERT_EQ(writer_.Append({before}), 0);
+  writer_.Close();
+  for (const size_t at : {9'999, 5'000, 4'096, 4'095, 0}) {
+    BlockWriter writer(SystemDisk());
+    ASSERT_EQ(writer.Open(path_), 0);
+    ASSERT_EQ(writer.Seek(at), 0);
+    ASSERT_EQ(writer.Append({"more"}), 0);
+    ASSERT_EQ(writer.Cut(), 0);
+    EXPECT_EQ(ReadBytes(path_), before.substr(0, at) + "more");
+  }
+}
+
+TEST_F(BlockWriterTest, ASeekBehindTheEndIsAnError) {
+  ASSERT_EQ(writer_.Make(path_, 0), 0);
+  ASSERT_EQ(writer_.Append({"abc"}), 0);
+  ASSERT_EQ(writer_.Cut(), 0);
+  EXPECT_NE(writer_.Seek(100), 0);
+}
+
+TEST_F(BlockWriterTest, ACutFileIsAsLongAsWhatWasAppended) {
+  ASSERT_EQ(writer_.Make(path_, 1 << 20), 0);
+  ASSERT_EQ(writer_.Append({Text(5000, 'a')}), 0);
+  ASSERT_EQ(writer_.Cut(), 0);
+  EXPECT_EQ(ReadBytes(path_), Text(5000, 'a'));
+  ASSERT_EQ(writer_.Append({"b"}), 0) << "and can go on";
+  ExpectFile(Text(5000, 'a') + "b");
+}
+
+TEST_F(BlockWriterTest, AFileIsMadeOnce) {
+  ASSERT_EQ(writer_.Make(path_, 0), 0);
+  EXPECT_EQ(BlockWriter(SystemDisk()).Make(path_, 0), EEXIST);
+  EXPECT_EQ(BlockWriter(SystemDisk()).Open(dir_.File("none")), ENOENT);
+}
+
+TEST_F(BlockWriterTest, WritesThroughTheCacheWhereItCannotBePassedBy) {
+  CachedOnlyDisk disk;
+  BlockWriter writer(disk);
+  ASSERT_EQ(writer.Make(path_, 0), 0);
+  ASSERT_EQ(writer.Append({Text(5000, 'a')}), 0);
+  ASSERT_EQ(writer.Append({"b"}), 0);
+  ExpectFile(Text(5000, 'a') + "b");
+}
+
+}  // namespace
+}  // namespace cdgate::test
