@@ -1,7 +1,5 @@
 #include "gateway/admission/admission.h"
 
-#include <simdjson.h>
-
 #include <algorithm>
 #include <cstring>
 #include <utility>
@@ -12,13 +10,13 @@
 #include "gateway/base/status_macros.h"
 #include "gateway/event/digests.h"
 #include "gateway/event/record.h"
+#include "gateway/event/utf8.h"
 
 namespace cdgate::admission {
 namespace {
 
 constexpr absl::Duration kMaxClockSkew = absl::Hours(1);
 constexpr size_t kMaxLabelBytes = 255;
-constexpr char kClassificationAttribute[] = "dataclassification";
 
 // Salts from the kernel's generator, many at a time: one system call for 256 events.
 class SaltSource {
@@ -40,18 +38,16 @@ class SaltSource {
   size_t used_ = 0;
 };
 
-absl::string_view ClassificationOf(const event::ValidEvent& valid) {
-  event::CloudEventView view;
-  if (!view.AssignStored(valid.cloud_event())) return "";
-  const auto attribute = view.Find(kClassificationAttribute);
-  return attribute && attribute->is_text() ? attribute->text : absl::string_view();
-}
-
-bool IsUtf8(absl::string_view text) { return simdjson::validate_utf8(text.data(), text.size()); }
-
 bool AreTerms(absl::string_view bytes) {
   storage::v1::Terms terms;
   return terms.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
+}
+
+state::NewEvent Finish(event::ValidEvent&& valid, const event::StoredFields& fields,
+                       const state::IdentityKey& identity) {
+  const auto row = state::IdentityRow::Of(
+      fields.accepted_time_nanos, event::AsBytes(valid.content_digest()), fields.commitment);
+  return {.stored = std::move(valid).IntoStored(fields), .identity = identity, .row = row};
 }
 
 absl::Status Malformed(absl::string_view what) {
@@ -65,6 +61,7 @@ struct Admission::Worker {
   event::Admitter admitter;
   crypto::Sha256Hasher hasher;
   SaltSource salts;
+  absl::Time now;  // of the call that has it
 };
 
 // A worker for the length of one call.
@@ -81,6 +78,7 @@ class Admission::WorkerLease {
     if (worker_ == nullptr) {
       worker_ = std::make_unique<Worker>(owner_.deps_.limits, owner_.deps_.random);
     }
+    worker_->now = owner_.deps_.clock.Now();
   }
   ~WorkerLease() {
     base::MutexLock lock(owner_.mu_);
@@ -131,15 +129,14 @@ absl::Status Admission::AdmitPublished(const authz::Principal& principal,
   const auto commitment = event::Commitment(salt, valid.content_digest(), worker.hasher);
   event::StoredFields fields;
   fields.origin = deps_.domain;
-  fields.accepted_time_nanos = absl::ToUnixNanos(deps_.clock.Now());
+  fields.accepted_time_nanos = absl::ToUnixNanos(worker.now);
   fields.salt = salt;
   fields.commitment = event::AsBytes(commitment);
   fields.plane = plane;
-  const std::string classification(ClassificationOf(valid));
-  fields.classification = classification;
+  fields.classification = valid.classification();
   fields.publisher = principal.id;
   const auto identity = deps_.store.identities().Of(deps_.domain, valid.source(), valid.id());
-  *out = state::MakeNewEvent(std::move(valid).IntoStored(fields), identity);
+  *out = Finish(std::move(valid), fields, identity);
   return absl::OkStatus();
 }
 
@@ -193,8 +190,8 @@ void Admission::Publish(const authz::Principal& principal,
   if (!queued.ok()) finish(queued, {});
 }
 
-absl::Status Admission::CheckRelayed(absl::string_view peer,
-                                     const event::RelayedView& relayed) const {
+absl::Status Admission::CheckRelayed(absl::string_view peer, const event::RelayedView& relayed,
+                                     absl::Time now) const {
   if (!trust::ValidTrustDomain(relayed.origin())) return Malformed("origin is not a domain");
   const event::RelayedView::Path& path = relayed.path();
   const size_t hops = path.size();
@@ -211,12 +208,12 @@ absl::Status Admission::CheckRelayed(absl::string_view peer,
   if (relayed.plane().size() > kMaxLabelBytes || relayed.classification().size() > kMaxLabelBytes) {
     return Malformed("plane or classification is longer than 255 bytes");
   }
-  if (!IsUtf8(relayed.plane()) || !IsUtf8(relayed.classification()) ||
-      !std::all_of(path.begin(), path.end(), IsUtf8)) {
+  if (!event::IsUtf8(relayed.plane()) || !event::IsUtf8(relayed.classification()) ||
+      !std::all_of(path.begin(), path.end(), event::IsUtf8)) {
     return Malformed("plane, classification or path is not UTF-8");
   }
   if (relayed.has_terms() && !AreTerms(relayed.terms())) return Malformed("its terms are none");
-  if (absl::FromUnixNanos(relayed.accepted_time_nanos()) > deps_.clock.Now() + kMaxClockSkew) {
+  if (absl::FromUnixNanos(relayed.accepted_time_nanos()) > now + kMaxClockSkew) {
     return base::MakeError(base::Reason::kInvalidEvent,
                            "its origin accepted it more than an hour in the future; compare the "
                            "clocks of both domains");
@@ -244,8 +241,8 @@ absl::Status Admission::AdmitRelayed(absl::string_view peer, const event::Relaye
   fields.received_from = peer;
   // The canonical form no longer shows what the origin saw of the outer attributes.
   fields.notes = relayed.notes() & event::kNoteOuterDisagrees;
-  *out = state::MakeNewEvent(std::move(valid).IntoStored(fields), identity);
-  CDGATE_RETURN_IF_ERROR(CheckRelayed(peer, relayed));
+  *out = Finish(std::move(valid), fields, identity);
+  CDGATE_RETURN_IF_ERROR(CheckRelayed(peer, relayed, worker.now));
   if (relayed.salt().size() == event::kSaltBytes &&
       event::AsBytes(commitment) == relayed.commitment()) {
     return absl::OkStatus();

@@ -23,6 +23,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "auth/authz/grants.h"
 #include "auth/authz/principal.h"
@@ -97,7 +98,8 @@ class Admission {
                               state::NewEvent* out) const;
   absl::Status AdmitRelayed(absl::string_view peer, const event::RelayedView& relayed,
                             Worker& worker, state::NewEvent* out) const;
-  absl::Status CheckRelayed(absl::string_view peer, const event::RelayedView& relayed) const;
+  absl::Status CheckRelayed(absl::string_view peer, const event::RelayedView& relayed,
+                            absl::Time now) const;
   void Count(const absl::Status& status);
   void CountOutcome(const Result& result);
 

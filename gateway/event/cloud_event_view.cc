@@ -1,10 +1,8 @@
 #include "gateway/event/cloud_event_view.h"
 
-#include <simdjson.h>
-
-#include <cstring>
-
 #include "gateway/base/errors.h"
+#include "gateway/event/plain_reader.h"
+#include "gateway/event/utf8.h"
 #include "gateway/event/wire_reader.h"
 
 namespace cdgate::event {
@@ -19,22 +17,6 @@ constexpr uint32_t kAttributes = 5;
 constexpr uint32_t kBinaryData = 6;
 constexpr uint32_t kTextData = 7;
 constexpr uint32_t kProtoData = 8;
-
-constexpr uint64_t kHighBits = 0x8080808080808080;
-
-// Most attributes are short ASCII, which is cheaper to see here than in the library.
-bool IsUtf8(absl::string_view text) {
-  if (text.size() > 128) return simdjson::validate_utf8(text.data(), text.size());
-  uint64_t seen = 0;
-  size_t at = 0;
-  for (; at + 8 <= text.size(); at += 8) {
-    uint64_t word;
-    std::memcpy(&word, text.data() + at, 8);
-    seen |= word;
-  }
-  for (; at < text.size(); ++at) seen |= static_cast<uint64_t>(text[at]) & 0x80;
-  return (seen & kHighBits) == 0 || simdjson::validate_utf8(text.data(), text.size());
-}
 
 template <bool kCheck>
 bool TakeText(absl::string_view text, absl::string_view* out) {
@@ -111,6 +93,11 @@ bool ReadEntry(absl::string_view bytes, AttributeView* out) {
   return reader.ok();
 }
 
+void TakeKnown(const AttributeView& attribute, SubjectAndTime* found) {
+  if (attribute.name == "subject") found->subject = attribute;
+  if (attribute.name == "time") found->time = attribute;
+}
+
 // google.protobuf.Any: only that the generated parser would take it.
 bool IsAny(absl::string_view bytes) {
   WireReader reader(bytes);
@@ -138,12 +125,38 @@ bool CloudEventView::Assign(absl::string_view bytes) {
   return false;
 }
 
-bool CloudEventView::AssignStored(absl::string_view bytes) {
+bool CloudEventView::AssignStored(absl::string_view bytes, SubjectAndTime* found) {
+  SubjectAndTime unused;
+  if (found == nullptr) found = &unused;
   *this = CloudEventView();
   bytes_ = bytes;
-  if (ScanFields<false>()) return true;
+  if (ReadPlain(found)) return true;
+  *this = CloudEventView();
+  *found = SubjectAndTime();
+  bytes_ = bytes;
+  if (ScanFields<false>()) {
+    ForEach([found](const AttributeView& attribute) { TakeKnown(attribute, found); });
+    return true;
+  }
   *this = CloudEventView();
   return false;
+}
+
+bool CloudEventView::ReadPlain(SubjectAndTime* found) {
+  PlainReader reader(bytes_);
+  if (!reader.ReadHead()) return false;
+  id_ = reader.id();
+  source_ = reader.source();
+  spec_version_ = "1.0";
+  type_ = reader.type();
+  first_attribute_ = static_cast<size_t>(reader.position() - bytes_.data());
+  AttributeView attribute;
+  while (reader.NextAttribute(&attribute)) {
+    ++attribute_entries_;
+    TakeKnown(attribute, found);
+  }
+  data_kind_ = DataKind::kBinary;
+  return reader.ReadData(&data_) && attribute_entries_ <= kMaxAttributes;
 }
 
 template <bool kCheckTexts>

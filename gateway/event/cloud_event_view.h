@@ -58,6 +58,13 @@ struct AttributeView {
   absl::Time time() const { return absl::FromUnixSeconds(seconds) + absl::Nanoseconds(nanos); }
 };
 
+// What every reader of an event asks for: the attributes `subject` and `time`, of kind
+// kNone where they are not there.
+struct SubjectAndTime {
+  AttributeView subject;
+  AttributeView time;
+};
+
 // Which member of the data oneof is set; the numbers are its field numbers.
 enum class DataKind { kNone = 0, kBinary = 6, kText = 7, kProto = 8 };
 
@@ -72,8 +79,8 @@ class CloudEventView {
   // The same without an error to build: false leaves *this an event without any field.
   bool Assign(absl::string_view bytes);
   // The same for bytes that RenderCloudEvent() wrote: no text is judged, no name looked
-  // for twice.
-  bool AssignStored(absl::string_view bytes);
+  // for twice. Sets `found`, unless null, in the same pass.
+  bool AssignStored(absl::string_view bytes, SubjectAndTime* found = nullptr);
 
   absl::string_view id() const { return id_; }
   absl::string_view source() const { return source_; }
@@ -108,6 +115,8 @@ class CloudEventView {
   bool ReplacedAfter(Cursor cursor, absl::string_view name) const;
   template <bool kCheckTexts>
   bool ScanFields();
+  // Of an event in plain form (plain_reader.h); false where it is not.
+  bool ReadPlain(SubjectAndTime* found);
   // Takes every entry apart once, so that later readers need not judge it.
   bool ScanAttributes();
 

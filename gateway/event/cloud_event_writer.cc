@@ -29,22 +29,21 @@ size_t EntrySize(const AttributeView& a) {
   return BytesFieldSize(1, a.name.size()) + BytesFieldSize(2, ValueSize(a));
 }
 
-void AppendTimestamp(const AttributeView& a, std::string* out) {
-  if (a.seconds != 0) AppendVarintField(1, SignExtend(a.seconds), out);
-  if (a.nanos != 0) AppendVarintField(2, SignExtend(a.nanos), out);
+char* PutTimestamp(const AttributeView& a, char* at) {
+  if (a.seconds != 0) at = PutVarintField(1, SignExtend(a.seconds), at);
+  if (a.nanos != 0) at = PutVarintField(2, SignExtend(a.nanos), at);
+  return at;
 }
 
-void AppendValue(const AttributeView& a, std::string* out) {
+char* PutValue(const AttributeView& a, char* at) {
   const auto field = static_cast<uint32_t>(a.kind);
   switch (a.kind) {
-    case AttributeKind::kNone: break;
-    case AttributeKind::kBoolean: AppendVarintField(field, a.boolean, out); break;
-    case AttributeKind::kInteger: AppendVarintField(field, SignExtend(a.integer), out); break;
+    case AttributeKind::kNone: return at;
+    case AttributeKind::kBoolean: return PutVarintField(field, a.boolean, at);
+    case AttributeKind::kInteger: return PutVarintField(field, SignExtend(a.integer), at);
     case AttributeKind::kTimestamp:
-      AppendBytesHeader(field, TimestampSize(a), out);
-      AppendTimestamp(a, out);
-      break;
-    default: AppendBytesField(field, a.text, out); break;
+      return PutTimestamp(a, PutBytesHeader(field, TimestampSize(a), at));
+    default: return PutBytesField(field, a.text, at);
   }
 }
 
@@ -52,26 +51,74 @@ size_t TextSize(absl::string_view text) {
   return text.empty() ? 0 : BytesFieldSize(1, text.size());
 }
 
+char* PutText(uint32_t field, absl::string_view text, char* at) {
+  return text.empty() ? at : PutBytesField(field, text, at);
+}
+
+char* PutAttribute(const AttributeView& a, char* at) {
+  const size_t value_size = ValueSize(a);
+  at = PutBytesHeader(5, BytesFieldSize(1, a.name.size()) + BytesFieldSize(2, value_size), at);
+  at = PutBytesField(1, a.name, at);
+  return PutValue(a, PutBytesHeader(2, value_size, at));
+}
+
 using Span = CloudEventSpans::Span;
 
-// The `size` bytes that `out` ends with.
-Span Last(const std::string& out, size_t size) {
-  return Span{static_cast<uint32_t>(out.size() - size), static_cast<uint32_t>(size)};
+// Which span keeps the attribute's text; null where none does.
+Span* SpanOf(const AttributeView& a, CloudEventSpans* spans) {
+  if (!a.is_text()) return nullptr;
+  if (a.name == "subject") return &spans->subject;
+  return a.name == "dataclassification" ? &spans->dataclassification : nullptr;
 }
 
-Span AppendText(uint32_t field, absl::string_view text, std::string* out) {
-  if (!text.empty()) AppendBytesField(field, text, out);
-  return Last(*out, text.size());
+// Writes the event's parts one after the other, and notes where they are.
+class Renderer {
+ public:
+  explicit Renderer(char* begin) : begin_(begin), at_(begin) {}
+
+  void Render(const CloudEventFields& fields, CloudEventSpans* spans) {
+    spans->id = Text(1, fields.id);
+    spans->source = Text(2, fields.source);
+    Text(3, kSpecVersion);
+    spans->type = Text(4, fields.type);
+    for (const AttributeView& a : fields.attributes) {
+      at_ = PutAttribute(a, at_);
+      if (Span* const span = SpanOf(a, spans)) *span = Last(a.text.size());
+    }
+    at_ = PutBytesField(6, fields.data, at_);
+    spans->data = Last(fields.data.size());
+  }
+
+ private:
+  Span Text(uint32_t field, absl::string_view text) {
+    at_ = PutText(field, text, at_);
+    return Last(text.size());
+  }
+  // The `size` bytes that were written last.
+  Span Last(size_t size) const {
+    return {static_cast<uint32_t>(at_ - begin_ - size), static_cast<uint32_t>(size)};
+  }
+
+  char* const begin_;
+  char* at_;
+};
+
+// The same where the fields point into their canonical form.
+void Locate(const CloudEventFields& fields, CloudEventSpans* spans) {
+  const auto span = [&fields](absl::string_view part) {
+    return Span{static_cast<uint32_t>(part.data() - fields.canonical.data()),
+                static_cast<uint32_t>(part.size())};
+  };
+  spans->id = span(fields.id);
+  spans->source = span(fields.source);
+  spans->type = span(fields.type);
+  spans->data = span(fields.data);
+  for (const AttributeView& a : fields.attributes) {
+    if (Span* const kept = SpanOf(a, spans)) *kept = span(a.text);
+  }
 }
 
-Span AppendAttribute(const AttributeView& a, std::string* out) {
-  const size_t value_size = ValueSize(a);
-  AppendBytesHeader(5, BytesFieldSize(1, a.name.size()) + BytesFieldSize(2, value_size), out);
-  AppendBytesField(1, a.name, out);
-  AppendBytesHeader(2, value_size, out);
-  AppendValue(a, out);
-  return Last(*out, a.is_text() ? a.text.size() : 0);
-}
+bool IsBefore(const AttributeView& a, const AttributeView& b) { return a.name < b.name; }
 
 }  // namespace
 
@@ -93,38 +140,32 @@ AttributeView TimeAttribute(absl::string_view name, int64_t seconds, int32_t nan
 }
 
 size_t PrepareCloudEvent(CloudEventFields* fields) {
+  if (!fields->canonical.empty()) return fields->canonical.size();
   auto& attributes = fields->attributes;
-  std::sort(attributes.begin(), attributes.end(),
-            [](const AttributeView& a, const AttributeView& b) { return a.name < b.name; });
+  std::sort(attributes.begin(), attributes.end(), IsBefore);
   size_t size = TextSize(fields->id) + TextSize(fields->source) + TextSize(kSpecVersion) +
                 TextSize(fields->type) + BytesFieldSize(6, fields->data.size());
   for (const AttributeView& a : attributes) size += BytesFieldSize(5, EntrySize(a));
   return size;
 }
 
-void AppendCloudEvent(const CloudEventFields& fields, CloudEventSpans* spans, std::string* out) {
-  const size_t begin = out->size();
-  const auto since = [begin](Span span) {
-    return Span{span.offset - static_cast<uint32_t>(begin), span.size};
-  };
+void AppendCloudEvent(const CloudEventFields& fields, size_t size, CloudEventSpans* spans,
+                      std::string* out) {
   CloudEventSpans found;
-  found.id = since(AppendText(1, fields.id, out));
-  found.source = since(AppendText(2, fields.source, out));
-  AppendText(3, kSpecVersion, out);
-  found.type = since(AppendText(4, fields.type, out));
-  for (const AttributeView& a : fields.attributes) {
-    const Span text = AppendAttribute(a, out);
-    if (a.name == "subject") found.subject = since(text);
+  if (!fields.canonical.empty()) {
+    out->append(fields.canonical.data(), size);
+    Locate(fields, &found);
+  } else {
+    const size_t before = out->size();
+    out->resize(before + size);
+    Renderer(out->data() + before).Render(fields, &found);
   }
-  AppendBytesField(6, fields.data, out);
-  found.data = since(Last(*out, fields.data.size()));
   if (spans != nullptr) *spans = found;
 }
 
 std::string RenderCloudEvent(CloudEventFields* fields, CloudEventSpans* spans) {
   std::string out;
-  out.reserve(PrepareCloudEvent(fields));
-  AppendCloudEvent(*fields, spans, &out);
+  AppendCloudEvent(*fields, PrepareCloudEvent(fields), spans, &out);
   return out;
 }
 

@@ -27,6 +27,9 @@ struct CloudEventFields {
   absl::string_view type;
   absl::string_view data;
   absl::InlinedVector<AttributeView, 12> attributes;  // names are unique; any order
+  // Where the event came in canonical form and nothing of it was changed since: its bytes,
+  // into which the views above point. They are copied then. Else empty.
+  absl::string_view canonical;
 };
 
 AttributeView TextAttribute(absl::string_view name, absl::string_view text);
@@ -40,7 +43,8 @@ struct CloudEventSpans {
     absl::string_view Of(absl::string_view bytes) const { return bytes.substr(offset, size); }
   };
   Span id, source, type, data;
-  Span subject;  // the text of the attribute `subject`; empty where there is none
+  // The texts of these attributes; empty where there is none.
+  Span subject, dataclassification;
 };
 
 // Sorts fields->attributes by name. spec_version is "1.0". Sets `spans`, unless null.
@@ -49,6 +53,7 @@ std::string RenderCloudEvent(CloudEventFields* fields, CloudEventSpans* spans = 
 // The same in two steps, for an event that is rendered into a larger message. Spans count
 // from the event's own first byte. Attributes are sorted by the first step.
 size_t PrepareCloudEvent(CloudEventFields* fields);  // the size that it will have
-void AppendCloudEvent(const CloudEventFields& fields, CloudEventSpans* spans, std::string* out);
+void AppendCloudEvent(const CloudEventFields& fields, size_t size, CloudEventSpans* spans,
+                      std::string* out);
 
 }  // namespace cdgate::event

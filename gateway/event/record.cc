@@ -76,15 +76,16 @@ bool ReadTime(const AttributeView& attribute, absl::Time* out) {
 
 Record::Record(base::Sequence sequence, absl::string_view stored)
     : sequence_(sequence), time_(absl::UnixEpoch()), byte_size_(kRecordOverhead + stored.size()) {
-  if (stored_.Assign(stored) && cloud_event_.AssignStored(stored_.cloud_event())) ReadEnvelope();
+  SubjectAndTime outer;
+  if (stored_.Assign(stored) && cloud_event_.AssignStored(stored_.cloud_event(), &outer)) {
+    ReadEnvelope(outer);
+  }
 }
 
-void Record::ReadEnvelope() {
+void Record::ReadEnvelope(const SubjectAndTime& outer) {
   id_ = cloud_event_.id();
-  cloud_event_.ForEach([this](const AttributeView& attribute) {
-    if (attribute.name == "subject") subject_ = attribute.text;
-    if (attribute.name == "time") ReadTime(attribute, &time_);
-  });
+  subject_ = outer.subject.text;
+  ReadTime(outer.time, &time_);
   if (!stored_.inner_id().empty()) id_ = stored_.inner_id();
   if (!stored_.inner_subject().empty()) subject_ = stored_.inner_subject();
   if (!stored_.inner_time().empty()) {

@@ -64,7 +64,7 @@ class Record {
   size_t byte_size() const { return byte_size_; }
 
  private:
-  void ReadEnvelope();
+  void ReadEnvelope(const SubjectAndTime& outer);
 
   base::Sequence sequence_;
   StoredView stored_;

@@ -25,8 +25,16 @@ size_t TextSize(uint32_t field, absl::string_view text) {
   return text.empty() ? 0 : BytesFieldSize(field, text.size());
 }
 
-void AppendText(uint32_t field, absl::string_view text, std::string* out) {
-  if (!text.empty()) AppendBytesField(field, text, out);
+size_t NumberSize(uint32_t field, uint32_t number) {
+  return number == 0 ? 0 : VarintFieldSize(field, number);
+}
+
+char* PutText(uint32_t field, absl::string_view text, char* at) {
+  return text.empty() ? at : PutBytesField(field, text, at);
+}
+
+char* PutNumber(uint32_t field, uint32_t number, char* at) {
+  return number == 0 ? at : PutVarintField(field, number, at);
 }
 
 }  // namespace
@@ -64,10 +72,10 @@ size_t StoredSize(const StoredFields& fields) {
   size_t size = TextSize(kOrigin, fields.origin) + kFixed64FieldSize +
                 TextSize(kSalt, fields.salt) + TextSize(kCommitment, fields.commitment) +
                 TextSize(kPlane, fields.plane) + TextSize(kClassification, fields.classification) +
-                VarintFieldSize(kHops, fields.hops) +
+                NumberSize(kHops, fields.hops) +
                 (fields.has_terms ? BytesFieldSize(kTerms, fields.terms.size()) : 0) +
                 TextSize(kReceivedFrom, fields.received_from) +
-                TextSize(kPublisher, fields.publisher) + VarintFieldSize(kNotes, fields.notes);
+                TextSize(kPublisher, fields.publisher) + NumberSize(kNotes, fields.notes);
   for (const absl::string_view domain : fields.path) {
     size += BytesFieldSize(kPathField, domain.size());
   }
@@ -78,25 +86,31 @@ size_t StoredSize(const StoredFields& fields) {
 }
 
 void AppendStored(const StoredFields& fields, std::string* stored) {
-  AppendText(kOrigin, fields.origin, stored);
-  AppendFixed64Field(kAcceptedTime, static_cast<uint64_t>(fields.accepted_time_nanos), stored);
-  AppendText(kSalt, fields.salt, stored);
-  AppendText(kCommitment, fields.commitment, stored);
-  AppendText(kPlane, fields.plane, stored);
-  AppendText(kClassification, fields.classification, stored);
-  if (fields.hops != 0) AppendVarintField(kHops, fields.hops, stored);
-  for (const absl::string_view domain : fields.path) AppendBytesField(kPathField, domain, stored);
-  if (fields.has_terms) AppendBytesField(kTerms, fields.terms, stored);
+  const size_t before = stored->size();
+  stored->resize(before + StoredSize(fields));
+  PutStored(fields, stored->data() + before);
+}
+
+char* PutStored(const StoredFields& fields, char* at) {
+  at = PutText(kOrigin, fields.origin, at);
+  at = PutFixed64Field(kAcceptedTime, static_cast<uint64_t>(fields.accepted_time_nanos), at);
+  at = PutText(kSalt, fields.salt, at);
+  at = PutText(kCommitment, fields.commitment, at);
+  at = PutText(kPlane, fields.plane, at);
+  at = PutText(kClassification, fields.classification, at);
+  at = PutNumber(kHops, fields.hops, at);
+  for (const absl::string_view domain : fields.path) at = PutBytesField(kPathField, domain, at);
+  if (fields.has_terms) at = PutBytesField(kTerms, fields.terms, at);
   for (const absl::string_view statement : fields.statements) {
-    AppendBytesField(kStatementsField, statement, stored);
+    at = PutBytesField(kStatementsField, statement, at);
   }
-  AppendText(kReceivedFrom, fields.received_from, stored);
-  AppendText(kPublisher, fields.publisher, stored);
-  if (fields.notes != 0) AppendVarintField(kNotes, fields.notes, stored);
+  at = PutText(kReceivedFrom, fields.received_from, at);
+  at = PutText(kPublisher, fields.publisher, at);
+  return PutNumber(kNotes, fields.notes, at);
 }
 
 void AppendImportRule(absl::string_view rule, std::string* stored) {
-  AppendText(kImportRule, rule, stored);
+  if (!rule.empty()) AppendBytesField(kImportRule, rule, stored);
 }
 
 }  // namespace cdgate::event

@@ -123,6 +123,8 @@ struct StoredFields {
 size_t StoredSize(const StoredFields& fields);
 // Appends the fields to a StoredEvent.
 void AppendStored(const StoredFields& fields, std::string* stored);
+// The same to memory that has room for StoredSize() bytes. Returns their end.
+char* PutStored(const StoredFields& fields, char* at);
 // The rule that let a received event in, which is known last.
 void AppendImportRule(absl::string_view rule, std::string* stored);
 

@@ -8,8 +8,10 @@
 #include "gateway/base/errors.h"
 #include "gateway/base/status_macros.h"
 #include "gateway/event/digests.h"
+#include "gateway/event/plain_reader.h"
 #include "gateway/event/record.h"
 #include "gateway/event/timestamp.h"
+#include "gateway/event/utf8.h"
 #include "gateway/event/wire_writer.h"
 
 namespace cdgate::event {
@@ -51,6 +53,7 @@ bool IsAttributeName(absl::string_view name) {
 // "application/json", "application/json; charset=utf-8", "application/cloudevents+json".
 bool IsJsonMediaType(const AttributeView& attribute) {
   if (!attribute.is_text()) return false;
+  if (attribute.text == "application/json") return true;
   absl::string_view essence = attribute.text.substr(0, attribute.text.find(';'));
   while (!essence.empty() && essence.back() == ' ') essence.remove_suffix(1);
   return absl::EndsWithIgnoreCase(essence, "/json") || absl::EndsWithIgnoreCase(essence, "+json");
@@ -94,15 +97,61 @@ absl::Status CheckRequired(const CloudEventView& outer) {
                                "binary_data or text_data");
 }
 
-// The first half of admission: what the outer event says of itself.
-absl::Status CheckOuter(const CloudEventView& outer, CloudEventFields* fields) {
+bool TextsAreUtf8(const AttributeView& attribute) {
+  return IsUtf8(attribute.name) && (!attribute.is_text() || IsUtf8(attribute.text));
+}
+
+bool HasRepeatedName(const CloudEventFields& fields) {
+  const auto& attributes = fields.attributes;
+  for (size_t i = 1; i < attributes.size(); ++i) {
+    for (size_t k = 0; k < i; ++k) {
+      if (attributes[k].name == attributes[i].name) return true;
+    }
+  }
+  return false;
+}
+
+// What serialisers write, in one pass. False where the event is not plain, or not valid.
+bool ReadPlain(absl::string_view bytes, CloudEventFields* fields) {
+  PlainReader reader(bytes);
+  if (!reader.ReadHead()) return false;
+  fields->id = reader.id();
+  fields->source = reader.source();
+  fields->type = reader.type();
+  if (!IsUtf8(fields->id) || !IsUtf8(fields->source) || !IsUtf8(fields->type)) return false;
+  bool sorted = true;
+  AttributeView attribute;
+  while (reader.NextAttribute(&attribute)) {
+    auto& attributes = fields->attributes;
+    if (attributes.size() == kMaxAttributes || !TextsAreUtf8(attribute)) return false;
+    if (!attributes.empty()) sorted = sorted && attributes.back().name < attribute.name;
+    attributes.push_back(attribute);
+  }
+  if (!reader.ReadData(&fields->data)) return false;
+  if (sorted) fields->canonical = bytes;
+  return sorted || !HasRepeatedName(*fields);
+}
+
+absl::Status ReadAny(absl::string_view bytes, CloudEventFields* fields) {
+  CDGATE_ASSIGN_OR_RETURN(const CloudEventView outer, CloudEventView::Scan(bytes));
   CDGATE_RETURN_IF_ERROR(CheckRequired(outer));
-  absl::Status status;
-  outer.ForEach([&](const AttributeView& attribute) {
-    if (status.ok()) status = CheckAttribute(attribute);
-    fields->attributes.push_back(attribute);
-  });
-  return status;
+  *fields = CloudEventFields();
+  fields->id = outer.id();
+  fields->source = outer.source();
+  fields->type = outer.type();
+  fields->data = outer.data();
+  outer.ForEach(
+      [fields](const AttributeView& attribute) { fields->attributes.push_back(attribute); });
+  return absl::OkStatus();
+}
+
+// The first half of admission: what the outer event says of itself.
+absl::Status ReadOuter(absl::string_view bytes, CloudEventFields* fields) {
+  if (!ReadPlain(bytes, fields)) CDGATE_RETURN_IF_ERROR(ReadAny(bytes, fields));
+  for (const AttributeView& attribute : fields->attributes) {
+    CDGATE_RETURN_IF_ERROR(CheckAttribute(attribute));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status Mismatch(absl::string_view name, absl::string_view outer, absl::string_view inner) {
@@ -112,9 +161,9 @@ absl::Status Mismatch(absl::string_view name, absl::string_view outer, absl::str
                          {{"attribute", std::string(name)}});
 }
 
-absl::Status CheckAgreement(const CloudEventView& outer, const CdEventEnvelope& inner) {
-  if (outer.type() != inner.type) return Mismatch("type", outer.type(), inner.type);
-  if (outer.source() != inner.source) return Mismatch("source", outer.source(), inner.source);
+absl::Status CheckAgreement(const CloudEventFields& outer, const CdEventEnvelope& inner) {
+  if (outer.type != inner.type) return Mismatch("type", outer.type, inner.type);
+  if (outer.source != inner.source) return Mismatch("source", outer.source, inner.source);
   return absl::OkStatus();
 }
 
@@ -140,19 +189,12 @@ AttributeView* FindIn(CloudEventFields* fields, absl::string_view name) {
   return nullptr;
 }
 
-void Put(CloudEventFields* fields, const AttributeView& attribute) {
-  AttributeView* const there = FindIn(fields, attribute.name);
-  if (there == nullptr) {
-    fields->attributes.push_back(attribute);
-  } else {
-    *there = attribute;
-  }
-}
-
 // How the outer id, subject and time stand to the CDEvent's.
 struct Agreement {
   bool id, subject, time;  // the same
   bool disagrees;          // one is there and differs
+  // The attributes are there, and already what the canonical form has.
+  bool canonical_subject, canonical_time;
 };
 
 Agreement Compare(CloudEventFields* fields, const CdEventEnvelope& inner) {
@@ -163,13 +205,28 @@ Agreement Compare(CloudEventFields* fields, const CdEventEnvelope& inner) {
   a.subject = subject != nullptr && IsSameText(*subject, inner.subject);
   a.time = time != nullptr && IsSameInstant(*time, inner);
   a.disagrees = !a.id || (subject != nullptr && !a.subject) || (time != nullptr && !a.time);
+  a.canonical_subject = a.subject && subject->kind == AttributeKind::kString;
+  a.canonical_time = a.time && time->kind == AttributeKind::kTimestamp;
   return a;
 }
 
-void Normalise(CloudEventFields* fields, const CdEventEnvelope& inner) {
-  fields->id = inner.id;
-  Put(fields, TextAttribute("subject", inner.subject));
-  Put(fields, TimeAttribute("time", inner.seconds, inner.nanos));
+void Put(CloudEventFields* fields, const AttributeView& attribute) {
+  fields->canonical = {};
+  AttributeView* const there = FindIn(fields, attribute.name);
+  if (there == nullptr) {
+    fields->attributes.push_back(attribute);
+  } else {
+    *there = attribute;
+  }
+}
+
+void Normalise(const Agreement& agreement, const CdEventEnvelope& inner, CloudEventFields* fields) {
+  if (!agreement.id) {
+    fields->canonical = {};
+    fields->id = inner.id;
+  }
+  if (!agreement.canonical_subject) Put(fields, TextAttribute("subject", inner.subject));
+  if (!agreement.canonical_time) Put(fields, TimeAttribute("time", inner.seconds, inner.nanos));
 }
 
 }  // namespace
@@ -178,13 +235,10 @@ absl::StatusOr<ValidEvent> Admitter::Admit(absl::string_view cloud_event) {
   if (cloud_event.size() > limits_.max_event_bytes) {
     return TooLarge(cloud_event.size(), limits_.max_event_bytes);
   }
-  CDGATE_ASSIGN_OR_RETURN(const CloudEventView outer, CloudEventView::Scan(cloud_event));
   CloudEventFields fields;
-  CDGATE_RETURN_IF_ERROR(CheckOuter(outer, &fields));
-  CDGATE_ASSIGN_OR_RETURN(const CdEventEnvelope inner, ParseData(outer.data()));
-  CDGATE_RETURN_IF_ERROR(CheckAgreement(outer, inner));
-  fields.id = outer.id();
-  fields.data = outer.data();
+  CDGATE_RETURN_IF_ERROR(ReadOuter(cloud_event, &fields));
+  CDGATE_ASSIGN_OR_RETURN(const CdEventEnvelope inner, ParseData(fields.data));
+  CDGATE_RETURN_IF_ERROR(CheckAgreement(fields, inner));
   return Finish(&fields, inner);
 }
 
@@ -194,6 +248,8 @@ absl::StatusOr<ValidEvent> Admitter::AdmitCdEventJson(absl::string_view json) {
   CloudEventFields fields;
   fields.attributes.push_back(TextAttribute("datacontenttype", "application/json"));
   fields.id = inner.id;
+  fields.source = inner.source;
+  fields.type = inner.type;
   fields.data = json;
   return Finish(&fields, inner);
 }
@@ -208,14 +264,12 @@ ValidEvent Admitter::Finish(CloudEventFields* fields, const CdEventEnvelope& inn
   const Agreement agreement = Compare(fields, inner);
   if (agreement.disagrees) event.notes_ |= kNoteOuterDisagrees;
   if (FindIn(fields, kDsseMaterial) == nullptr) {
-    Normalise(fields, inner);
+    Normalise(agreement, inner, fields);
   } else {
     if (!agreement.id) event.inner_id_ = std::string(inner.id);
     if (!agreement.subject) event.inner_subject_ = std::string(inner.subject);
     if (!agreement.time) event.inner_time_ = std::string(inner.timestamp);
   }
-  fields->source = inner.source;
-  fields->type = inner.type;
   event.seconds_ = inner.seconds;
   event.nanos_ = inner.nanos;
   hasher_.Reset();
@@ -230,19 +284,38 @@ void ValidEvent::Render(CloudEventFields* fields) {
   stored_.reserve(cloud_event_size_ + kRoomForFields);
   AppendBytesHeader(kStoredCloudEvent, cloud_event_size_, &stored_);
   cloud_event_at_ = stored_.size();
-  AppendCloudEvent(*fields, &spans_, &stored_);
+  AppendCloudEvent(*fields, cloud_event_size_, &spans_, &stored_);
 }
 
 std::string ValidEvent::IntoStored(StoredFields fields) && {
   fields.notes |= notes_;
-  AppendStored(fields, &stored_);
-  AppendBytesField(kStoredContentDigest, AsBytes(content_digest_), &stored_);
-  if (!inner_id_.empty()) AppendBytesField(kStoredInnerId, inner_id_, &stored_);
-  if (!inner_subject_.empty()) AppendBytesField(kStoredInnerSubject, inner_subject_, &stored_);
-  if (!inner_time_.empty()) AppendBytesField(kStoredInnerTime, inner_time_, &stored_);
-  std::string stored = std::move(stored_);
+  const size_t before = stored_.size();
+  const size_t size = before + StoredSize(fields) + OwnFieldsSize();
+  std::string stored;
+  if (stored_.capacity() < size) {  // the fields may point into it
+    stored.reserve(size);
+    stored = stored_;
+  } else {
+    stored = std::move(stored_);
+  }
+  stored.resize(size);
+  PutOwnFields(PutStored(fields, stored.data() + before));
   *this = ValidEvent();
   return stored;
+}
+
+size_t ValidEvent::OwnFieldsSize() const {
+  return BytesFieldSize(kStoredContentDigest, content_digest_.size()) +
+         (inner_id_.empty() ? 0 : BytesFieldSize(kStoredInnerId, inner_id_.size())) +
+         (inner_subject_.empty() ? 0 : BytesFieldSize(kStoredInnerSubject, inner_subject_.size())) +
+         (inner_time_.empty() ? 0 : BytesFieldSize(kStoredInnerTime, inner_time_.size()));
+}
+
+void ValidEvent::PutOwnFields(char* at) const {
+  at = PutBytesField(kStoredContentDigest, AsBytes(content_digest_), at);
+  if (!inner_id_.empty()) at = PutBytesField(kStoredInnerId, inner_id_, at);
+  if (!inner_subject_.empty()) at = PutBytesField(kStoredInnerSubject, inner_subject_, at);
+  if (!inner_time_.empty()) PutBytesField(kStoredInnerTime, inner_time_, at);
 }
 
 }  // namespace cdgate::event

@@ -58,18 +58,23 @@ class ValidEvent {
   }
   absl::Time time() const { return absl::FromUnixSeconds(seconds_) + absl::Nanoseconds(nanos_); }
   absl::string_view data() const { return At(spans_.data); }
+  // The attribute `dataclassification`; empty where there is none that is a text.
+  absl::string_view classification() const { return At(spans_.dataclassification); }
   // Bits as in record.h.
   uint32_t notes() const { return notes_; }
 
   // The serialised StoredEvent: what the event itself decides (cloud_event,
   // content_digest, notes, inner_*) with `fields`, whose notes are added to its own. The
-  // CloudEvent is not copied. The event is empty afterwards.
+  // CloudEvent is not copied. The event is empty afterwards. `fields` may point into it.
   std::string IntoStored(StoredFields fields) &&;
 
  private:
   friend class Admitter;
   ValidEvent() = default;
   void Render(CloudEventFields* fields);
+  // What the event itself decides besides its CloudEvent and notes.
+  size_t OwnFieldsSize() const;
+  void PutOwnFields(char* at) const;
   // Offsets, because views would not survive a move or copy.
   absl::string_view At(CloudEventSpans::Span span) const { return span.Of(cloud_event()); }
 

@@ -24,9 +24,10 @@ class WireReader {
       : begin_(bytes.data()), at_(bytes.data() + offset), end_(bytes.data() + bytes.size()) {}
 
   // Moves to the next field. False at the end and at a malformed field.
-  bool Next() {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool Next() {
     if (at_ == end_ || !ok_) return false;
     field_start_ = at_;
+    if (NextShort()) return true;
     uint64_t tag;
     if (!ReadVarint(&tag, 5) || tag > UINT32_MAX || (tag >> 3) == 0) return Fail();
     field_ = static_cast<uint32_t>(tag >> 3);
@@ -54,6 +55,19 @@ class WireReader {
   bool Fail() {
     ok_ = false;
     return false;
+  }
+
+  // A field of less than 128 bytes with a number below 16, as most are. Else nothing moves.
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool NextShort() {
+    if (end_ - at_ < 2) return false;
+    const auto tag = static_cast<uint8_t>(at_[0]);
+    const auto size = static_cast<uint8_t>(at_[1]);
+    if ((tag & 0x87) != 2 || tag < 8 || size >= 0x80 || size > end_ - at_ - 2) return false;
+    field_ = tag >> 3;
+    wire_type_ = 2;
+    bytes_ = absl::string_view(at_ + 2, size);
+    at_ += 2 + size;
+    return true;
   }
 
   // Nearly all tags and lengths are one byte or two.

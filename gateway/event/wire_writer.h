@@ -6,12 +6,18 @@
 //   AppendBytesField(1, id, &out);
 //   AppendVarintField(2, n, &out);
 //
+// The Put functions write to memory that has room, and return where they ended:
+//
+//   char* at = out->data() + before;
+//   at = PutBytesField(1, id, at);
+//
 // Fields are written as asked, also where their value is the default; leaving defaults
 // out is the caller's business.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string>
 
 #include "absl/numeric/bits.h"
@@ -76,6 +82,38 @@ inline void AppendFixed64Field(uint32_t field, uint64_t value, std::string* out)
     value >>= 8;
   }
   out->append(bytes, sizeof bytes);
+}
+
+inline char* PutVarint(uint64_t value, char* at) {
+  while (value >= 0x80) {
+    *at++ = static_cast<char>(value | 0x80);
+    value >>= 7;
+  }
+  *at++ = static_cast<char>(value);
+  return at;
+}
+
+inline char* PutVarintField(uint32_t field, uint64_t value, char* at) {
+  return PutVarint(value, PutVarint(field << 3, at));
+}
+
+inline char* PutBytesHeader(uint32_t field, size_t size, char* at) {
+  return PutVarint(size, PutVarint(field << 3 | 2, at));
+}
+
+inline char* PutBytes(absl::string_view bytes, char* at) {
+  if (!bytes.empty()) std::memcpy(at, bytes.data(), bytes.size());
+  return at + bytes.size();
+}
+
+inline char* PutBytesField(uint32_t field, absl::string_view value, char* at) {
+  return PutBytes(value, PutBytesHeader(field, value.size(), at));
+}
+
+inline char* PutFixed64Field(uint32_t field, uint64_t value, char* at) {
+  at = PutVarint(field << 3 | 1, at);
+  for (int i = 0; i < 8; ++i, value >>= 8) *at++ = static_cast<char>(value);
+  return at;
 }
 
 // Negative values of int32 and int64 fields as the wire has them.

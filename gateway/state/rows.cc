@@ -36,11 +36,17 @@ IdentityRow::Digest FirstBytes(absl::string_view digest) {
 }  // namespace
 
 IdentityRow IdentityRow::Of(const event::StoredView& stored, base::Sequence sequence) {
-  const int64_t seconds = stored.accepted_time_nanos() / 1'000'000'000;
-  return {.sequence = sequence,
-          .accepted_seconds = static_cast<uint32_t>(std::clamp<int64_t>(seconds, 0, UINT32_MAX)),
-          .content = FirstBytes(stored.content_digest()),
-          .commitment = FirstBytes(stored.commitment())};
+  IdentityRow row = Of(stored.accepted_time_nanos(), stored.content_digest(), stored.commitment());
+  row.sequence = sequence;
+  return row;
+}
+
+IdentityRow IdentityRow::Of(int64_t accepted_time_nanos, absl::string_view content_digest,
+                            absl::string_view commitment) {
+  const int64_t seconds = accepted_time_nanos / 1'000'000'000;
+  return {.accepted_seconds = static_cast<uint32_t>(std::clamp<int64_t>(seconds, 0, UINT32_MAX)),
+          .content = FirstBytes(content_digest),
+          .commitment = FirstBytes(commitment)};
 }
 
 void AppendBigEndian(uint64_t value, std::string* out) {

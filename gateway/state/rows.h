@@ -31,6 +31,9 @@ struct IdentityRow {
 
   absl::Time accepted() const { return absl::FromUnixSeconds(accepted_seconds); }
   static IdentityRow Of(const event::StoredView& stored, base::Sequence sequence);
+  // The same of an event whose parts are at hand, before it has a sequence.
+  static IdentityRow Of(int64_t accepted_time_nanos, absl::string_view content_digest,
+                        absl::string_view commitment);
 };
 
 inline constexpr size_t kIdentityKeyBytes = 16;

@@ -359,6 +359,23 @@ TEST(ValidEventTest, AdmittingTheCanonicalFormAgainChangesNothing) {
   EXPECT_EQ(again->notes(), 0u);
 }
 
+TEST(ValidEventTest, FieldsMayPointIntoTheEvent) {
+  Proto proto = Good();
+  (*proto.mutable_attributes())["dataclassification"].set_ce_string("TLP:GREEN");
+  for (const size_t publisher : {10, 1000}) {  // with room for it, and without
+    Admitter admitter;
+    ValidEvent event = *admitter.Admit(proto.SerializeAsString());
+    StoredFields fields;
+    fields.classification = event.classification();
+    const std::string name(publisher, 'p');
+    fields.publisher = name;
+    const auto stored = test::ParseStored(std::move(event).IntoStored(fields));
+    EXPECT_EQ(stored.classification(), "TLP:GREEN");
+    EXPECT_EQ(stored.publisher(), name);
+    EXPECT_EQ(stored.content_digest(), crypto::Sha256(kData));
+  }
+}
+
 TEST(ValidEventTest, RepeatedAttributeOnTheWireCountsOnce) {
   Proto last = Good();
   (*last.mutable_attributes())["team"].set_ce_string("last");
