@@ -96,14 +96,6 @@ bool DecodeFrame(absl::string_view bytes, std::shared_ptr<const void> memory,
   return DecodeBatch(*batch, received);
 }
 
-FrameReceived Receive(const Frame& frame, size_t wire_bytes) {
-  const auto bytes = std::make_shared<std::string>(frame.SerializeAsString());
-  FrameReceived received;
-  DecodeFrame(*bytes, bytes, &received);
-  received.wire_bytes = wire_bytes;
-  return received;
-}
-
 size_t RelayedEventSize(size_t cloud_event_bytes, const RelayedEvent& rest) {
   return FieldSize(RelayedBodySize(cloud_event_bytes, rest));
 }

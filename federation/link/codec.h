@@ -17,8 +17,6 @@ std::string EncodeFrame(const SendFrame& send);
 // False where the bytes are no frame.
 bool DecodeFrame(absl::string_view bytes, std::shared_ptr<const void> memory,
                  FrameReceived* received);
-// The same of a frame that is at hand, for tests; `wire_bytes` as it says.
-FrameReceived Receive(const federation::v1::Frame& frame, size_t wire_bytes);
 
 // Bytes that EncodeFrame will make.
 size_t EncodedSize(const SendFrame& send);

@@ -10,6 +10,7 @@
 #include "federation/link/link.h"
 #include "tests/federation/link/describe.h"
 #include "tests/federation/link/fake_sealer.h"
+#include "tests/federation/link/received.h"
 
 namespace cdgate {
 namespace {
@@ -143,7 +144,7 @@ class Driver {
         return;
       default: {
         const auto frame = MakeFrame(in);
-        return Step(link::Receive(frame, in.Byte() * 4u));
+        return Step(test::Received(frame, in.Byte() * 4u));
       }
     }
   }

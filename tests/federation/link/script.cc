@@ -15,6 +15,7 @@
 #include "federation/link/link.h"
 #include "tests/federation/link/describe.h"
 #include "tests/federation/link/fake_sealer.h"
+#include "tests/federation/link/received.h"
 
 namespace cdgate::test {
 namespace {
@@ -215,7 +216,7 @@ class Player {
     if (name == "recv") {
       const Frame frame = MakeFrame(args);
       const size_t bytes = args.Number("bytes", frame.ByteSizeLong());
-      return Step(node, link::Receive(frame, bytes));
+      return Step(node, Received(frame, bytes));
     }
     if (name == "garbage") return Step(node, link::FrameMalformed{});
     if (name == "hold") return void(node.hold = true);
@@ -320,7 +321,7 @@ class Player {
         Frame frame;
         if (!frame.ParseFromString(bytes)) continue;
         absl::StrAppend(&out_, " ", from, " -> ", name, ": ", DescribeFrame(frame), "\n");
-        Step(node, link::Receive(frame, bytes.size()));
+        Step(node, Received(frame, bytes.size()));
       }
     }
   }
