@@ -2,15 +2,14 @@
 // common.hpp). One PublishStream; at most --batch events a message, and with a --rate
 // whatever is due goes out, so that batches form only under load.
 //
-// Every message is a serialised cdgate.storage.v1.RawPublishRequest in a buffer that is
-// used again: all its fields have fixed widths, so an event costs a copy of its data.
+// Every message is a serialised PublishStreamRequest in a buffer that is used again: all its fields
+// have fixed widths, so an event costs a copy of its data.
 #include <condition_variable>
 #include <mutex>
 #include <utility>
 #include <vector>
 #include "bench/client.h"
 #include "cdgate/events/v1/events.grpc.pb.h"
-#include "cdgate/storage/v1/wire.pb.h"
 #include "io/cloudevents/v1/cloudevents.pb.h"
 
 #include <grpcpp/generic/generic_stub.h>
@@ -54,8 +53,8 @@ class MessagePool {
   MessagePool(const std::string& run, size_t event_size, size_t batch)
       : event_(run, event_size), batch_(batch) {
     const std::string& json = event_.fill(0, 0);
-    storage::v1::RawPublishRequest one;
-    one.add_events(Envelope(json).SerializeAsString());
+    events::v1::PublishStreamRequest one;
+    *one.add_events() = Envelope(json);
     unit_ = one.SerializeAsString();
     data_at_ = unit_.find(json);
     const absl::string_view id = Member(json, "\"id\":\"");

@@ -19,7 +19,10 @@ constexpr char kPublish[] = "/cdgate.events.v1.EventsService/Publish";
 constexpr char kPublishBatch[] = "/cdgate.events.v1.EventsService/PublishBatch";
 constexpr char kPublishStream[] = "/cdgate.events.v1.EventsService/PublishStream";
 
-constexpr uint32_t kEvents = 1;  // of all three requests
+// The same in all three requests, which differ in nothing else.
+constexpr uint32_t kEvents = events::v1::PublishStreamRequest::kEventsFieldNumber;
+static_assert(kEvents == events::v1::PublishBatchRequest::kEventsFieldNumber);
+static_assert(kEvents == events::v1::PublishRequest::kEventFieldNumber);
 
 absl::Status CheckCount(size_t events, size_t most) {
   if (events >= 1 && events <= most) return absl::OkStatus();

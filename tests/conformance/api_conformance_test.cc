@@ -1,5 +1,4 @@
-// What other programs rely on: the shape of our public messages and methods, and that
-// the wire twins used on the hot path have the bytes of the public messages.
+// What other programs rely on: the shape of our public messages and methods.
 #include <google/protobuf/descriptor.h>
 #include <gtest/gtest.h>
 
@@ -13,7 +12,6 @@
 #include "cdgate/federation/v1/enrolment.pb.h"
 #include "cdgate/federation/v1/link.pb.h"
 #include "cdgate/storage/v1/storage.pb.h"
-#include "cdgate/storage/v1/wire.pb.h"
 #include "io/cloudevents/v1/cloudevents.pb.h"
 #include "tests/support/golden.h"
 
@@ -93,41 +91,6 @@ TEST(ApiConformanceTest, PublicShapesAreAsRecorded) {
 
 TEST(ApiConformanceTest, NoServiceIsDefinedInTheCloudEventsPackage) {
   EXPECT_EQ(io::cloudevents::v1::CloudEvent::descriptor()->file()->service_count(), 0);
-}
-
-io::cloudevents::v1::CloudEvent SampleEvent() {
-  io::cloudevents::v1::CloudEvent event;
-  event.set_id("1");
-  event.set_source("/alpha/ci");
-  event.set_spec_version("1.0");
-  event.set_type("dev.cdevents.build.queued.0.3.0");
-  (*event.mutable_attributes())["subject"].set_ce_string("build-1");
-  event.set_binary_data(R"({"context":{}})");
-  return event;
-}
-
-TEST(WireTwinTest, RawPublishRequestHasTheBytesOfThePublicMessages) {
-  storage::v1::RawPublishRequest raw;
-  events::v1::PublishBatchRequest batch;
-  events::v1::PublishStreamRequest stream;
-  for (int i = 0; i < 3; ++i) {
-    raw.add_events(SampleEvent().SerializeAsString());
-    *batch.add_events() = SampleEvent();
-    *stream.add_events() = SampleEvent();
-  }
-  EXPECT_EQ(raw.SerializeAsString(), batch.SerializeAsString());
-  EXPECT_EQ(raw.SerializeAsString(), stream.SerializeAsString());
-}
-
-TEST(WireTwinTest, RawSubscribeResponseHasTheBytesOfThePublicMessage) {
-  events::v1::SubscribeResponse response;
-  events::v1::DeliveredEvent& event = *response.mutable_events()->add_events();
-  event.set_sequence(7);
-  event.set_origin("alpha.example");
-  *event.mutable_event() = SampleEvent();
-  storage::v1::RawSubscribeResponse raw;
-  raw.set_events(response.events().SerializeAsString());
-  EXPECT_EQ(raw.SerializeAsString(), response.SerializeAsString());
 }
 
 }  // namespace
