@@ -1,4 +1,13 @@
-// Looking events up over gRPC: one by identity, many by page.
+// Looking events up over gRPC: GetEvent by identity, ListEvents by page.
+//
+//   EventQueries queries(store, log, grants, pool);
+//   CDGATE_RETURN_IF_ERROR(queries.Register(router));
+//
+// A caller sees the events that the caller's grants cover as they are now; any other is
+// NOT_FOUND to it, as if it did not exist. ListEvents also ends a page early, after 20,000
+// events looked at or 3 MiB, so that a filter that fits little holds no thread; an empty
+// page with a token is not the end. INVALID_ARGUMENT for a page size or token,
+// INVALID_FILTER, errors of the log.
 #pragma once
 
 #include "absl/status/status.h"
@@ -12,13 +21,15 @@
 
 namespace cdgate::api {
 
-// Thread-safe; outlives the router's server.
+// Thread-safe; outlives the router's server, and what it is given outlives both. Works on
+// `pool`, since it reads the disk.
 class EventQueries {
  public:
   EventQueries(const state::Store& store, const eventlog::EventLog& log,
                const authz::GrantRegistry& grants, base::Executor& pool)
       : store_(store), log_(log), grants_(grants), pool_(pool) {}
 
+  // Adds its methods, once, before the server starts. Errors of Router::Register.
   absl::Status Register(rpc::Router& router);
 
  private:

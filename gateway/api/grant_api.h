@@ -1,4 +1,13 @@
-// Grants and subscriptions over gRPC.
+// Grants and named subscriptions over gRPC: ApplyGrant, DeleteGrant, ListGrants,
+// ListSubscriptions, DeleteSubscription.
+//
+//   GrantApi grants(store, pool);
+//   CDGATE_RETURN_IF_ERROR(grants.Register(router));
+//
+// What changes is on disk, under the caller's name, when it is answered; what is refused
+// leaves everything as it was. INVALID_ARGUMENT and INVALID_FILTER naming what is wrong with
+// a grant, NOT_FOUND for a name, errors of Store::Propose. validate_only checks and changes
+// nothing.
 #pragma once
 
 #include "absl/status/status.h"
@@ -10,11 +19,12 @@
 
 namespace cdgate::api {
 
-// Thread-safe; outlives the router's server.
+// Thread-safe; outlives the router's server, and what it is given outlives both.
 class GrantApi {
  public:
   GrantApi(state::Store& store, base::Executor& pool) : store_(store), pool_(pool) {}
 
+  // Adds its methods, once, before the server starts. Errors of Router::Register.
   absl::Status Register(rpc::Router& router);
 
  private:

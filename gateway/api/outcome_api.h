@@ -43,6 +43,7 @@ class OutcomeApi {
         link_facts_(std::move(link_facts)),
         pool_(pool) {}
 
+  // Adds its methods, once, before the server starts. Errors of Router::Register.
   absl::Status Register(rpc::Router& router);
 
   // (both block) NOT_FOUND where the event was neither accepted nor refused here,

@@ -1,4 +1,16 @@
-// Peers and the gateway's status over gRPC.
+// Peers and the gateway's status over gRPC: the admin methods of invites, peers and status,
+// and EnrolmentService.Enrol, which strangers call.
+//
+//   PeerApi peers({.domain = "alpha.example", ..., .enrolment = enrolment, .pool = pool,
+//                  .facts = {...}});
+//   CDGATE_RETURN_IF_ERROR(peers.Register(router));
+//
+// What changes is on disk, under the caller's name, when it is answered; what is refused
+// leaves everything as it was. Enrolment's own errors are in federation/manager/enrolment.h;
+// besides: NOT_FOUND for a domain that is no peer, ETAG_MISMATCH where somebody else changed
+// the peer in between, CERTIFICATE_MISSING where a stranger shows none. FreezePeer and
+// ResumePeer are idempotent. RemovePeer also forgets where the link stood, so that a later
+// agreement begins from nothing; events that were exchanged stay where they are.
 #pragma once
 
 #include <functional>
@@ -45,11 +57,12 @@ struct PeerApiDeps {
   PeerFacts facts;
 };
 
-// Thread-safe; outlives the router's server.
+// Thread-safe; outlives the router's server, and what `deps` refers to outlives both.
 class PeerApi {
  public:
   explicit PeerApi(PeerApiDeps deps) : deps_(std::move(deps)) {}
 
+  // Adds its methods, once, before the server starts. Errors of Router::Register.
   absl::Status Register(rpc::Router& router);
 
  private:

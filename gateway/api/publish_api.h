@@ -33,6 +33,7 @@ class PublishApi {
   PublishApi(admission::Admission& admission, const state::Store& store, base::Executor& pool)
       : admission_(admission), store_(store), pool_(pool) {}
 
+  // Adds its methods, once, before the server starts. Errors of Router::Register.
   absl::Status Register(rpc::Router& router);
 
  private:

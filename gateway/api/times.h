@@ -1,4 +1,9 @@
-// Times between Abseil and protobuf.
+// Times between Abseil and protobuf, to the nanosecond; what is finer is cut off.
+//
+//   *peer.mutable_create_time() = ToProto(clock.Now());
+//
+// For the range that protobuf allows (years 1 to 9999); the infinite times have no
+// counterpart and must not be given.
 #pragma once
 
 #include <google/protobuf/duration.pb.h>
