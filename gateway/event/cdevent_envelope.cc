@@ -1,5 +1,6 @@
 #include "gateway/event/cdevent_envelope.h"
 
+#include <algorithm>
 #include <cstring>
 #include <string>
 
@@ -34,18 +35,23 @@ absl::string_view Describe(const element& value) {
   }
 }
 
+constexpr uint64_t kOnes = 0x0101010101010101;
+
+// The high bit of a byte: it is below 0x20 or above 0x7e.
+uint64_t Unprintable(const char* at) {
+  uint64_t word;
+  std::memcpy(&word, at, sizeof word);
+  return word | (word - 0x20 * kOnes) | (word + kOnes);
+}
+
 bool IsPrintableAscii(absl::string_view text) {
-  constexpr uint64_t kOnes = 0x0101010101010101;
-  uint64_t seen = 0;  // the high bit of a byte: below 0x20 or above 0x7e
-  size_t at = 0;
-  for (; at + 8 <= text.size(); at += 8) {
-    uint64_t word;
-    std::memcpy(&word, text.data() + at, 8);
-    seen |= word | (word - 0x20 * kOnes) | (word + kOnes);
+  if (text.size() < 8) {
+    return std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c < 0x7f; });
   }
-  bool good = (seen & 0x80 * kOnes) == 0;
-  for (; at < text.size(); ++at) good &= text[at] >= 0x20 && text[at] < 0x7f;
-  return good;
+  const char* const last = text.data() + text.size() - 8;
+  uint64_t seen = Unprintable(last);
+  for (const char* at = text.data(); at < last; at += 8) seen |= Unprintable(at);
+  return (seen & 0x80 * kOnes) == 0;
 }
 
 // C0, DEL and C1: what a CloudEvents attribute cannot carry.
@@ -61,7 +67,6 @@ bool HasControlCharacter(absl::string_view text) {
 
 // One string member of an object.
 struct Text {
-  std::string_view name;
   const char* path;
   absl::string_view* out;
   bool seen = false;
@@ -105,25 +110,39 @@ absl::Status CheckTimestamp(CdEventEnvelope* envelope) {
                             base::Shorten(envelope->timestamp), "\""));
 }
 
+enum ContextText { kId, kSource, kType, kTimestamp, kVersion, kSpecVersion, kNotOurs };
+
+// By length first: most names are of other members.
+ContextText WhichText(std::string_view name) {
+  switch (name.size()) {
+    case 2: return name == "id" ? kId : kNotOurs;
+    case 4: return name == "type" ? kType : kNotOurs;
+    case 6: return name == "source" ? kSource : kNotOurs;
+    case 7: return name == "version" ? kVersion : kNotOurs;
+    case 9: return name == "timestamp" ? kTimestamp : kNotOurs;
+    case 11: return name == "specversion" ? kSpecVersion : kNotOurs;
+    default: return kNotOurs;
+  }
+}
+
 absl::Status CheckContext(const element& value, CdEventEnvelope* envelope) {
   object context;
   CDGATE_RETURN_IF_ERROR(TakeObject(value, "context", &context));
   absl::string_view release;
-  Text texts[] = {{"id", "context.id", &envelope->id},
-                  {"source", "context.source", &envelope->source},
-                  {"type", "context.type", &envelope->type},
-                  {"timestamp", "context.timestamp", &envelope->timestamp},
-                  {"version", "context.version", &release},
-                  {"specversion", "context.specversion", &release}};
+  Text texts[] = {{"context.id", &envelope->id},     {"context.source", &envelope->source},
+                  {"context.type", &envelope->type}, {"context.timestamp", &envelope->timestamp},
+                  {"context.version", &release},     {"context.specversion", &release}};
   for (const auto member : context) {
-    for (Text& text : texts) {
-      if (member.key == text.name) CDGATE_RETURN_IF_ERROR(Take(member.value, &text));
-    }
+    const ContextText which = WhichText(member.key);
+    if (which != kNotOurs) CDGATE_RETURN_IF_ERROR(Take(member.value, &texts[which]));
   }
-  for (size_t i = 0; i < 4; ++i) CDGATE_RETURN_IF_ERROR(Require(texts[i]));
-  if (texts[4].seen == texts[5].seen) {
-    return Fault("context", texts[4].seen ? "has both version and specversion, expected one"
-                                          : "has neither version nor specversion, expected one");
+  for (const ContextText required : {kId, kSource, kType, kTimestamp}) {
+    CDGATE_RETURN_IF_ERROR(Require(texts[required]));
+  }
+  const bool both = texts[kVersion].seen && texts[kSpecVersion].seen;
+  if (texts[kVersion].seen == texts[kSpecVersion].seen) {
+    return Fault("context", both ? "has both version and specversion, expected one"
+                                 : "has neither version nor specversion, expected one");
   }
   CDGATE_RETURN_IF_ERROR(CheckType(envelope->type));
   return CheckTimestamp(envelope);
@@ -132,10 +151,10 @@ absl::Status CheckContext(const element& value, CdEventEnvelope* envelope) {
 absl::Status CheckSubject(const element& value, CdEventEnvelope* envelope) {
   object subject;
   CDGATE_RETURN_IF_ERROR(TakeObject(value, "subject", &subject));
-  Text id{"id", "subject.id", &envelope->subject};
+  Text id{"subject.id", &envelope->subject};
   bool has_content = false;
   for (const auto member : subject) {
-    if (member.key == id.name) {
+    if (member.key == "id") {
       CDGATE_RETURN_IF_ERROR(Take(member.value, &id));
     } else if (member.key == "content") {
       object content;

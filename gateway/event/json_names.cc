@@ -24,13 +24,6 @@ uint64_t Fingerprint(std::string_view name) {
   return uint64_t{1} << (mixed >> 58);
 }
 
-bool Contains(const std::string_view* names, size_t count, std::string_view name) {
-  for (size_t i = 0; i < count; ++i) {
-    if (names[i] == name) return true;
-  }
-  return false;
-}
-
 }  // namespace
 
 NameCheck::Fault NameCheck::Run(const simdjson::dom::document& document) {
@@ -84,7 +77,7 @@ bool NameCheck::Array(size_t at, size_t depth) {
 bool NameCheck::Object(size_t at, size_t depth) {
   const size_t begin = at;
   const size_t last = EndOf(tape_[at]) - 1;
-  std::string_view names[kFewNames];
+  size_t places[kFewNames];  // of the names so far
   size_t count = 0;
   uint64_t seen = 0;
   bool many = false;
@@ -94,16 +87,20 @@ bool NameCheck::Object(size_t at, size_t depth) {
       many = true;
     } else {
       const uint64_t bit = Fingerprint(name);
-      if ((seen & bit) != 0 && Contains(names, count, name)) {
+      if ((seen & bit) != 0 && IsAmong(places, count, name)) {
         duplicate_ = name;
         return Fail(Fault::kDuplicate);
       }
       seen |= bit;
-      names[count++] = name;
+      places[count++] = at - 1;
     }
     if (!Value(&at, depth + 1)) return false;
   }
   return !many || ManyNames(begin);
+}
+
+bool NameCheck::IsAmong(const size_t* places, size_t count, std::string_view name) const {
+  return std::any_of(places, places + count, [&](size_t at) { return Name(at) == name; });
 }
 
 bool NameCheck::ManyNames(size_t at) {

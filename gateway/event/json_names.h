@@ -35,6 +35,7 @@ class NameCheck {
   bool Array(size_t at, size_t depth);
   bool Object(size_t at, size_t depth);
   bool ManyNames(size_t at);
+  bool IsAmong(const size_t* places, size_t count, std::string_view name) const;
   // Past the value at `at`, whatever it holds.
   size_t Skip(size_t at) const;
   std::string_view Name(size_t at) const;

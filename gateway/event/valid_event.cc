@@ -119,14 +119,14 @@ bool ReadPlain(absl::string_view bytes, CloudEventFields* fields) {
   fields->source = reader.source();
   fields->type = reader.type();
   if (!IsUtf8(fields->id) || !IsUtf8(fields->source) || !IsUtf8(fields->type)) return false;
+  auto& attributes = fields->attributes;
   bool sorted = true;
-  AttributeView attribute;
-  while (reader.NextAttribute(&attribute)) {
-    auto& attributes = fields->attributes;
-    if (attributes.size() == kMaxAttributes || !TextsAreUtf8(attribute)) return false;
-    if (!attributes.empty()) sorted = sorted && attributes.back().name < attribute.name;
-    attributes.push_back(attribute);
+  while (reader.NextAttribute(&attributes.emplace_back())) {
+    const AttributeView& attribute = attributes.back();
+    if (attributes.size() > kMaxAttributes || !TextsAreUtf8(attribute)) return false;
+    if (attributes.size() > 1) sorted &= attributes[attributes.size() - 2].name < attribute.name;
   }
+  attributes.pop_back();
   if (!reader.ReadData(&fields->data)) return false;
   if (sorted) fields->canonical = bytes;
   return sorted || !HasRepeatedName(*fields);
