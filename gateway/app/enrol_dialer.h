@@ -1,4 +1,8 @@
-// Dials other domains' enrolment listeners.
+// Dials other domains' enrolment listeners, for manager::Enrolment.
+//
+// The server is a stranger until it has answered: its certificate is kept as it was shown,
+// and verified against the bundle in its response, before that response is handed on.
+// Whether that bundle is the one the token pins is for the caller to check.
 #pragma once
 
 #include <memory>
@@ -12,7 +16,9 @@
 
 namespace cdgate::app {
 
-// One channel for each call. Thread-safe. What it is given outlives it and its calls.
+// One channel for each call, which has 5 seconds and an answer of at most 8 KiB. `done` gets
+// UNREACHABLE, the server's own error, or that of the certificate. Thread-safe. What it is
+// given outlives it and its calls.
 class ChannelEnrolDialer final : public manager::EnrolDialer {
  public:
   ChannelEnrolDialer(const credentials::IdentityStore& identity,

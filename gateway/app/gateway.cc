@@ -10,7 +10,6 @@
 #include "auth/credentials/tls_log.h"
 #include "federation/manager/invite_upkeep.h"
 #include "gateway/api/subscribe_api.h"
-#include "gateway/app/secrets.h"
 #include "gateway/base/file.h"
 #include "gateway/base/logging.h"
 #include "gateway/base/status_macros.h"
@@ -126,9 +125,6 @@ absl::Status Gateway::BuildIdentity() {
 
 absl::Status Gateway::BuildServices() {
   CDGATE_ASSIGN_OR_RETURN(const Secrets secrets, Secrets::Load(config_.data_dir(), random_));
-  CDGATE_ASSIGN_OR_RETURN(crypto::SivSealer sealer,
-                          crypto::SivSealer::Create(secrets.KeyFor("invite")));
-  invite_sealer_ = std::make_unique<crypto::SivSealer>(std::move(sealer));
   state::Store& store = storage_->store();
   trust_watch_ = std::make_unique<TrustWatch>(
       TrustWatchDeps{.domain = config_.domain(),
@@ -151,22 +147,7 @@ absl::Status Gateway::BuildServices() {
                                                                       .clock = clock_,
                                                                       .random = random_,
                                                                       .metrics = metrics_});
-  enrol_dialer_ = std::make_unique<ChannelEnrolDialer>(*identity_, refusals_, clock_, timers_);
-  enrolment_ = std::make_unique<manager::Enrolment>(manager::EnrolmentDeps{
-      .domain = config_.domain(),
-      .store = store,
-      .executor = pool_,
-      .identity = *identity_,
-      .clock = clock_,
-      .random = random_,
-      .sealer = *invite_sealer_,
-      .dialer = *enrol_dialer_,
-      .peers_endpoint =
-          [this] { return Advertised(authz::Listener::kPeers, config_.advertise().peers()); },
-      .enrolment_endpoint =
-          [this] {
-            return Advertised(authz::Listener::kEnrolment, config_.advertise().enrolment());
-          }});
+  CDGATE_RETURN_IF_ERROR(BuildEnrolment(secrets));
   CDGATE_ASSIGN_OR_RETURN(links_, Links::Create({.config = config_,
                                                  .software = std::string(Software()),
                                                  .storage = *storage_,
@@ -180,6 +161,29 @@ absl::Status Gateway::BuildServices() {
                                                  .timers = timers_,
                                                  .pool = pool_,
                                                  .metrics = metrics_}));
+  return absl::OkStatus();
+}
+
+absl::Status Gateway::BuildEnrolment(const Secrets& secrets) {
+  CDGATE_ASSIGN_OR_RETURN(crypto::SivSealer sealer,
+                          crypto::SivSealer::Create(secrets.KeyFor("invite")));
+  invite_sealer_ = std::make_unique<crypto::SivSealer>(std::move(sealer));
+  enrol_dialer_ = std::make_unique<ChannelEnrolDialer>(*identity_, refusals_, clock_, timers_);
+  enrolment_ = std::make_unique<manager::Enrolment>(manager::EnrolmentDeps{
+      .domain = config_.domain(),
+      .store = storage_->store(),
+      .executor = pool_,
+      .identity = *identity_,
+      .clock = clock_,
+      .random = random_,
+      .sealer = *invite_sealer_,
+      .dialer = *enrol_dialer_,
+      .peers_endpoint =
+          [this] { return Advertised(authz::Listener::kPeers, config_.advertise().peers()); },
+      .enrolment_endpoint =
+          [this] {
+            return Advertised(authz::Listener::kEnrolment, config_.advertise().enrolment());
+          }});
   return absl::OkStatus();
 }
 

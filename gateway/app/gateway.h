@@ -36,6 +36,7 @@
 #include "gateway/app/enrol_dialer.h"
 #include "gateway/app/links.h"
 #include "gateway/app/refusal_counter.h"
+#include "gateway/app/secrets.h"
 #include "gateway/app/storage.h"
 #include "gateway/app/trust_watch.h"
 #include "gateway/base/clock.h"
@@ -83,6 +84,7 @@ class Gateway {
   absl::Status Build();
   absl::Status BuildIdentity();
   absl::Status BuildServices();
+  absl::Status BuildEnrolment(const Secrets& secrets);
   absl::Status RegisterServices();
   absl::Status Listen();
   absl::Status ListenOps();

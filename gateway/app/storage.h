@@ -38,6 +38,10 @@ struct StorageDeps {
 // Thread-safe once open.
 class Storage {
  public:
+  // (blocks) Reads what the log and the fold have, and begins to apply retention, every
+  // minute on `background`. Errors of the log (a second process has it, it is corrupt) and of
+  // state::Store::Open; then nothing is left open. `on_fatal` is called once where the log
+  // can no longer be written, from any thread.
   static absl::StatusOr<std::unique_ptr<Storage>> Open(const config::v1::GatewayConfig& config,
                                                        const StorageDeps& deps);
   // Stops the feed, commits what was proposed, closes the log.

@@ -180,10 +180,11 @@ absl::StatusOr<int> Remove(const std::string& domain, Invocation& run) {
   return kExitDone;
 }
 
-void AddEnrolment(Verbs& verbs, CLI::App* group) {
-  constexpr int kBoth = Verbs::kConnects | Verbs::kPrints;
+constexpr int kBoth = Verbs::kConnects | Verbs::kPrints;
+
+void AddInvite(Verbs& verbs, CLI::App* group) {
   const auto invite = std::make_shared<InviteFlags>();
-  CLI::App* verb =
+  CLI::App* const verb =
       verbs.AddVerb(group, "invite", "Make a token that lets one other domain peer with ours",
                     "cdgate peer invite --domain beta.example --purpose 'joint releases'", kBoth,
                     [invite](Invocation& run) { return Invite(*invite, run); });
@@ -202,12 +203,15 @@ void AddEnrolment(Verbs& verbs, CLI::App* group) {
   verb->add_flag("--offline", invite->offline,
                  "Put our whole bundle into the token, for a domain that cannot dial us")
       ->excludes(revoke);
+}
 
+void AddAccept(Verbs& verbs, CLI::App* group) {
   const auto accept = std::make_shared<AcceptFlags>();
-  verb = verbs.AddVerb(group, "accept", "Use another domain's token",
-                       "cdgate peer accept cdgate-invite-…\n"
-                       "cdgate peer accept - < token",
-                       kBoth, [accept](Invocation& run) { return Accept(*accept, run); });
+  CLI::App* const verb =
+      verbs.AddVerb(group, "accept", "Use another domain's token",
+                    "cdgate peer accept cdgate-invite-…\n"
+                    "cdgate peer accept - < token",
+                    kBoth, [accept](Invocation& run) { return Accept(*accept, run); });
   verb->add_option("TOKEN", accept->token, "The token; - reads it from standard input")->required();
   verb->add_option("--purpose", accept->purpose, "What the agreement is for, in our words")
       ->option_text("TEXT");
@@ -216,11 +220,14 @@ void AddEnrolment(Verbs& verbs, CLI::App* group) {
       ->expected(1)
       ->take_all();
   verb->add_flag("--offline", accept->offline, "Do not dial: print a reply code for its operator");
+}
 
+void AddApprove(Verbs& verbs, CLI::App* group) {
   const auto approve = std::make_shared<ApproveFlags>();
-  verb = verbs.AddVerb(group, "approve", "Approve an agreement for our side",
-                       "cdgate peer approve beta.example --fingerprint 5F:03:…", kBoth,
-                       [approve](Invocation& run) { return Approve(*approve, run); });
+  CLI::App* const verb =
+      verbs.AddVerb(group, "approve", "Approve an agreement for our side",
+                    "cdgate peer approve beta.example --fingerprint 5F:03:…", kBoth,
+                    [approve](Invocation& run) { return Approve(*approve, run); });
   verb->add_option("DOMAIN|CODE", approve->which,
                    "A pending peer, or the other side's reply code; - reads it")
       ->required();
@@ -246,7 +253,9 @@ void AddDomainVerb(Verbs& verbs, CLI::App* group, const std::string& name,
 
 void AddPeerVerbs(Verbs& verbs) {
   CLI::App* const group = verbs.AddGroup("peer", "Agreements with other domains");
-  AddEnrolment(verbs, group);
+  AddInvite(verbs, group);
+  AddAccept(verbs, group);
+  AddApprove(verbs, group);
   verbs.AddVerb(group, "list", "List the peers and their links", "cdgate peer list",
                 Verbs::kConnects | Verbs::kPrints, ListAll);
   AddDomainVerb(verbs, group, "show", "Show one peer and its link", Show);
