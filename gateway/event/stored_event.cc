@@ -40,7 +40,7 @@ char* PutNumber(uint32_t field, uint32_t number, char* at) {
 }  // namespace
 
 bool StoredView::Assign(absl::string_view bytes) {
-  *this = StoredView();
+  if (size_ != 0) *this = StoredView();  // else it has no field yet: clearing costs time
   if (bytes.size() <= UINT32_MAX && Scan(bytes)) return true;
   *this = StoredView();
   return false;
