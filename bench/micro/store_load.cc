@@ -20,17 +20,15 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "auth/crypto/digest.h"
 #include "gateway/base/clock.h"
 #include "gateway/base/metrics.h"
 #include "gateway/base/mutex.h"
 #include "gateway/base/random.h"
-#include "gateway/event/digests.h"
 #include "gateway/eventlog/feed.h"
 #include "gateway/eventlog/segments/segment_log.h"
 #include "gateway/state/rocks_kv.h"
 #include "gateway/state/store.h"
-#include "io/cloudevents/v1/cloudevents.pb.h"
+#include "tests/gateway/state/published.h"
 
 namespace cdgate {
 namespace {
@@ -40,19 +38,7 @@ storage::v1::StoredEvent MakeEvent(size_t n) {
   std::string json = absl::StrCat(R"({"context":{"id":")", id, R"("},"pad":")");
   json.append(1022 - json.size(), 'x');
   json.append("\"}");
-  io::cloudevents::v1::CloudEvent cloud;
-  cloud.set_id(id);
-  cloud.set_source("/alpha/jenkins/job/17");
-  cloud.set_spec_version("1.0");
-  cloud.set_type("dev.cdevents.pipelinerun.finished.0.2.0");
-  cloud.set_binary_data(json);
-  storage::v1::StoredEvent stored;
-  stored.set_cloud_event(cloud.SerializeAsString());
-  stored.set_origin("alpha.example");
-  stored.set_accepted_time_nanos(absl::ToUnixNanos(absl::Now()));
-  stored.set_salt(std::string(16, 's'));
-  stored.set_content_digest(crypto::Sha256(json));
-  stored.set_commitment(event::Commitment(stored.salt(), stored.content_digest()));
+  storage::v1::StoredEvent stored = test::Published(id, json, absl::Now());
   stored.set_publisher("spiffe://alpha.example/service/jenkins");
   return stored;
 }

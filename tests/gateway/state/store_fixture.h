@@ -16,7 +16,6 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "auth/crypto/digest.h"
 #include "gateway/base/executor.h"
 #include "gateway/base/random.h"
 #include "gateway/event/digests.h"
@@ -24,31 +23,13 @@
 #include "gateway/state/memory_kv.h"
 #include "gateway/state/store.h"
 #include "tests/gateway/eventlog/test_commits.h"
+#include "tests/gateway/state/published.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/status_matchers.h"
 
 namespace cdgate::test {
 
-// A published event: digests of its data, accepted now.
-inline storage::v1::StoredEvent Published(const std::string& id, const std::string& json,
-                                          absl::Time now) {
-  io::cloudevents::v1::CloudEvent cloud;
-  cloud.set_id(id);
-  cloud.set_source("/ci/builds");
-  cloud.set_spec_version("1.0");
-  cloud.set_type("dev.cdevents.build.finished.0.3.0");
-  cloud.set_binary_data(json);
-  storage::v1::StoredEvent stored;
-  stored.set_cloud_event(cloud.SerializeAsString());
-  stored.set_origin("alpha.example");
-  stored.set_accepted_time_nanos(absl::ToUnixNanos(now));
-  stored.set_salt(std::string(16, 's'));
-  stored.set_content_digest(crypto::Sha256(json));
-  stored.set_commitment(event::Commitment(stored.salt(), stored.content_digest()));
-  return stored;
-}
-
-// The same event as beta relays it to us.
+// The event of Published() as beta relays it to us.
 inline storage::v1::StoredEvent Received(const std::string& id, const std::string& json,
                                          absl::Time accepted) {
   storage::v1::StoredEvent stored = Published(id, json, accepted);
