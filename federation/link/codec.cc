@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "gateway/event/wire_reader.h"
+#include "gateway/event/wire_writer.h"
 
 namespace cdgate::link {
 namespace {
@@ -36,10 +37,6 @@ uint8_t* Grow(size_t by, std::string* out) {
   const size_t before = out->size();
   out->resize(before + by);
   return reinterpret_cast<uint8_t*>(out->data()) + before;
-}
-
-size_t RelayedBodySize(size_t cloud_event_bytes, const RelayedEvent& rest) {
-  return FieldSize(cloud_event_bytes) + rest.ByteSizeLong();
 }
 
 }  // namespace
@@ -96,18 +93,16 @@ bool DecodeFrame(absl::string_view bytes, std::shared_ptr<const void> memory,
   return DecodeBatch(*batch, received);
 }
 
-size_t RelayedEventSize(size_t cloud_event_bytes, const RelayedEvent& rest) {
-  return FieldSize(RelayedBodySize(cloud_event_bytes, rest));
+size_t RelayedEventSize(size_t cloud_event_bytes, size_t rest_bytes) {
+  return FieldSize(FieldSize(cloud_event_bytes) + rest_bytes);
 }
 
-void AppendRelayedEvent(absl::string_view cloud_event, const RelayedEvent& rest,
+void AppendRelayedEvent(absl::string_view cloud_event, absl::string_view rest,
                         std::string* events) {
-  const size_t body = RelayedBodySize(cloud_event.size(), rest);
-  uint8_t* at = Grow(FieldSize(body), events);
-  at = WriteHeader(Batch::kEventsFieldNumber, body, at);
-  at = WriteHeader(RelayedEvent::kCloudEventFieldNumber, cloud_event.size(), at);
-  at = WriteBytes(cloud_event, at);
-  rest.SerializeWithCachedSizesToArray(at);
+  event::AppendBytesHeader(Batch::kEventsFieldNumber, FieldSize(cloud_event.size()) + rest.size(),
+                           events);
+  event::AppendBytesField(RelayedEvent::kCloudEventFieldNumber, cloud_event, events);
+  events->append(rest.data(), rest.size());
 }
 
 void PadHeartbeat(Frame* frame) {

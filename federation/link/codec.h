@@ -22,11 +22,10 @@ bool DecodeFrame(absl::string_view bytes, std::shared_ptr<const void> memory,
 size_t EncodedSize(const SendFrame& send);
 
 // Appends one `events` field of a Batch: the serialised RelayedEvent whose parts are
-// `cloud_event` (a serialised CloudEvent) and `rest` (a RelayedEvent without it).
-void AppendRelayedEvent(absl::string_view cloud_event, const federation::v1::RelayedEvent& rest,
-                        std::string* events);
-// Bytes that AppendRelayedEvent will append.
-size_t RelayedEventSize(size_t cloud_event_bytes, const federation::v1::RelayedEvent& rest);
+// `cloud_event` (a serialised CloudEvent) and `rest` (a serialised RelayedEvent without it).
+void AppendRelayedEvent(absl::string_view cloud_event, absl::string_view rest, std::string* events);
+// Bytes that AppendRelayedEvent will append for parts of so many bytes.
+size_t RelayedEventSize(size_t cloud_event_bytes, size_t rest_bytes);
 
 // Fills `padding`, so that the frame has kHeartbeatFrameBytes.
 void PadHeartbeat(federation::v1::Frame* frame);

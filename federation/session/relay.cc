@@ -2,9 +2,21 @@
 
 #include <algorithm>
 
+#include "cdgate/federation/v1/link.pb.h"
 #include "federation/link/codec.h"
+#include "gateway/event/wire_writer.h"
 
 namespace cdgate::session {
+namespace {
+
+using Event = federation::v1::RelayedEvent;
+using storage::v1::Terms;
+
+void PutText(uint32_t field, absl::string_view text, std::string* out) {
+  if (!text.empty()) event::AppendBytesField(field, text, out);
+}
+
+}  // namespace
 
 uint64_t MarkOf(const event::Record& record) {
   // The commitment is a digest over salt and content: any 8 bytes of it will do.
@@ -16,29 +28,48 @@ uint64_t MarkOf(const event::Record& record) {
   return mark == 0 ? 1 : mark;
 }
 
+// What protobuf writes: fields by number, and none that has its default.
 void RelayWriter::Set(const event::Record& record, const policy::Decision& decision) {
   record_ = &record;
+  rest_.clear();
   const event::StoredView& stored = record.stored();
-  const auto set = [](absl::string_view from, std::string* to) {
-    to->assign(from.data(), from.size());  // which keeps its memory
+  PutText(Event::kOriginFieldNumber, stored.origin(), &rest_);
+  if (stored.accepted_time_nanos() != 0) {
+    event::AppendFixed64Field(Event::kAcceptedTimeNanosFieldNumber,
+                              static_cast<uint64_t>(stored.accepted_time_nanos()), &rest_);
+  }
+  PutText(Event::kSaltFieldNumber, stored.salt(), &rest_);
+  PutText(Event::kCommitmentFieldNumber, stored.commitment(), &rest_);
+  PutText(Event::kPlaneFieldNumber, stored.plane(), &rest_);
+  PutText(Event::kClassificationFieldNumber, stored.classification(), &rest_);
+  event::AppendVarintField(Event::kHopsFieldNumber, stored.hops() + 1, &rest_);
+  const auto put_path = [this](absl::string_view domain) {
+    event::AppendBytesField(Event::kPathFieldNumber, domain, &rest_);
   };
-  set(stored.origin(), rest_.mutable_origin());
-  rest_.set_accepted_time_nanos(stored.accepted_time_nanos());
-  set(stored.salt(), rest_.mutable_salt());
-  set(stored.commitment(), rest_.mutable_commitment());
-  set(stored.plane(), rest_.mutable_plane());
-  set(stored.classification(), rest_.mutable_classification());
-  rest_.set_hops(stored.hops() + 1);
-  rest_.clear_path();
-  stored.ForEachPath([&](absl::string_view domain) { set(domain, rest_.add_path()); });
-  rest_.add_path(domain_);
-  rest_.mutable_terms()->set_onward(decision.terms.onward);
-  rest_.mutable_terms()->set_classification(decision.terms.classification.data(),
-                                            decision.terms.classification.size());
-  rest_.clear_statements();
-  stored.ForEachStatement([&](absl::string_view text) { set(text, rest_.add_statements()); });
-  rest_.set_notes(stored.notes());
-  size_ = link::RelayedEventSize(stored.cloud_event().size(), rest_);
+  stored.ForEachPath(put_path);
+  put_path(domain_);
+  WriteTerms(decision.terms);
+  stored.ForEachStatement([this](absl::string_view statement) {
+    event::AppendBytesField(Event::kStatementsFieldNumber, statement, &rest_);
+  });
+  if (stored.notes() != 0) {
+    event::AppendVarintField(Event::kNotesFieldNumber, stored.notes(), &rest_);
+  }
+}
+
+void RelayWriter::WriteTerms(const policy::TermsView& terms) {
+  const size_t onward =
+      terms.onward == 0 ? 0 : event::VarintFieldSize(Terms::kOnwardFieldNumber, terms.onward);
+  const size_t label = terms.classification.size();
+  const size_t labelled =
+      label == 0 ? 0 : event::BytesFieldSize(Terms::kClassificationFieldNumber, label);
+  event::AppendBytesHeader(Event::kTermsFieldNumber, onward + labelled, &rest_);
+  if (onward > 0) event::AppendVarintField(Terms::kOnwardFieldNumber, terms.onward, &rest_);
+  PutText(Terms::kClassificationFieldNumber, terms.classification, &rest_);
+}
+
+size_t RelayWriter::size() const {
+  return link::RelayedEventSize(record_->stored().cloud_event().size(), rest_.size());
 }
 
 void RelayWriter::Append(std::string* events) const {

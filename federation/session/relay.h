@@ -5,7 +5,6 @@
 #include <string>
 
 #include "absl/strings/string_view.h"
-#include "cdgate/federation/v1/link.pb.h"
 #include "federation/policy/policy.h"
 #include "gateway/event/record.h"
 
@@ -24,14 +23,15 @@ class RelayWriter {
   // Sets the event to be written. Both must live until Append().
   void Set(const event::Record& record, const policy::Decision& decision);
   // Bytes that Append() will append.
-  size_t size() const { return size_; }
+  size_t size() const;
   void Append(std::string* events) const;
 
  private:
+  void WriteTerms(const policy::TermsView& terms);
+
   const std::string domain_;
   const event::Record* record_ = nullptr;
-  federation::v1::RelayedEvent rest_;  // kept for its memory
-  size_t size_ = 0;
+  std::string rest_;  // a serialised RelayedEvent without its cloud_event
 };
 
 }  // namespace cdgate::session

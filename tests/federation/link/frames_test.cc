@@ -39,8 +39,8 @@ TEST(CodecTest, SplicedBatchParsesAsTheWholeMessage) {
     RelayedEvent rest = event;
     rest.clear_cloud_event();
     const size_t before = send.events.size();
-    AppendRelayedEvent(event.cloud_event(), rest, &send.events);
-    EXPECT_EQ(send.events.size() - before, RelayedEventSize(bytes, rest));
+    AppendRelayedEvent(event.cloud_event(), rest.SerializeAsString(), &send.events);
+    EXPECT_EQ(send.events.size() - before, RelayedEventSize(bytes, rest.ByteSizeLong()));
   }
   const std::string bytes = EncodeFrame(send);
   EXPECT_EQ(bytes.size(), EncodedSize(send));

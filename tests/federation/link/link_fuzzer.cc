@@ -178,7 +178,7 @@ class Driver {
     decided.last = decided.first.Plus(in.Byte() % 8);
     for (base::Sequence s = decided.first; s <= decided.last; s = s.Next()) {
       if (in.Byte() % 2 == 0 || decided.sequences.size() >= need_.max_events) continue;
-      link::AppendRelayedEvent("e", {}, &decided.events);
+      link::AppendRelayedEvent("e", "", &decided.events);
       decided.sequences.push_back(s);
     }
     Step(std::move(decided));

@@ -283,7 +283,7 @@ class Player {
     decided.last_mark = args.Number("mark");
     decided.policy_epoch.set_policy_version(args.Number("policy", 1));
     for (uint64_t s : Numbers(args.Text("allow"))) {
-      link::AppendRelayedEvent(absl::StrCat("#", s), {}, &decided.events);
+      link::AppendRelayedEvent(absl::StrCat("#", s), "", &decided.events);
       decided.sequences.push_back(Sequence(s));
     }
     for (const std::string& except : args.All("except")) {

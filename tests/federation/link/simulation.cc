@@ -299,7 +299,7 @@ void Side::Decide() {
       if (decided.sequences.size() == need.max_events) break;
       federation::v1::RelayedEvent rest;
       rest.set_accepted_time_nanos(static_cast<int64_t>(id));
-      link::AppendRelayedEvent(absl::StrCat("e", id), rest, &decided.events);
+      link::AppendRelayedEvent(absl::StrCat("e", id), rest.SerializeAsString(), &decided.events);
       decided.sequences.push_back(Sequence(s));
     }
     decided.last = Sequence(s);
