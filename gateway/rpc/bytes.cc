@@ -10,12 +10,21 @@
 #include "gateway/base/errors.h"
 
 namespace cdgate::rpc {
+namespace {
+
+// gRPC calls it when the last reference to the slice is dropped.
+void DeleteText(void* owner) {
+  auto* const text = static_cast<std::string*>(owner);
+  CDGATE_TAKEN_OVER(text->data());
+  delete text;
+}
+
+}  // namespace
 
 grpc::ByteBuffer ToBytes(std::string bytes) {
   auto owner = std::make_unique<std::string>(std::move(bytes));
   std::string* const text = owner.release();
-  const grpc::Slice slice(
-      text->data(), text->size(), [](void* p) { delete static_cast<std::string*>(p); }, text);
+  const grpc::Slice slice(text->data(), text->size(), &DeleteText, text);
   return grpc::ByteBuffer(&slice, 1);
 }
 

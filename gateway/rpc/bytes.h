@@ -6,10 +6,12 @@
 #include <grpcpp/support/byte_buffer.h>
 #include <grpcpp/support/slice.h>
 
+#include <cstdint>
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "gateway/base/tsan.h"
 
 namespace cdgate::rpc {
 
@@ -29,6 +31,10 @@ class FlatBytes {
  public:
   FlatBytes() = default;
   explicit FlatBytes(const grpc::ByteBuffer& bytes);
+  FlatBytes(const FlatBytes&) = default;
+  FlatBytes& operator=(const FlatBytes&) = default;
+  // gRPC counts the references: who drops the last one comes after all who read.
+  ~FlatBytes() { CDGATE_HANDED_OVER(const_cast<uint8_t*>(slice_.begin())); }
   absl::string_view view() const {
     return {reinterpret_cast<const char*>(slice_.begin()), slice_.size()};
   }
