@@ -37,7 +37,7 @@ absl::Status Applier::CatchUp() {
 
 void Applier::OnCommit(const event::CommitPtr& commit) { Apply(*commit); }
 
-void Applier::Expect(const event::Commit* commit, absl::Span<const IdentityKey> identities) {
+void Applier::Expect(const event::Commit* commit, absl::Span<const IdentityEntry> identities) {
   MutexLock lock(mu_);
   expected_ = commit;
   identities_ = identities;
@@ -51,7 +51,7 @@ absl::Status Applier::status() const {
 // Out of order only while CatchUp and the log's own thread are both at it: whoever is
 // ahead waits for the other, which reads what is missing.
 void Applier::Apply(const event::Commit& commit) {
-  absl::Span<const IdentityKey> identities;
+  absl::Span<const IdentityEntry> identities;
   {
     MutexLock lock(mu_);
     if (!status_.ok()) return;

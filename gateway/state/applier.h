@@ -10,7 +10,7 @@
 #include "gateway/event/record.h"
 #include "gateway/eventlog/event_log.h"
 #include "gateway/state/fold.h"
-#include "gateway/state/identity.h"
+#include "gateway/state/rows.h"
 
 namespace cdgate::state {
 
@@ -31,8 +31,8 @@ class Applier final : public eventlog::CommitObserver {
 
   void OnCommit(const event::CommitPtr& commit) override;
 
-  // The identities of `commit`, which is about to be appended; both stay until it was.
-  void Expect(const event::Commit* commit, absl::Span<const IdentityKey> identities);
+  // The index entries of `commit`, which is about to be appended; both stay until it was.
+  void Expect(const event::Commit* commit, absl::Span<const IdentityEntry> identities);
 
   // The first failure; nothing is applied after it.
   absl::Status status() const;
@@ -48,7 +48,7 @@ class Applier final : public eventlog::CommitObserver {
   base::Mutex apply_mu_;
   mutable base::Mutex mu_;
   const event::Commit* expected_ CDGATE_GUARDED_BY(mu_) = nullptr;
-  absl::Span<const IdentityKey> identities_ CDGATE_GUARDED_BY(mu_);
+  absl::Span<const IdentityEntry> identities_ CDGATE_GUARDED_BY(mu_);
   absl::Status status_ CDGATE_GUARDED_BY(mu_);
 };
 

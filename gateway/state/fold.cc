@@ -74,7 +74,7 @@ absl::Status Fold::Load() {
   return ledger_->Load();
 }
 
-absl::Status Fold::Apply(const event::Commit& commit, absl::Span<const IdentityKey> identities) {
+absl::Status Fold::Apply(const event::Commit& commit, absl::Span<const IdentityEntry> identities) {
   identities_->Apply(commit, identities);
   MutexLock write(write_mu_);
   Advance(commit);

@@ -38,10 +38,10 @@ class Fold {
   static absl::StatusOr<std::unique_ptr<Fold>> Open(std::unique_ptr<KvStore> kv,
                                                     base::Random& random);
 
-  // Applies the commit after position(). `identities`: of its events, where the caller
-  // has them at hand; empty otherwise. After an error nothing can be applied or flushed
-  // any more: what is on disk stays consistent, and the log has the rest.
-  absl::Status Apply(const event::Commit& commit, absl::Span<const IdentityKey> identities);
+  // Applies the commit after position(). `identities`: the index entries of its events, where the
+  // caller has them at hand; empty otherwise. After an error nothing can be applied or flushed any
+  // more: what is on disk stays consistent, and the log has the rest.
+  absl::Status Apply(const event::Commit& commit, absl::Span<const IdentityEntry> identities);
 
   // Forgets what lies behind `head`, which the log has lost: identities and ledger rows
   // of sequences that will be given again, and the cursors of links. Resources stay. Only

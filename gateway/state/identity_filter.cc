@@ -52,6 +52,10 @@ void IdentityFilter::Add(const IdentityKey& key) {
   for (size_t i = 0; i < mask.words.size(); ++i) block.words[i] |= mask.words[i];
 }
 
+void IdentityFilter::Prefetch(const IdentityKey& key) const {
+  for (const Part& part : parts_) __builtin_prefetch(&part.BlockOf(key), 1);
+}
+
 bool IdentityFilter::MayHold(const IdentityKey& key) const {
   if (given_up_) return true;
   const Block mask = MaskOf(key);

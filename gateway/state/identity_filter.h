@@ -27,6 +27,8 @@ class IdentityFilter {
   // Adding an identity again costs room, no more.
   void Add(const IdentityKey& key);
   bool MayHold(const IdentityKey& key) const;
+  // Brings what the two read closer, for a key that is asked for or added soon.
+  void Prefetch(const IdentityKey& key) const;
   bool given_up() const { return given_up_; }
 
  private:

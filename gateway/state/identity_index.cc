@@ -18,31 +18,71 @@ absl::Status Damaged() {
                          "from a backup");
 }
 
+// How far ahead memory is fetched.
+constexpr size_t kAhead = 8;
+
+// Places of the entries by key, and of those with one key the last.
+std::vector<uint32_t> InOrder(absl::Span<const IdentityEntry> entries) {
+  std::vector<std::pair<IdentityKey, uint32_t>> sorted;
+  sorted.reserve(entries.size());
+  for (const IdentityEntry& entry : entries) {
+    sorted.emplace_back(entry.key, static_cast<uint32_t>(sorted.size()));
+  }
+  // Keys are encoded big endian: their order is that of the numbers.
+  std::sort(sorted.begin(), sorted.end());
+  std::vector<uint32_t> out;
+  out.reserve(sorted.size());
+  for (size_t i = 0; i < sorted.size(); ++i) {
+    if (i + 1 < sorted.size() && sorted[i + 1].first == sorted[i].first) continue;
+    out.push_back(sorted[i].second);
+  }
+  return out;
+}
+
 }  // namespace
 
-void IdentityIndex::Apply(const event::Commit& commit, absl::Span<const IdentityKey> identities) {
+IdentityIndex::Tier::Tier(size_t expected) : index(expected, HashOf{&entries}, SameKey{&entries}) {
+  entries.reserve(expected);
+}
+
+void IdentityIndex::Tier::Put(const IdentityEntry& entry) {
+  const auto at = static_cast<uint32_t>(entries.size());
+  entries.push_back(entry);
+  const auto [before, is_new] = index.insert(at);
+  if (is_new) return;
+  index.erase(before);
+  index.insert(at);
+}
+
+IdentityIndex::Entries IdentityIndex::EntriesOf(const event::Commit& commit) const {
+  Entries entries;
+  entries.reserve(commit.events.size());
+  for (const event::Record& record : commit.events) {
+    entries.push_back({.key = hasher_.Of(record.origin(), record.source(), record.id()),
+                       .row = IdentityRow::Of(record.stored(), record.sequence())});
+  }
+  return entries;
+}
+
+void IdentityIndex::Apply(const event::Commit& commit, absl::Span<const IdentityEntry> entries) {
   if (commit.events.empty()) return;
-  std::vector<IdentityKey> computed;
-  if (identities.empty()) {
-    computed.reserve(commit.events.size());
-    for (const event::Record& record : commit.events) {
-      computed.push_back(hasher_.Of(record.origin(), record.source(), record.id()));
-    }
-    identities = computed;
+  Entries computed;
+  if (entries.empty()) {
+    computed = EntriesOf(commit);
+    entries = computed;
   }
   MutexLock lock(mu_);
-  for (size_t i = 0; i < commit.events.size(); ++i) {
-    const event::Record& record = commit.events[i];
-    recent_->rows[identities[i]] = IdentityRow::Of(record.stored(), record.sequence());
-    recent_->ids.emplace_back(identities[i].id_hash, record.sequence());
-    filter_.Add(identities[i]);
+  for (size_t i = 0; i < entries.size(); ++i) {
+    if (i + kAhead < entries.size()) filter_.Prefetch(entries[i + kAhead].key);
+    recent_->Put(entries[i]);
+    filter_.Add(entries[i].key);
   }
 }
 
 const IdentityRow* IdentityIndex::FindIn(const TierPtr& tier, const IdentityKey& key) {
   if (tier == nullptr) return nullptr;
-  const auto it = tier->rows.find(key);
-  return it == tier->rows.end() ? nullptr : &it->second;
+  const auto it = tier->index.find(key);
+  return it == tier->index.end() ? nullptr : &tier->entries[*it].row;
 }
 
 const IdentityRow* IdentityIndex::FindInMemory(const IdentityKey& key) const {
@@ -60,6 +100,7 @@ absl::Status IdentityIndex::Find(absl::Span<const IdentityKey> keys,
   {
     MutexLock lock(mu_);
     for (size_t i = 0; i < keys.size(); ++i) {
+      if (i + kAhead < keys.size()) filter_.Prefetch(keys[i + kAhead]);
       if (IsNew(keys[i])) continue;
       const IdentityRow* const row = FindInMemory(keys[i]);
       if (row == nullptr) {
@@ -100,8 +141,8 @@ absl::StatusOr<std::vector<base::Sequence>> IdentityIndex::FindById(absl::string
     MutexLock lock(mu_);
     for (const TierPtr& tier : {recent_, writing_}) {
       if (tier == nullptr) continue;
-      for (const auto& [id_hash, sequence] : tier->ids) {
-        if (id_hash == hash) out.push_back(sequence);
+      for (const IdentityEntry& entry : tier->entries) {
+        if (entry.key.id_hash == hash) out.push_back(entry.row.sequence);
       }
     }
   }
@@ -123,11 +164,11 @@ absl::StatusOr<std::vector<base::Sequence>> IdentityIndex::FindById(absl::string
 
 size_t IdentityIndex::unwritten() const {
   MutexLock lock(mu_);
-  return recent_->ids.size();
+  return recent_->entries.size();
 }
 
 void IdentityIndex::BeginWrite() {
-  auto fresh = std::make_shared<Tier>();
+  auto fresh = std::make_shared<Tier>(unwritten());
   MutexLock lock(mu_);
   writing_ = std::exchange(recent_, std::move(fresh));
 }
@@ -139,22 +180,16 @@ absl::Status IdentityIndex::Write() {
     tier = writing_;
   }
   if (tier == nullptr) return absl::OkStatus();
-  using Entry = std::pair<const IdentityKey, IdentityRow>;
-  std::vector<const Entry*> sorted;
-  sorted.reserve(tier->rows.size());
-  for (const Entry& entry : tier->rows) sorted.push_back(&entry);
-  // Keys are encoded big endian: their order is that of the numbers.
-  std::sort(sorted.begin(), sorted.end(),
-            [](const Entry* a, const Entry* b) { return a->first < b->first; });
+  const std::vector<uint32_t> sorted = InOrder(tier->entries);
   size_t next = 0;
   IdentityKeyBytes key;
   IdentityRowBytes value;
   CDGATE_RETURN_IF_ERROR(kv_.WriteSorted(
       Table::kIdentity, [&](absl::string_view* key_view, absl::string_view* value_view) {
         if (next == sorted.size()) return false;
-        key = EncodeIdentityKey(sorted[next]->first);
-        value = EncodeIdentityRow(sorted[next]->second);
-        ++next;
+        const IdentityEntry& entry = tier->entries[sorted[next++]];
+        key = EncodeIdentityKey(entry.key);
+        value = EncodeIdentityRow(entry.row);
         *key_view = ViewOf(key);
         *value_view = ViewOf(value);
         return true;

@@ -6,11 +6,11 @@
 // a filter over all rows answers nearly every one (IdentityFilter). Rows from before the
 // start are in it once Fill() has read them; until then the KvStore is asked.
 //
-// Memory: an entry takes 57 to 114 bytes of the table and 16 to 32 of the list by id, so
-// the 200,000 events after which the store writes them take 19 MB, and at most twice that
-// in each of the two tiers there can be (StoreOptions::flush_events), however many identities the
-// horizon has: those are on disk, 52 bytes each, and of their filters (10 bits each) the
-// block cache holds what it has room for.
+// Memory: an entry takes 56 bytes, at most twice that while the table grows, and 5 to 10 of
+// the index, so the 200,000 events after which the store writes them take 13 MB, or 26 MB,
+// in each of the two tiers there can be (StoreOptions::flush_events), however many
+// identities the horizon has: those are on disk, 52 bytes each, and of their filters (10
+// bits each) the block cache holds what it has room for.
 //
 // The filter takes 12 bits for each identity, up to kFilterBytes (44 million identities);
 // beyond, and where the disk has more than memory, every question is one to the KvStore.
@@ -26,7 +26,7 @@
 #include <string>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -47,13 +47,13 @@ class IdentityIndex {
  public:
   // `kv` outlives the index. `key`: 32 bytes, the same for all rows.
   IdentityIndex(KvStore& kv, absl::string_view key)
-      : kv_(kv), hasher_(key), recent_(std::make_shared<Tier>()) {}
+      : kv_(kv), hasher_(key), recent_(std::make_shared<Tier>(0)) {}
 
   const IdentityHasher& hasher() const { return hasher_; }
 
-  // Takes up the commit's events. `identities`: theirs, where the caller has them; empty
+  // Takes up the commit's events. `entries`: theirs, where the caller has them; empty
   // otherwise. Applying a commit again changes nothing.
-  void Apply(const event::Commit& commit, absl::Span<const IdentityKey> identities);
+  void Apply(const event::Commit& commit, absl::Span<const IdentityEntry> entries);
 
   // rows[i] is that of keys[i], where there is one.
   absl::Status Find(absl::Span<const IdentityKey> keys,
@@ -77,9 +77,30 @@ class IdentityIndex {
   absl::Status RollBack(base::Sequence next, KvBatch* batch) const;
 
  private:
+  using Entries = std::vector<IdentityEntry>;
+  // Entries in the order they came; the index has the place of the last one of each key.
+  struct HashOf {
+    using is_transparent = void;
+    size_t operator()(uint32_t at) const { return (*entries)[at].key.full_hash; }
+    size_t operator()(const IdentityKey& key) const { return key.full_hash; }
+    const Entries* entries;
+  };
+  struct SameKey {
+    using is_transparent = void;
+    bool operator()(uint32_t a, uint32_t b) const { return KeyAt(a) == KeyAt(b); }
+    bool operator()(uint32_t at, const IdentityKey& key) const { return KeyAt(at) == key; }
+    bool operator()(const IdentityKey& key, uint32_t at) const { return KeyAt(at) == key; }
+    const IdentityKey& KeyAt(uint32_t at) const { return (*entries)[at].key; }
+    const Entries* entries;
+  };
   struct Tier {
-    absl::flat_hash_map<IdentityKey, IdentityRow> rows;
-    std::vector<std::pair<uint64_t, base::Sequence>> ids;  // hash of each event's id
+    explicit Tier(size_t expected);
+    Tier(const Tier&) = delete;
+    Tier& operator=(const Tier&) = delete;
+    void Put(const IdentityEntry& entry);
+
+    Entries entries;
+    absl::flat_hash_set<uint32_t, HashOf, SameKey> index;
   };
   using TierPtr = std::shared_ptr<Tier>;
 
@@ -88,6 +109,7 @@ class IdentityIndex {
   bool IsNew(const IdentityKey& key) const CDGATE_REQUIRES(mu_);
   bool AddToFilter(absl::Span<const IdentityKey> keys);
   static const IdentityRow* FindIn(const TierPtr& tier, const IdentityKey& key);
+  Entries EntriesOf(const event::Commit& commit) const;
   absl::Status FindWritten(absl::Span<const IdentityKey> keys, const std::vector<size_t>& which,
                            std::vector<std::optional<IdentityRow>>* rows) const;
 

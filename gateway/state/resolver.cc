@@ -59,6 +59,7 @@ absl::Status Resolver::FindIdentities(absl::Span<const PendingPtr> batch) {
   for (const PendingPtr& pending : batch) {
     for (const NewEvent& event : pending->proposal.events) keys_.push_back(event.identity);
   }
+  new_identities_.reserve(keys_.size());
   return fold_.identities().Find(keys_, &rows_);
 }
 
@@ -234,7 +235,8 @@ void Resolver::TakeEvents(Pending* pending) {
       const event::StoredView stored = ViewOf(event);
       if (IsReceived(stored)) QuarantineReceived(stored, result.status);
     } else if (!result.duplicate) {
-      identities_.push_back(event.identity);
+      IdentityEntry& entry = identities_.emplace_back(IdentityEntry{event.identity, event.row});
+      entry.row.sequence = result.sequence;
       events_.push_back(std::move(event.stored));
     }
   }

@@ -51,8 +51,8 @@ class Resolver {
   // What was taken: everything but the events, and these, serialised StoredEvents.
   storage::v1::CommitRecord TakeRecord() { return std::move(record_); }
   const std::vector<std::string>& events() const { return events_; }
-  // Of the events.
-  const std::vector<IdentityKey>& identities() const { return identities_; }
+  // What the index keeps of the events.
+  const std::vector<IdentityEntry>& identities() const { return identities_; }
 
  private:
   struct Version {
@@ -91,7 +91,7 @@ class Resolver {
   std::vector<size_t> own_events_;
   storage::v1::CommitRecord record_;
   std::vector<std::string> events_;
-  std::vector<IdentityKey> identities_;
+  std::vector<IdentityEntry> identities_;
   std::vector<IdentityKey> keys_;                 // of the batch's events, in order
   std::vector<std::optional<IdentityRow>> rows_;  // theirs in the fold
   // What the batch has taken so far.

@@ -1,6 +1,7 @@
 #include "gateway/state/rows.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
@@ -11,10 +12,9 @@ namespace {
 constexpr absl::string_view kNul("\0", 1);
 
 void PutBigEndian(uint64_t value, char* out) {
-  for (int i = 7; i >= 0; --i) {
-    out[i] = static_cast<char>(value);
-    value >>= 8;
-  }
+  static_assert(std::endian::native == std::endian::little);
+  const uint64_t swapped = __builtin_bswap64(value);
+  std::memcpy(out, &swapped, sizeof swapped);
 }
 
 void AppendBigEndian32(uint32_t value, std::string* out) {

@@ -36,6 +36,12 @@ struct IdentityRow {
                         absl::string_view commitment);
 };
 
+// A row and what it is found by.
+struct IdentityEntry {
+  IdentityKey key = {};
+  IdentityRow row = {};
+};
+
 inline constexpr size_t kIdentityKeyBytes = 16;
 inline constexpr size_t kIdentityRowBytes = 36;
 using IdentityKeyBytes = std::array<char, kIdentityKeyBytes>;

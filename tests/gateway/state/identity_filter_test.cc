@@ -103,7 +103,7 @@ class FilledIndexTest : public testing::Test {
     for (const event::Record& record : commit_->events) {
       keys_.push_back(index.hasher().Of(record.origin(), record.source(), record.id()));
     }
-    index.Apply(*commit_, keys_);
+    index.Apply(*commit_, {});
     index.BeginWrite();
     CDGATE_ASSERT_OK(index.Write());
     CDGATE_ASSERT_OK(before.Flush());
@@ -141,7 +141,7 @@ TEST_F(FilledIndexTest, WhatIsAppliedWhileItIsFilledIsFound) {
   IdentityIndex index(kv, kKey);
   const event::CommitPtr more = NextEvents({}, 1);
   const std::vector<IdentityKey> key = {KeyOf(77)};
-  index.Apply(*more, key);
+  index.Apply(*more, {{.key = key[0], .row = {}}});
   CDGATE_ASSERT_OK(index.Fill());
   EXPECT_EQ(Found(index, key), 1u);
   index.BeginWrite();
@@ -149,6 +149,26 @@ TEST_F(FilledIndexTest, WhatIsAppliedWhileItIsFilledIsFound) {
   CDGATE_ASSERT_OK(index.Write());
   EXPECT_EQ(Found(index, key), 1u);
   EXPECT_EQ(Found(index, keys_), kEvents);
+}
+
+TEST_F(FilledIndexTest, TheLastEventOfAnIdentityCountsAndBothAreFoundById) {
+  CountingKv kv(storage_);
+  IdentityIndex index(kv, kKey);
+  const event::CommitPtr more = NextEvents({}, 2);
+  const IdentityKey key = index.hasher().Of("alpha.example", "/s", "again");
+  const auto entry = [&](uint64_t sequence) {
+    return state::IdentityEntry{.key = key, .row = {.sequence = base::Sequence(sequence)}};
+  };
+  index.Apply(*more, {entry(5001), entry(5002)});
+  std::vector<std::optional<state::IdentityRow>> rows;
+  CDGATE_ASSERT_OK(index.Find({key}, &rows));
+  EXPECT_EQ(rows[0]->sequence, base::Sequence(5002));
+  CDGATE_ASSERT_OK_AND_ASSIGN(const auto both, index.FindById("again"));
+  EXPECT_EQ(both, (std::vector<base::Sequence>{base::Sequence(5001), base::Sequence(5002)}));
+  index.BeginWrite();
+  CDGATE_ASSERT_OK(index.Write());
+  CDGATE_ASSERT_OK(index.Find({key}, &rows));
+  EXPECT_EQ(rows[0]->sequence, base::Sequence(5002));
 }
 
 TEST_F(FilledIndexTest, AStoppedFillChangesNoAnswer) {
