@@ -93,9 +93,12 @@ bool ReadEntry(absl::string_view bytes, AttributeView* out) {
   return reader.ok();
 }
 
-void TakeKnown(const AttributeView& attribute, SubjectAndTime* found) {
+void TakeKnown(const AttributeView& attribute, KnownAttributes* found) {
   if (attribute.name == "subject") found->subject = attribute;
   if (attribute.name == "time") found->time = attribute;
+  if (attribute.name == "dataclassification") {
+    found->classification = attribute.is_text() ? attribute.text : absl::string_view();
+  }
 }
 
 // google.protobuf.Any: only that the generated parser would take it.
@@ -125,14 +128,14 @@ bool CloudEventView::Assign(absl::string_view bytes) {
   return false;
 }
 
-bool CloudEventView::AssignStored(absl::string_view bytes, SubjectAndTime* found) {
-  SubjectAndTime unused;
+bool CloudEventView::AssignStored(absl::string_view bytes, KnownAttributes* found) {
+  KnownAttributes unused;
   if (found == nullptr) found = &unused;
   *this = CloudEventView();
   bytes_ = bytes;
   if (ReadPlain(found)) return true;
   *this = CloudEventView();
-  *found = SubjectAndTime();
+  *found = KnownAttributes();
   bytes_ = bytes;
   if (ScanFields<false>()) {
     ForEach([found](const AttributeView& attribute) { TakeKnown(attribute, found); });
@@ -142,7 +145,7 @@ bool CloudEventView::AssignStored(absl::string_view bytes, SubjectAndTime* found
   return false;
 }
 
-bool CloudEventView::ReadPlain(SubjectAndTime* found) {
+bool CloudEventView::ReadPlain(KnownAttributes* found) {
   PlainReader reader(bytes_);
   if (!reader.ReadHead()) return false;
   id_ = reader.id();

@@ -59,10 +59,12 @@ struct AttributeView {
 };
 
 // What every reader of an event asks for: the attributes `subject` and `time`, of kind
-// kNone where they are not there.
-struct SubjectAndTime {
+// kNone where they are not there, and the text of `dataclassification`, empty where it is
+// not there or is no text.
+struct KnownAttributes {
   AttributeView subject;
   AttributeView time;
+  absl::string_view classification;
 };
 
 // Which member of the data oneof is set; the numbers are its field numbers.
@@ -80,7 +82,7 @@ class CloudEventView {
   bool Assign(absl::string_view bytes);
   // The same for bytes that RenderCloudEvent() wrote: no text is judged, no name looked
   // for twice. Sets `found`, unless null, in the same pass.
-  bool AssignStored(absl::string_view bytes, SubjectAndTime* found = nullptr);
+  bool AssignStored(absl::string_view bytes, KnownAttributes* found = nullptr);
 
   absl::string_view id() const { return id_; }
   absl::string_view source() const { return source_; }
@@ -116,7 +118,7 @@ class CloudEventView {
   template <bool kCheckTexts>
   bool ScanFields();
   // Of an event in plain form (plain_reader.h); false where it is not.
-  bool ReadPlain(SubjectAndTime* found);
+  bool ReadPlain(KnownAttributes* found);
   // Takes every entry apart once, so that later readers need not judge it.
   bool ScanAttributes();
 

@@ -76,15 +76,16 @@ bool ReadTime(const AttributeView& attribute, absl::Time* out) {
 
 Record::Record(base::Sequence sequence, absl::string_view stored)
     : sequence_(sequence), time_(absl::UnixEpoch()), byte_size_(kRecordOverhead + stored.size()) {
-  SubjectAndTime outer;
+  KnownAttributes outer;
   if (stored_.Assign(stored) && cloud_event_.AssignStored(stored_.cloud_event(), &outer)) {
     ReadEnvelope(outer);
   }
 }
 
-void Record::ReadEnvelope(const SubjectAndTime& outer) {
+void Record::ReadEnvelope(const KnownAttributes& outer) {
   id_ = cloud_event_.id();
   subject_ = outer.subject.text;
+  label_ = outer.classification;
   ReadTime(outer.time, &time_);
   if (!stored_.inner_id().empty()) id_ = stored_.inner_id();
   if (!stored_.inner_subject().empty()) subject_ = stored_.inner_subject();

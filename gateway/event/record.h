@@ -55,6 +55,12 @@ class Record {
   absl::string_view data() const { return cloud_event_.data(); }
 
   absl::string_view origin() const { return stored_.origin(); }
+  // The label that gateways stamped on it, else its attribute dataclassification where that
+  // is a text, else "".
+  absl::string_view classification() const {
+    const absl::string_view stamped = stored_.classification();
+    return stamped.empty() ? label_ : stamped;
+  }
   absl::Time accept_time() const { return absl::FromUnixNanos(stored_.accepted_time_nanos()); }
 
   // The envelope with its attributes; cloud_event().bytes() is what is delivered.
@@ -64,13 +70,14 @@ class Record {
   size_t byte_size() const { return byte_size_; }
 
  private:
-  void ReadEnvelope(const SubjectAndTime& outer);
+  void ReadEnvelope(const KnownAttributes& outer);
 
   base::Sequence sequence_;
   StoredView stored_;
   CloudEventView cloud_event_;
   absl::string_view id_;
   absl::string_view subject_;
+  absl::string_view label_;  // of the attribute
   absl::Time time_;
   size_t byte_size_ = 0;
 };

@@ -98,7 +98,7 @@ void EventContext::Reset(const event::Record& record) {
   parts_.data = record.data();
   parts_.origin = stored.origin();
   parts_.plane = stored.plane();
-  parts_.classification = stored.classification();
+  parts_.classification = record.classification();
   parts_.hops = stored.hops();
   parts_.terms = nullptr;
   if (stored.has_terms()) {
@@ -159,13 +159,8 @@ void EventContext::Add(absl::string_view name, std::string text) {
 
 absl::string_view EventContext::classification() {
   read_more_ = true;
-  if (!parts_.classification.empty()) return parts_.classification;
-  constexpr absl::string_view kName = "dataclassification";
-  if (record_ != nullptr && !attributes_loaded_) {
-    const std::optional<event::AttributeView> label = record_->cloud_event().Find(kName);
-    return label && label->is_text() ? label->text : absl::string_view();
-  }
-  const std::optional<Value> label = FindByName(kName);
+  if (record_ != nullptr || !parts_.classification.empty()) return parts_.classification;
+  const std::optional<Value> label = FindByName("dataclassification");
   return label && label->type() == Type::kString ? label->string() : absl::string_view();
 }
 

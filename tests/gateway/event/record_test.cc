@@ -98,6 +98,33 @@ TEST(RecordTest, TimeSentAsTextIsRead) {
   EXPECT_EQ(test::StoredRecord(stored).record.time_text(), "2026-01-02T03:04:05Z");
 }
 
+TEST(RecordTest, ClassificationIsTheAttributeUnlessGatewaysStampedOne) {
+  io::cloudevents::v1::CloudEvent event = SampleEvent("a");
+  auto& label = (*event.mutable_attributes())["dataclassification"];
+  label.set_ce_string("internal");
+  storage::v1::StoredEvent stored;
+  stored.set_cloud_event(event.SerializeAsString());
+  EXPECT_EQ(test::StoredRecord(stored).record.classification(), "internal");
+  // The same where the data is first, which is not the form that serialisers write.
+  io::cloudevents::v1::CloudEvent data;
+  data.set_binary_data("{}");
+  event.clear_data();
+  stored.set_cloud_event(data.SerializeAsString() + event.SerializeAsString());
+  EXPECT_EQ(test::StoredRecord(stored).record.classification(), "internal");
+  stored.set_classification("TLP:RED");
+  EXPECT_EQ(test::StoredRecord(stored).record.classification(), "TLP:RED");
+}
+
+TEST(RecordTest, ClassificationThatIsNoTextIsNone) {
+  io::cloudevents::v1::CloudEvent event = SampleEvent("a");
+  storage::v1::StoredEvent stored;
+  stored.set_cloud_event(event.SerializeAsString());
+  EXPECT_EQ(test::StoredRecord(stored).record.classification(), "");
+  (*event.mutable_attributes())["dataclassification"].set_ce_bytes("internal");
+  stored.set_cloud_event(event.SerializeAsString());
+  EXPECT_EQ(test::StoredRecord(stored).record.classification(), "");
+}
+
 TEST(RecordTest, BytesThatAreNoCloudEventLeaveTheFieldsEmpty) {
   storage::v1::StoredEvent stored;
   stored.set_cloud_event("\xff\xff");

@@ -201,6 +201,20 @@ TEST(EventContextTest, ReadsRecords) {
   EXPECT_EQ(context.terms()->onward(), 2u);
 }
 
+TEST(EventContextTest, ALabelThatIsNoTextIsNoneWhateverWasReadBefore) {
+  io::cloudevents::v1::CloudEvent cloud_event;
+  cloud_event.set_id("1");
+  (*cloud_event.mutable_attributes())["dataclassification"].set_ce_bytes("secret");
+  storage::v1::StoredEvent stored;
+  stored.set_cloud_event(cloud_event.SerializeAsString());
+  const test::StoredRecord owner(stored);
+  EventContext context;
+  context.Reset(owner.record);
+  EXPECT_EQ(Result("CLASSIFICATION()", context), "");
+  EXPECT_EQ(Result("dataclassification", context), "c2VjcmV0");
+  EXPECT_EQ(Result("CLASSIFICATION()", context), "");
+}
+
 TEST(JsonEventTest, TakesAnyCloudEventAsItStands) {
   auto parsed = JsonEvent::Parse(
       R"({"specversion":"1.0","id":"1","source":"/s","type":"my.type","subject":"x","n":-3,
