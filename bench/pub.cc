@@ -127,7 +127,7 @@ class Publisher final
  public:
   Publisher(PubState* state, const Args& args, Stub* stub)
       : state_(*state),
-        batch_(args.u("batch", 64)),
+        batch_(args.u("batch", 128)),
         pool_(state->run, args.u("size", 1024), batch_) {
     stub->PrepareBidiStreamingCall(&context_, kMethod, {}, this);
     StartRead(&response_);
