@@ -187,6 +187,9 @@ absl::Status IdentityIndex::Write() {
   CDGATE_RETURN_IF_ERROR(kv_.WriteSorted(
       Table::kIdentity, [&](absl::string_view* key_view, absl::string_view* value_view) {
         if (next == sorted.size()) return false;
+        if (next + kAhead < sorted.size()) {
+          __builtin_prefetch(&tier->entries[sorted[next + kAhead]]);
+        }
         const IdentityEntry& entry = tier->entries[sorted[next++]];
         key = EncodeIdentityKey(entry.key);
         value = EncodeIdentityRow(entry.row);
