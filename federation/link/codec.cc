@@ -1,8 +1,5 @@
 #include "federation/link/codec.h"
 
-#include <google/protobuf/io/coded_stream.h>
-
-#include <cstring>
 #include <utility>
 
 #include "gateway/event/wire_reader.h"
@@ -14,29 +11,10 @@ namespace {
 using federation::v1::Batch;
 using federation::v1::Frame;
 using federation::v1::RelayedEvent;
-using google::protobuf::io::CodedOutputStream;
-
-constexpr uint32_t BytesTag(int field) { return static_cast<uint32_t>(field) << 3 | 2; }
 
 size_t FieldSize(size_t bytes) {
   // Our tags are all one byte.
-  return 1 + CodedOutputStream::VarintSize64(bytes) + bytes;
-}
-
-uint8_t* WriteHeader(int field, size_t bytes, uint8_t* at) {
-  at = CodedOutputStream::WriteVarint32ToArray(BytesTag(field), at);
-  return CodedOutputStream::WriteVarint64ToArray(bytes, at);
-}
-
-uint8_t* WriteBytes(absl::string_view bytes, uint8_t* at) {
-  std::memcpy(at, bytes.data(), bytes.size());
-  return at + bytes.size();
-}
-
-uint8_t* Grow(size_t by, std::string* out) {
-  const size_t before = out->size();
-  out->resize(before + by);
-  return reinterpret_cast<uint8_t*>(out->data()) + before;
+  return 1 + event::VarintSize(bytes) + bytes;
 }
 
 }  // namespace
@@ -46,15 +24,13 @@ size_t EncodedSize(const SendFrame& send) {
   return FieldSize(send.frame.batch().ByteSizeLong() + send.events.size());
 }
 
-std::string EncodeFrame(const SendFrame& send) {
+std::string EncodeHead(const SendFrame& send) {
   if (!send.frame.has_batch()) return send.frame.SerializeAsString();
   const Batch& batch = send.frame.batch();
-  const size_t head = batch.ByteSizeLong();
   std::string out;
-  uint8_t* at = Grow(FieldSize(head + send.events.size()), &out);
-  at = WriteHeader(Frame::kBatchFieldNumber, head + send.events.size(), at);
-  at = batch.SerializeWithCachedSizesToArray(at);
-  WriteBytes(send.events, at);
+  event::AppendBytesHeader(Frame::kBatchFieldNumber, batch.ByteSizeLong() + send.events.size(),
+                           &out);
+  batch.AppendToString(&out);
   return out;
 }
 

@@ -10,15 +10,16 @@
 
 namespace cdgate::link {
 
-// The serialised frame. For a Batch, `send.events` becomes its events.
-std::string EncodeFrame(const SendFrame& send);
+// The serialised frame up to `send.events`, which follow it as they are: events are not
+// copied once more, only to stand behind it.
+std::string EncodeHead(const SendFrame& send);
 
 // Reads a frame. `memory` keeps `bytes` alive, which the events of a Batch point into.
 // False where the bytes are no frame.
 bool DecodeFrame(absl::string_view bytes, std::shared_ptr<const void> memory,
                  FrameReceived* received);
 
-// Bytes that EncodeFrame will make.
+// Bytes of the whole frame.
 size_t EncodedSize(const SendFrame& send);
 
 // Appends one `events` field of a Batch: the serialised RelayedEvent whose parts are

@@ -126,7 +126,7 @@ using Input = std::variant<StreamOpened, FrameReceived, FrameMalformed, StreamCl
 
 // --------------------------------------------------------------- outputs
 
-// Send this (EncodeFrame) and answer Written. None follows before that.
+// Send this (EncodeHead, then the events) and answer Written. None follows before that.
 struct SendFrame {
   federation::v1::Frame frame;
   // For a Batch: its serialised `events` fields, which `frame` lacks.

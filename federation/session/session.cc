@@ -263,11 +263,13 @@ void Session::Do(link::SendFrame send) {
     metrics_.exports.events->Add(static_cast<double>(link_->exporter().sent_position().value() + 1 -
                                                      send.frame.batch().first_position()));
   }
-  stream_->Send(rpc::ToBytes(link::EncodeFrame(send)), [weak = weak_from_this()](bool ok) {
-    const auto self = weak.lock();
-    if (!ok || self == nullptr) return;  // on_closed says the rest
-    self->Post([s = self.get()] { s->Step(link::Written{}); });
-  });
+  std::string head = link::EncodeHead(send);  // counts the events: before they are moved
+  stream_->Send(rpc::ToBytes(std::move(head), std::move(send.events)),
+                [weak = weak_from_this()](bool ok) {
+                  const auto self = weak.lock();
+                  if (!ok || self == nullptr) return;  // on_closed says the rest
+                  self->Post([s = self.get()] { s->Step(link::Written{}); });
+                });
 }
 
 void Session::Do(link::CheckPlace check) {

@@ -19,13 +19,23 @@ void DeleteText(void* owner) {
   delete text;
 }
 
+grpc::Slice ToSlice(std::string bytes) {
+  auto owner = std::make_unique<std::string>(std::move(bytes));
+  std::string* const text = owner.release();
+  return grpc::Slice(text->data(), text->size(), &DeleteText, text);
+}
+
 }  // namespace
 
 grpc::ByteBuffer ToBytes(std::string bytes) {
-  auto owner = std::make_unique<std::string>(std::move(bytes));
-  std::string* const text = owner.release();
-  const grpc::Slice slice(text->data(), text->size(), &DeleteText, text);
+  const grpc::Slice slice = ToSlice(std::move(bytes));
   return grpc::ByteBuffer(&slice, 1);
+}
+
+grpc::ByteBuffer ToBytes(std::string head, std::string tail) {
+  if (tail.empty()) return ToBytes(std::move(head));
+  const grpc::Slice slices[] = {ToSlice(std::move(head)), ToSlice(std::move(tail))};
+  return grpc::ByteBuffer(slices, 2);
 }
 
 grpc::ByteBuffer Serialise(const google::protobuf::MessageLite& message) {

@@ -17,6 +17,8 @@ namespace cdgate::rpc {
 
 // Takes `bytes` over without copying them.
 grpc::ByteBuffer ToBytes(std::string bytes);
+// The same for a message that is in two pieces: `head` with `tail` behind it.
+grpc::ByteBuffer ToBytes(std::string head, std::string tail);
 // Serialises into one slice of exactly the message's size.
 grpc::ByteBuffer Serialise(const google::protobuf::MessageLite& message);
 

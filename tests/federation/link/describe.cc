@@ -52,7 +52,7 @@ std::string DescribeCursor(const link::ImportCursor& cursor) {
 struct Describer {
   std::string operator()(const link::SendFrame& o) const {
     Frame frame;
-    if (!frame.ParseFromString(link::EncodeFrame(o))) return "send: does not parse";
+    if (!frame.ParseFromString(link::EncodeHead(o) + o.events)) return "send: does not parse";
     return absl::StrCat("send ", DescribeFrame(frame));
   }
   std::string operator()(const link::NeedEvents& o) const {

@@ -317,7 +317,7 @@ class Player {
     for (auto& [name, node] : nodes_) {
       if (name == from) continue;
       for (const link::SendFrame& send : outbox) {
-        const std::string bytes = link::EncodeFrame(send);
+        const std::string bytes = link::EncodeHead(send) + send.events;
         Frame frame;
         if (!frame.ParseFromString(bytes)) continue;
         absl::StrAppend(&out_, " ", from, " -> ", name, ": ", DescribeFrame(frame), "\n");

@@ -183,7 +183,7 @@ void Side::Do(link::Output output) {
       world_.Fault("an Ack is ahead of the disk");
     }
     federation::v1::Frame frame;
-    const std::string bytes = link::EncodeFrame(*send);
+    const std::string bytes = link::EncodeHead(*send) + send->events;
     if (!frame.ParseFromString(bytes)) world_.Fault("a frame does not parse");
     if (frame.has_heartbeat() && bytes.size() != link::kHeartbeatFrameBytes) {
       world_.Fault("a heartbeat of another size");

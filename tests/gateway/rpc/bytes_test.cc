@@ -24,6 +24,18 @@ TEST(BytesTest, TakesAStringOverWithoutCopying) {
   EXPECT_EQ(bytes.Length(), 10000U);
 }
 
+TEST(BytesTest, TakesTwoStringsOverAsOneMessage) {
+  std::string tail(10000, 'x');
+  const char* const where = tail.data();
+  const grpc::ByteBuffer bytes = ToBytes("head", std::move(tail));
+  std::vector<grpc::Slice> slices;
+  ASSERT_TRUE(bytes.Dump(&slices).ok());
+  ASSERT_EQ(slices.size(), 2U);
+  EXPECT_EQ(slices[1].begin(), reinterpret_cast<const uint8_t*>(where));
+  EXPECT_EQ(FlatBytes(bytes).view(), "head" + std::string(10000, 'x'));
+  EXPECT_EQ(FlatBytes(ToBytes("alone", "")).view(), "alone");
+}
+
 TEST(BytesTest, FlatBytesJoinsPiecesAndOutlivesTheBuffer) {
   FlatBytes flat;
   {
