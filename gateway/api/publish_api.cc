@@ -4,11 +4,13 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "cdgate/events/v1/events.pb.h"
 #include "gateway/api/publish_stream.h"
 #include "gateway/api/unary.h"
 #include "gateway/base/errors.h"
 #include "gateway/base/status_macros.h"
 #include "gateway/event/wire_reader.h"
+#include "gateway/event/wire_writer.h"
 #include "gateway/rpc/bytes.h"
 #include "gateway/rpc/status.h"
 
@@ -23,6 +25,23 @@ constexpr char kPublishStream[] = "/cdgate.events.v1.EventsService/PublishStream
 constexpr uint32_t kEvents = events::v1::PublishStreamRequest::kEventsFieldNumber;
 static_assert(kEvents == events::v1::PublishBatchRequest::kEventsFieldNumber);
 static_assert(kEvents == events::v1::PublishRequest::kEventFieldNumber);
+
+using events::v1::PublishResult;
+
+// The same in all three responses, and the epoch in the two that have it.
+constexpr uint32_t kResults = events::v1::PublishStreamResponse::kResultsFieldNumber;
+static_assert(kResults == events::v1::PublishBatchResponse::kResultsFieldNumber);
+static_assert(kResults == events::v1::PublishResponse::kResultFieldNumber);
+constexpr uint32_t kEpoch = events::v1::PublishBatchResponse::kEpochFieldNumber;
+static_assert(kEpoch == events::v1::PublishResponse::kEpochFieldNumber);
+
+// The answer of a call, as a whole.
+grpc::ByteBuffer Response(const std::vector<admission::Result>& results, const base::Epoch& epoch) {
+  std::string response;
+  for (const admission::Result& result : results) AppendResult(result, &response);
+  if (!epoch.value().empty()) event::AppendBytesField(kEpoch, epoch.value(), &response);
+  return rpc::ToBytes(std::move(response));
+}
 
 absl::Status CheckCount(size_t events, size_t most) {
   if (events >= 1 && events <= most) return absl::OkStatus();
@@ -43,12 +62,21 @@ absl::StatusOr<std::vector<absl::string_view>> ReadEvents(absl::string_view requ
   return base::MakeError(base::Reason::kProtocolError, "the message is no publish request");
 }
 
-events::v1::PublishResult ToProto(const admission::Result& result) {
-  events::v1::PublishResult out;
-  out.set_sequence(result.sequence.value());
-  out.set_duplicate(result.duplicate);
-  if (!result.status.ok()) *out.mutable_error() = rpc::ToProto(result.status);
-  return out;
+// As protobuf writes it, without a message for each result.
+void AppendResult(const admission::Result& result, std::string* response) {
+  const uint64_t sequence = result.sequence.value();
+  std::string error;
+  if (!result.status.ok()) error = rpc::ToProto(result.status).SerializeAsString();
+  const size_t size =
+      (sequence == 0 ? 0 : event::VarintFieldSize(PublishResult::kSequenceFieldNumber, sequence)) +
+      (result.duplicate ? event::VarintFieldSize(PublishResult::kDuplicateFieldNumber, 1) : 0) +
+      (error.empty() ? 0 : event::BytesFieldSize(PublishResult::kErrorFieldNumber, error.size()));
+  event::AppendBytesHeader(kResults, size, response);
+  if (sequence != 0) {
+    event::AppendVarintField(PublishResult::kSequenceFieldNumber, sequence, response);
+  }
+  if (result.duplicate) event::AppendVarintField(PublishResult::kDuplicateFieldNumber, 1, response);
+  if (!error.empty()) event::AppendBytesField(PublishResult::kErrorFieldNumber, error, response);
 }
 
 absl::Status PublishApi::Register(rpc::Router& router) {
@@ -81,10 +109,7 @@ void PublishApi::Publish(const rpc::CallPtr& call, const grpc::ByteBuffer& reque
   admission_.Publish(call->principal, *events,
                      [this, reply](std::vector<admission::Result> results) {
                        if (!results[0].status.ok()) return reply(results[0].status);
-                       events::v1::PublishResponse response;
-                       *response.mutable_result() = ToProto(results[0]);
-                       response.set_epoch(store_.head().epoch.value());
-                       reply(rpc::Serialise(response));
+                       reply(Response(results, store_.head().epoch));
                      });
 }
 
@@ -98,10 +123,7 @@ void PublishApi::PublishBatch(const rpc::CallPtr& call, const grpc::ByteBuffer& 
   }
   admission_.Publish(call->principal, *events,
                      [this, reply](std::vector<admission::Result> results) {
-                       events::v1::PublishBatchResponse response;
-                       for (const auto& result : results) *response.add_results() = ToProto(result);
-                       response.set_epoch(store_.head().epoch.value());
-                       reply(rpc::Serialise(response));
+                       reply(Response(results, store_.head().epoch));
                      });
 }
 

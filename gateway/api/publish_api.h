@@ -6,13 +6,13 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
-#include "cdgate/events/v1/events.pb.h"
 #include "gateway/admission/admission.h"
 #include "gateway/base/executor.h"
 #include "gateway/rpc/router.h"
@@ -51,7 +51,8 @@ class PublishApi {
 // which are alike on the wire: views into `request`. PROTOCOL_ERROR where it is none.
 absl::StatusOr<std::vector<absl::string_view>> ReadEvents(absl::string_view request);
 
-// Results as messages.
-events::v1::PublishResult ToProto(const admission::Result& result);
+// Appends a result to a serialised PublishBatchResponse, PublishResponse or
+// PublishStreamResponse, which are alike on the wire.
+void AppendResult(const admission::Result& result, std::string* response);
 
 }  // namespace cdgate::api

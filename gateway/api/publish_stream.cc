@@ -75,13 +75,11 @@ void PublishStream::Answer(uint64_t slot, std::vector<admission::Result> results
   Advance();
 }
 
-std::unique_ptr<events::v1::PublishStreamResponse> PublishStream::TakeReady() {
-  if (slots_.empty() || !slots_.front().answered) return nullptr;
-  auto response = std::make_unique<events::v1::PublishStreamResponse>();
+std::optional<std::string> PublishStream::TakeReady() {
+  if (slots_.empty() || !slots_.front().answered) return std::nullopt;
+  std::string response;
   while (!slots_.empty() && slots_.front().answered) {
-    for (const admission::Result& result : slots_.front().results) {
-      *response->add_results() = ToProto(result);
-    }
+    for (const admission::Result& result : slots_.front().results) AppendResult(result, &response);
     slots_.pop_front();
     ++first_slot_;
   }
@@ -89,21 +87,21 @@ std::unique_ptr<events::v1::PublishStreamResponse> PublishStream::TakeReady() {
 }
 
 void PublishStream::Advance() {
-  std::unique_ptr<events::v1::PublishStreamResponse> response;
+  std::optional<std::string> response;
   bool read = false;
   bool close = false;
   {
     base::MutexLock lock(mu_);
     if (closed_) return;
     if (!sending_) response = TakeReady();
-    if (response != nullptr) sending_ = true;
+    if (response) sending_ = true;
     read = !reading_ && !ended_ && slots_.size() < kMaxStreamMessages;
     if (read) reading_ = true;
     close = ended_ && slots_.empty() && !sending_;
     if (close) closed_ = true;
   }
-  if (response != nullptr) {
-    stream_->Send(rpc::Serialise(*response), [self = shared_from_this()](bool) {
+  if (response) {
+    stream_->Send(rpc::ToBytes(*std::move(response)), [self = shared_from_this()](bool) {
       {
         base::MutexLock lock(self->mu_);
         self->sending_ = false;

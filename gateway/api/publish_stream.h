@@ -9,9 +9,10 @@
 
 #include <deque>
 #include <memory>
+#include <optional>
+#include <string>
 #include <vector>
 
-#include "cdgate/events/v1/events.pb.h"
 #include "gateway/admission/admission.h"
 #include "gateway/base/executor.h"
 #include "gateway/base/mutex.h"
@@ -41,8 +42,9 @@ class PublishStream : public std::enable_shared_from_this<PublishStream> {
   void Answer(uint64_t slot, std::vector<admission::Result> results);
   // Sends what is ready, reads on where there is room, closes where all is done.
   void Advance();
-  // The results at the front that are ready, as one message; null where there are none.
-  std::unique_ptr<events::v1::PublishStreamResponse> TakeReady() CDGATE_REQUIRES(mu_);
+  // The results at the front that are ready, as one serialised PublishStreamResponse; none
+  // where there are none.
+  std::optional<std::string> TakeReady() CDGATE_REQUIRES(mu_);
 
   const rpc::ServerStreamPtr stream_;
   admission::Admission& admission_;
