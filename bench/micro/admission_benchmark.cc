@@ -165,8 +165,8 @@ void BM_MakeCommit(benchmark::State& state) {
   std::vector<event::RelayedView> frame(relayed.size());
   for (size_t i = 0; i < relayed.size(); ++i) frame[i].Assign(relayed[i]);
   const std::vector<Imported> imported = world.admission->Import(kOrigin, frame);
-  std::vector<absl::string_view> events;
-  for (const Imported& in : imported) events.push_back(in.event.stored);
+  std::vector<event::CommitEvent> events;
+  for (const Imported& in : imported) events.emplace_back(in.event.stored);
   for (auto _ : state) benchmark::DoNotOptimize(event::MakeCommit({}, events));
   state.SetItemsProcessed(state.iterations() * kFrame);
 }

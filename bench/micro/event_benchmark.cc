@@ -115,8 +115,8 @@ BENCHMARK(BM_ParseCommitOf64);
 
 void BM_MakeCommitOf64(benchmark::State& state) {
   const CommitPtr commit = *ParseCommit(SampleCommit(64));
-  std::vector<absl::string_view> events;
-  for (const Record& event : commit->events) events.push_back(event.stored().bytes());
+  std::vector<CommitEvent> events;
+  for (const Record& event : commit->events) events.emplace_back(event.stored().bytes());
   for (auto _ : state) benchmark::DoNotOptimize(MakeCommit(commit->record, events));
   state.SetItemsProcessed(state.iterations() * 64);
 }

@@ -103,6 +103,7 @@ void ImportWriter::Decide(Pending* pending, state::Proposal* proposal) {
   const std::vector<event::RelayedView>& events = pending->import.events.views;
   std::vector<admission::Imported> imported = deps_.admission.Import(peer_, events);
   proposal->events.reserve(imported.size());
+  proposal->records.reserve(imported.size());
   Position position = pending->import.first_position;
   for (size_t i = 0; i < events.size(); ++i, position = position.Next()) {
     admission::Imported& in = imported[i];
@@ -131,6 +132,7 @@ void ImportWriter::Decide(Pending* pending, state::Proposal* proposal) {
     tally_.Add(decision.reason);
     event::AppendImportRule(decision.rule, &in.event.stored);
     proposal->events.push_back(std::move(in.event));
+    proposal->records.push_back(record);
     pending->positions.push_back(position);
   }
   tally_.Flush(metrics_);

@@ -103,7 +103,7 @@ event::CommitPtr ToCommit(event::ValidEvent valid, const EvalFlags& flags) {
   fields.classification = flags.classification;
   fields.hops = flags.hops;
   const std::string stored = std::move(valid).IntoStored(fields);
-  return event::MakeCommit(std::move(commit), {stored});
+  return event::MakeCommit(std::move(commit), {event::CommitEvent(stored)});
 }
 
 Node ValueNode(const filter::Evaluation& evaluation) {

@@ -207,6 +207,12 @@ bool CloudEventView::ScanAttributes() {
   return true;
 }
 
+void CloudEventView::Move(const MovedBytes& moved) {
+  for (absl::string_view* view : {&bytes_, &id_, &source_, &spec_version_, &type_, &data_}) {
+    moved.Move(view);
+  }
+}
+
 std::optional<AttributeView> CloudEventView::Find(absl::string_view name) const {
   std::optional<AttributeView> found;
   Cursor cursor;

@@ -70,6 +70,22 @@ struct KnownAttributes {
 // Which member of the data oneof is set; the numbers are its field numbers.
 enum class DataKind { kNone = 0, kBinary = 6, kText = 7, kProto = 8 };
 
+// Moves views into `from` to the same places of the same bytes at `to`. Views of other
+// memory stay as they are.
+class MovedBytes {
+ public:
+  MovedBytes(absl::string_view from, const char* to) : from_(from), to_(to) {}
+  void Move(absl::string_view* view) const {
+    const uintptr_t offset =
+        reinterpret_cast<uintptr_t>(view->data()) - reinterpret_cast<uintptr_t>(from_.data());
+    if (offset < from_.size()) *view = absl::string_view(to_ + offset, view->size());
+  }
+
+ private:
+  const absl::string_view from_;
+  const char* const to_;
+};
+
 class CloudEventView {
  public:
   // An event without any field.
@@ -83,6 +99,9 @@ class CloudEventView {
   // The same for bytes that RenderCloudEvent() wrote: no text is judged, no name looked
   // for twice. Sets `found`, unless null, in the same pass.
   bool AssignStored(absl::string_view bytes, KnownAttributes* found = nullptr);
+
+  // The bytes that were scanned are elsewhere now.
+  void Move(const MovedBytes& moved);
 
   absl::string_view id() const { return id_; }
   absl::string_view source() const { return source_; }

@@ -46,11 +46,15 @@ void TakeHead(Commit* commit) {
 }
 
 // `events` point into the commit's bytes.
-void TakeEvents(absl::Span<const absl::string_view> events, Commit* commit) {
+void TakeEvents(absl::Span<const CommitEvent> events, Commit* commit) {
   commit->events.reserve(events.size());
   base::Sequence sequence = commit->first_sequence;
-  for (const absl::string_view stored : events) {
-    commit->events.emplace_back(sequence, stored);
+  for (const CommitEvent& event : events) {
+    if (event.read != nullptr) {
+      commit->events.push_back(event.read->At(sequence, event.stored));
+    } else {
+      commit->events.emplace_back(sequence, event.stored);
+    }
     commit->byte_size += commit->events.back().byte_size();
     sequence = sequence.Next();
   }
@@ -94,30 +98,41 @@ void Record::ReadEnvelope(const KnownAttributes& outer) {
   }
 }
 
+Record Record::At(base::Sequence sequence, absl::string_view stored) const {
+  Record out = *this;
+  out.sequence_ = sequence;
+  out.byte_size_ = kRecordOverhead + stored.size();
+  if (!out.stored_.Move(stored)) return Record(sequence, stored);
+  const MovedBytes moved(stored_.bytes(), stored.data());
+  out.cloud_event_.Move(moved);
+  for (absl::string_view* view : {&out.id_, &out.subject_, &out.label_}) moved.Move(view);
+  return out;
+}
+
 std::string Record::time_text() const {
   return absl::FormatTime("%Y-%m-%dT%H:%M:%E*SZ", time_, absl::UTCTimeZone());
 }
 
-CommitPtr MakeCommit(storage::v1::CommitRecord record, absl::Span<const absl::string_view> events) {
+CommitPtr MakeCommit(storage::v1::CommitRecord record, absl::Span<const CommitEvent> events) {
   auto owner = std::make_shared<OwningCommit>();
   std::string& bytes = owner->bytes;
   std::vector<std::string> own;
   for (const auto& event : record.events()) own.push_back(event.SerializeAsString());
   record.clear_events();
-  std::vector<absl::string_view> views(own.begin(), own.end());
-  views.insert(views.end(), events.begin(), events.end());
+  std::vector<CommitEvent> all(own.begin(), own.end());
+  all.insert(all.end(), events.begin(), events.end());
 
   size_t size = record.ByteSizeLong();
-  for (const absl::string_view event : views) size += BytesFieldSize(kEvents, event.size());
+  for (const CommitEvent& event : all) size += BytesFieldSize(kEvents, event.stored.size());
   bytes.reserve(size);
   record.AppendToString(&bytes);
-  for (absl::string_view& event : views) {
-    AppendBytesField(kEvents, event, &bytes);
-    event = absl::string_view(bytes).substr(bytes.size() - event.size());
+  for (CommitEvent& event : all) {
+    AppendBytesField(kEvents, event.stored, &bytes);
+    event.stored = absl::string_view(bytes).substr(bytes.size() - event.stored.size());
   }
   owner->commit.record = std::move(record);
   TakeHead(&owner->commit);
-  TakeEvents(views, &owner->commit);
+  TakeEvents(all, &owner->commit);
   return Share(std::move(owner));
 }
 
@@ -125,9 +140,9 @@ absl::StatusOr<CommitPtr> ParseCommit(std::string bytes) {
   auto owner = std::make_shared<OwningCommit>();
   owner->bytes = std::move(bytes);
   storage::v1::CommitRecord& record = owner->commit.record;
-  std::vector<absl::string_view> events;
+  std::vector<absl::string_view> stored;
   std::string rest;
-  if (!Split(owner->bytes, &events, &rest) || !record.ParseFromString(rest)) {
+  if (!Split(owner->bytes, &stored, &rest) || !record.ParseFromString(rest)) {
     return base::MakeError(base::Reason::kLogCorrupt, "a commit record does not parse");
   }
   if (record.format_version() > kCommitFormatVersion) {
@@ -137,10 +152,10 @@ absl::StatusOr<CommitPtr> ParseCommit(std::string bytes) {
                      ", this release knows ", kCommitFormatVersion));
   }
   TakeHead(&owner->commit);
-  TakeEvents(events, &owner->commit);
-  for (size_t i = 0; i < events.size(); ++i) {
+  TakeEvents(std::vector<CommitEvent>(stored.begin(), stored.end()), &owner->commit);
+  for (size_t i = 0; i < stored.size(); ++i) {
     const Record& event = owner->commit.events[i];
-    if (event.stored().bytes().size() == events[i].size()) continue;
+    if (event.stored().bytes().size() == stored[i].size()) continue;
     return base::MakeError(base::Reason::kLogCorrupt,
                            absl::StrCat("event ", event.sequence().value(), " does not parse"));
   }

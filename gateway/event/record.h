@@ -39,6 +39,10 @@ class Record {
   Record(base::Sequence sequence, absl::string_view stored);
   Record(base::Sequence sequence, const std::string&& stored) = delete;
 
+  // What reading `stored` would give, where this was read from the same bytes, which may be
+  // gone, without fields behind them that none of ours depends on: an import_rule.
+  Record At(base::Sequence sequence, absl::string_view stored) const;
+
   base::Sequence sequence() const { return sequence_; }
   const StoredView& stored() const { return stored_; }
 
@@ -100,10 +104,19 @@ struct Commit {
 };
 using CommitPtr = std::shared_ptr<const Commit>;
 
-// A commit of `record` and `events`, serialised StoredEvents that are copied into it
-// behind those that `record` has.
-CommitPtr MakeCommit(storage::v1::CommitRecord record,
-                     absl::Span<const absl::string_view> events = {});
+// An event for a commit.
+struct CommitEvent {
+  CommitEvent(absl::string_view stored_event) : stored(stored_event) {}  // NOLINT: a view of one
+  CommitEvent(absl::string_view stored_event, const Record* read_before)
+      : stored(stored_event), read(read_before) {}
+
+  absl::string_view stored;      // a serialised StoredEvent
+  const Record* read = nullptr;  // what was read of it, as Record::At says; null: nothing
+};
+
+// A commit of `record` and `events`, which are copied into it behind those that `record`
+// has.
+CommitPtr MakeCommit(storage::v1::CommitRecord record, absl::Span<const CommitEvent> events = {});
 
 // Reads a serialised CommitRecord, and keeps it. LOG_CORRUPT where `bytes` is not one,
 // LOG_FORMAT_NEWER where its format_version is greater than kCommitFormatVersion.

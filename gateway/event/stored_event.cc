@@ -41,15 +41,21 @@ char* PutNumber(uint32_t field, uint32_t number, char* at) {
 
 bool StoredView::Assign(absl::string_view bytes) {
   if (size_ != 0) *this = StoredView();  // else it has no field yet: clearing costs time
-  if (bytes.size() <= UINT32_MAX && Scan(bytes)) return true;
+  if (bytes.size() <= UINT32_MAX && Scan(bytes, 0)) return true;
   *this = StoredView();
   return false;
 }
 
-bool StoredView::Scan(absl::string_view bytes) {
+bool StoredView::Move(absl::string_view bytes) {
+  if (bytes.size() <= UINT32_MAX && Scan(bytes, size_)) return true;
+  *this = StoredView();
+  return false;
+}
+
+bool StoredView::Scan(absl::string_view bytes, size_t offset) {
   base_ = bytes.data();
   size_ = bytes.size();
-  WireReader reader(bytes);
+  WireReader reader(bytes, offset);
   while (reader.Next()) {
     const uint32_t field = reader.field();
     if (reader.is_bytes() && field <= kLastField) {

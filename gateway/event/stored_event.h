@@ -37,6 +37,10 @@ class StoredView {
   // UTF-8: only what was admitted is stored.
   bool Assign(absl::string_view bytes);
 
+  // The bytes that were assigned are elsewhere now, and may have fields behind them, which
+  // are read. False as that of Assign.
+  bool Move(absl::string_view bytes);
+
   absl::string_view bytes() const { return {base_, size_}; }
 
   // A serialised io.cloudevents.v1.CloudEvent, canonical (valid_event.h).
@@ -78,7 +82,8 @@ class StoredView {
     uint32_t size = 0;
   };
 
-  bool Scan(absl::string_view bytes);
+  // From `offset` of `bytes` on.
+  bool Scan(absl::string_view bytes, size_t offset);
   absl::string_view Field(uint32_t field) const {
     return {base_ + spans_[field].at, spans_[field].size};
   }

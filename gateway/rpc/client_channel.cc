@@ -23,6 +23,8 @@ namespace {
 
 constexpr int kNoCompression = 1;  // the bit of GRPC_COMPRESS_NONE
 constexpr int kMaxMetadataBytes = 8 << 10;
+// Messages are many times a frame's usual 16 KiB, and each frame costs its share.
+constexpr int kHttp2FrameBytes = 128 << 10;
 constexpr int64_t kMaxStreams = int64_t{1} << 32;  // they are our own: no rule about them
 
 int Millis(absl::Duration duration) {
@@ -51,6 +53,7 @@ grpc::ChannelArguments ArgumentsFor(const std::string& target, const ClientChann
   arguments.SetInt(GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET, kNoCompression);
   arguments.SetInt(GRPC_ARG_MAX_METADATA_SIZE, kMaxMetadataBytes);
   arguments.SetMaxReceiveMessageSize(options.max_message_bytes);
+  arguments.SetInt(GRPC_ARG_HTTP2_MAX_FRAME_SIZE, kHttp2FrameBytes);
   arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
   arguments.SetInt(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, options.window_bytes);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, Millis(options.keepalive_time));

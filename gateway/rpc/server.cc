@@ -41,6 +41,8 @@ constexpr int kIdleMillis = 10 * 60 * 1000;
 constexpr int kLeastPingIntervalMillis = 10000;  // clients' keepalive, 20 s, with room
 constexpr int kPingStrikes = 2;
 constexpr int kMaxMetadataBytes = 8 << 10;
+// Messages are many times a frame's usual 16 KiB, and each frame costs its share.
+constexpr int kHttp2FrameBytes = 128 << 10;
 // How long gRPC may take, past the limit, to end what it was told to cancel.
 constexpr absl::Duration kCancelGrace = absl::Seconds(1);
 constexpr absl::Duration kLongestDrain = absl::Hours(1);
@@ -66,6 +68,7 @@ void Configure(const ListenerLimits& limits, grpc::ServerBuilder& builder) {
   builder.SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_DEFLATE, false);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, limits.max_streams_per_connection);
   builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMaxMetadataBytes);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_FRAME_SIZE, kHttp2FrameBytes);
   // With the probe off, the window is what we say and not what the client makes it.
   builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, limits.window_bytes);

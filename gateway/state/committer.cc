@@ -151,9 +151,7 @@ event::CommitPtr Committer::MakeCommit(const eventlog::Head& head) {
   record.set_first_sequence(head.sequence.Next().value());
   // Never backwards, so that "from TIME" has one answer.
   record.set_commit_time_nanos(absl::ToUnixNanos(std::max(clock_.Now(), head.commit_time)));
-  const std::vector<std::string>& events = resolver_.events();
-  return event::MakeCommit(std::move(record),
-                           std::vector<absl::string_view>(events.begin(), events.end()));
+  return event::MakeCommit(std::move(record), resolver_.events());
 }
 
 absl::Status Committer::Append(const event::CommitPtr& commit) {

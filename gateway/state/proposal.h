@@ -18,6 +18,7 @@
 #include "absl/status/status.h"
 #include "cdgate/storage/v1/storage.pb.h"
 #include "gateway/base/types.h"
+#include "gateway/event/record.h"
 #include "gateway/event/stored_event.h"
 #include "gateway/state/identity.h"
 #include "gateway/state/rows.h"
@@ -73,6 +74,8 @@ struct ResourceEdit {
 
 struct Proposal {
   std::vector<NewEvent> events = {};
+  // What was read of each event (event::Record::At), where it was; else empty.
+  std::vector<event::Record> records = {};
   std::vector<CursorEdit> cursors = {};
   std::vector<ResourceEdit> resources = {};
   std::vector<storage::v1::DeadLetter> dead_letters = {};

@@ -48,6 +48,7 @@ void Resolver::Begin(const ResolveContext& context) {
   next_ = context.head.sequence.Next();
   record_ = storage::v1::CommitRecord();
   events_.clear();
+  read_.clear();
   identities_.clear();
   keys_.clear();
   new_identities_.clear();
@@ -227,7 +228,15 @@ void Resolver::Take(Pending* pending) {
   if (took) pending->outcome.commit = context_.head.commit + 1;
 }
 
+std::vector<event::CommitEvent> Resolver::events() const {
+  std::vector<event::CommitEvent> out;
+  out.reserve(events_.size());
+  for (size_t i = 0; i < events_.size(); ++i) out.emplace_back(events_[i], read_[i]);
+  return out;
+}
+
 void Resolver::TakeEvents(Pending* pending) {
+  const std::vector<event::Record>& records = pending->proposal.records;
   for (size_t i = 0; i < pending->proposal.events.size(); ++i) {
     NewEvent& event = pending->proposal.events[i];
     const EventResult& result = pending->outcome.events[i];
@@ -238,6 +247,7 @@ void Resolver::TakeEvents(Pending* pending) {
       IdentityEntry& entry = identities_.emplace_back(IdentityEntry{event.identity, event.row});
       entry.row.sequence = result.sequence;
       events_.push_back(std::move(event.stored));
+      read_.push_back(records.empty() ? nullptr : &records[i]);
     }
   }
 }

@@ -48,9 +48,9 @@ class Resolver {
 
   // True where nothing has to be committed.
   bool empty() const;
-  // What was taken: everything but the events, and these, serialised StoredEvents.
+  // What was taken: everything but the events, and these, as long as the batch.
   storage::v1::CommitRecord TakeRecord() { return std::move(record_); }
-  const std::vector<std::string>& events() const { return events_; }
+  std::vector<event::CommitEvent> events() const;
   // What the index keeps of the events.
   const std::vector<IdentityEntry>& identities() const { return identities_; }
 
@@ -90,7 +90,8 @@ class Resolver {
   base::Sequence own_first_ = {};
   std::vector<size_t> own_events_;
   storage::v1::CommitRecord record_;
-  std::vector<std::string> events_;
+  std::vector<std::string> events_;         // serialised StoredEvents
+  std::vector<const event::Record*> read_;  // what was read of each; null: nothing
   std::vector<IdentityEntry> identities_;
   std::vector<IdentityKey> keys_;                 // of the batch's events, in order
   std::vector<std::optional<IdentityRow>> rows_;  // theirs in the fold

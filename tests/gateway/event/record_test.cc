@@ -125,6 +125,59 @@ TEST(RecordTest, ClassificationThatIsNoTextIsNone) {
   EXPECT_EQ(test::StoredRecord(stored).record.classification(), "");
 }
 
+void ExpectSame(const Record& a, const Record& b) {
+  EXPECT_EQ(a.sequence(), b.sequence());
+  EXPECT_EQ(a.id(), b.id());
+  EXPECT_EQ(a.source(), b.source());
+  EXPECT_EQ(a.type(), b.type());
+  EXPECT_EQ(a.subject(), b.subject());
+  EXPECT_EQ(a.time(), b.time());
+  EXPECT_EQ(a.data(), b.data());
+  EXPECT_EQ(a.origin(), b.origin());
+  EXPECT_EQ(a.classification(), b.classification());
+  EXPECT_EQ(a.accept_time(), b.accept_time());
+  EXPECT_EQ(a.byte_size(), b.byte_size());
+  EXPECT_EQ(a.cloud_event().spec_version(), b.cloud_event().spec_version());
+  EXPECT_EQ(a.cloud_event().bytes(), b.cloud_event().bytes());
+  EXPECT_EQ(a.cloud_event().Find("subject")->text, b.cloud_event().Find("subject")->text);
+  EXPECT_EQ(a.stored().bytes(), b.stored().bytes());
+  EXPECT_EQ(a.stored().received_from(), b.stored().received_from());
+  EXPECT_EQ(a.stored().import_rule(), b.stored().import_rule());
+}
+
+bool IsWithin(absl::string_view part, absl::string_view whole) {
+  return part.data() >= whole.data() && part.data() + part.size() <= whole.data() + whole.size();
+}
+
+TEST(RecordTest, ReadBeforeItsBytesMovedItIsAsReadAfter) {
+  storage::v1::StoredEvent stored;
+  stored.set_origin("alpha.example");
+  stored.set_received_from("alpha.example");
+  stored.set_accepted_time_nanos(1767225601'000000000);
+  for (const bool inner : {false, true}) {
+    io::cloudevents::v1::CloudEvent event = SampleEvent("a");
+    (*event.mutable_attributes())["dataclassification"].set_ce_string("internal");
+    stored.set_cloud_event(event.SerializeAsString());
+    if (inner) {
+      stored.set_inner_id("inner");
+      stored.set_inner_subject("inner subject");
+      stored.set_inner_time("2026-02-03T04:05:06Z");
+    }
+    std::string before = stored.SerializeAsString();
+    const Record read(base::Sequence(0), before);
+    std::string bytes = before;
+    AppendImportRule("rule@3", &bytes);
+    const Record moved = read.At(base::Sequence(7), bytes);
+    before.assign(before.size(), 'x');  // nothing points there any more
+    ExpectSame(moved, Record(base::Sequence(7), bytes));
+    EXPECT_EQ(moved.stored().import_rule(), "rule@3");
+    for (const absl::string_view view : {moved.id(), moved.subject(), moved.data(), moved.type(),
+                                         moved.classification(), moved.cloud_event().bytes()}) {
+      EXPECT_TRUE(IsWithin(view, bytes)) << view;
+    }
+  }
+}
+
 TEST(RecordTest, BytesThatAreNoCloudEventLeaveTheFieldsEmpty) {
   storage::v1::StoredEvent stored;
   stored.set_cloud_event("\xff\xff");

@@ -71,8 +71,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   cdgate::storage::v1::CommitRecord record;
   if (record.ParseFromString(bytes)) CheckSame(**commit, record);
   const auto events = (*commit)->events;
-  std::vector<absl::string_view> stored;
-  for (const Record& event : events) stored.push_back(event.stored().bytes());
+  std::vector<cdgate::event::CommitEvent> stored;
+  for (const Record& event : events) stored.emplace_back(event.stored().bytes(), &event);
   const auto again = cdgate::event::MakeCommit((*commit)->record, stored);
   Require(again->events.size() == events.size() && again->number == (*commit)->number);
   return 0;
