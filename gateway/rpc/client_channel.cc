@@ -17,14 +17,12 @@
 #include "gateway/rpc/client_stream.h"
 #include "gateway/rpc/socket_tap.h"
 #include "gateway/rpc/status.h"
+#include "gateway/rpc/transport.h"
 
 namespace cdgate::rpc {
 namespace {
 
-constexpr int kNoCompression = 1;  // the bit of GRPC_COMPRESS_NONE
-constexpr int kMaxMetadataBytes = 8 << 10;
-// Messages are many times a frame's usual 16 KiB, and each frame costs its share.
-constexpr int kHttp2FrameBytes = 128 << 10;
+constexpr int kNoCompression = 1;                  // the bit of GRPC_COMPRESS_NONE
 constexpr int64_t kMaxStreams = int64_t{1} << 32;  // they are our own: no rule about them
 
 int Millis(absl::Duration duration) {

@@ -25,6 +25,7 @@
 #include "gateway/rpc/connection_gate.h"
 #include "gateway/rpc/guard.h"
 #include "gateway/rpc/server_call.h"
+#include "gateway/rpc/transport.h"
 
 namespace cdgate::rpc {
 namespace {
@@ -40,9 +41,6 @@ constexpr int kKeepaliveTimeoutMillis = 10000;
 constexpr int kIdleMillis = 10 * 60 * 1000;
 constexpr int kLeastPingIntervalMillis = 10000;  // clients' keepalive, 20 s, with room
 constexpr int kPingStrikes = 2;
-constexpr int kMaxMetadataBytes = 8 << 10;
-// Messages are many times a frame's usual 16 KiB, and each frame costs its share.
-constexpr int kHttp2FrameBytes = 128 << 10;
 // How long gRPC may take, past the limit, to end what it was told to cancel.
 constexpr absl::Duration kCancelGrace = absl::Seconds(1);
 constexpr absl::Duration kLongestDrain = absl::Hours(1);

@@ -20,7 +20,7 @@ using base::Reason;
 // of those closes the whole connection. Text counts up to three times (percent-encoded)
 // in one and 4/3 times (base64) in the other.
 constexpr size_t kMaxMessageBytes = 1024;
-constexpr size_t kMaxMetadataBytes = 1024;
+constexpr size_t kMaxDetailBytes = 1024;
 constexpr size_t kMaxValueBytes = 256;
 
 // The bytes of the UTF-8 character at the front of `text`; 0 where there is none.
@@ -91,7 +91,7 @@ google::rpc::ErrorInfo ErrorInfoOf(const absl::Status& status) {
   for (const auto& [key, value] : base::MetadataOf(status)) {
     std::string shortened = Bounded(value, kMaxValueBytes);
     bytes += key.size() + shortened.size();
-    if (bytes > kMaxMetadataBytes) break;
+    if (bytes > kMaxDetailBytes) break;
     (*info.mutable_metadata())[key] = std::move(shortened);
   }
   return info;

@@ -4,8 +4,8 @@
 //   CDGATE_ASSIGN_OR_RETURN(auto log, eventlog::SegmentLog::Open({.directory = dir}, clock,
 //   random));
 //
-// One Append is one write and one fdatasync, in the calling thread; its callback has run
-// when Append returns. Thread-safe.
+// One Append is one write (of each MiB) and one fdatasync, in the calling thread; its
+// callback has run when Append returns. Thread-safe.
 #pragma once
 
 #include <cstddef>
