@@ -149,9 +149,10 @@ class RocksKv::Impl {
   rocksdb::ColumnFamilyHandle* FamilyOf(Table table) const {
     return families_[static_cast<size_t>(table)];
   }
-  std::unique_ptr<rocksdb::Iterator> NewIterator(Table table) const {
-    return std::unique_ptr<rocksdb::Iterator>(
-        db_->NewIterator(rocksdb::ReadOptions(), FamilyOf(table)));
+  std::unique_ptr<rocksdb::Iterator> NewIterator(Table table, bool keep = true) const {
+    rocksdb::ReadOptions options;
+    options.fill_cache = keep;
+    return std::unique_ptr<rocksdb::Iterator>(db_->NewIterator(options, FamilyOf(table)));
   }
   rocksdb::DB& db() const { return *db_; }
   const std::vector<rocksdb::ColumnFamilyHandle*>& families() const { return families_; }
@@ -271,7 +272,8 @@ absl::Status RocksKv::MultiGet(Table table, absl::Span<const absl::string_view> 
 
 absl::Status RocksKv::Scan(Table table, absl::string_view begin, absl::string_view end,
                            Row row) const {
-  const auto it = impl_->NewIterator(table);
+  // A walk over a whole table would push what is in use out of the cache.
+  const auto it = impl_->NewIterator(table, !begin.empty() || !end.empty());
   for (it->Seek(ToSlice(begin)); it->Valid(); it->Next()) {
     if (!end.empty() && ToView(it->key()) >= end) break;
     if (!row(ToView(it->key()), ToView(it->value()))) break;
