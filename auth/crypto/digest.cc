@@ -1,7 +1,11 @@
+// The functions that OpenSSL 3 calls deprecated are used by Sha256Hasher, see there.
+#define OPENSSL_SUPPRESS_DEPRECATED
+
 #include "auth/crypto/digest.h"
 
 #include <openssl/crypto.h>
 #include <openssl/hmac.h>
+#include <openssl/sha.h>
 
 #include "auth/crypto/openssl.h"
 
@@ -44,30 +48,24 @@ bool ConstantTimeEquals(absl::string_view a, absl::string_view b) {
   return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
-void Sha256Hasher::Free::operator()(evp_md_ctx_st* context) const { EVP_MD_CTX_free(context); }
+// Not by EVP_MD_CTX: EVP_DigestInit_ex2() frees the algorithm's context and allocates
+// another, each time. Several digests are made of every event.
+void Sha256Hasher::Free::operator()(SHA256_CTX* context) const { delete context; }
 
-Sha256Hasher::Sha256Hasher() : context_(EVP_MD_CTX_new()) {
-  CheckOpenSsl(context_ != nullptr, "EVP_MD_CTX_new");
-  Reset();
-}
+Sha256Hasher::Sha256Hasher() : context_(new SHA256_CTX) { Reset(); }
 Sha256Hasher::~Sha256Hasher() = default;
 Sha256Hasher::Sha256Hasher(Sha256Hasher&&) noexcept = default;
 Sha256Hasher& Sha256Hasher::operator=(Sha256Hasher&&) noexcept = default;
 
-void Sha256Hasher::Reset() {
-  CheckOpenSsl(EVP_DigestInit_ex2(context_.get(), Sha256Algorithm(), nullptr) == 1,
-               "EVP_DigestInit_ex2");
-}
+void Sha256Hasher::Reset() { CheckOpenSsl(SHA256_Init(context_.get()) == 1, "SHA256_Init"); }
 
 void Sha256Hasher::Update(absl::string_view bytes) {
-  CheckOpenSsl(EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()) == 1,
-               "EVP_DigestUpdate");
+  CheckOpenSsl(SHA256_Update(context_.get(), bytes.data(), bytes.size()) == 1, "SHA256_Update");
 }
 
 Sha256Digest Sha256Hasher::FinalTo() {
   Sha256Digest digest;
-  CheckOpenSsl(EVP_DigestFinal_ex(context_.get(), digest.data(), nullptr) == 1,
-               "EVP_DigestFinal_ex");
+  CheckOpenSsl(SHA256_Final(digest.data(), context_.get()) == 1, "SHA256_Final");
   return digest;
 }
 

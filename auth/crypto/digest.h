@@ -23,7 +23,7 @@
 
 #include "absl/strings/string_view.h"
 
-struct evp_md_ctx_st;
+struct SHA256state_st;
 
 namespace cdgate::crypto {
 
@@ -59,9 +59,9 @@ class Sha256Hasher {
 
  private:
   struct Free {
-    void operator()(evp_md_ctx_st* context) const;
+    void operator()(SHA256state_st* context) const;
   };
-  std::unique_ptr<evp_md_ctx_st, Free> context_;
+  std::unique_ptr<SHA256state_st, Free> context_;
 };
 
 }  // namespace cdgate::crypto

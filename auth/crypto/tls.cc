@@ -20,7 +20,9 @@ constexpr absl::string_view kSystemDefault =
     "system_default = every_context\n"
     "[every_context]\n"
     "Protocol = -SSLv3,-TLSv1,-TLSv1.1,-TLSv1.2\n"
-    "Options = -SessionTicket\n";
+    "Options = -SessionTicket,ServerPreference\n"
+    "Ciphersuites = "
+    "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256\n";
 
 absl::Status Configure() {
   const ErrorScope errors;

@@ -73,6 +73,24 @@ TEST_F(ConfigureTlsProcessWideTest, SpeaksVersion13) {
   EXPECT_EQ(SSL_version(handshake.client.get()), TLS1_3_VERSION);
 }
 
+TEST_F(ConfigureTlsProcessWideTest, ChoosesTheSuiteThatEveryoneHas) {
+  const ContextPtr server = ServerContext(ca_.Gateway("gw1"));
+  const ContextPtr client(SSL_CTX_new(TLS_client_method()));
+  SSL_CTX_set_ciphersuites(client.get(), "TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256");
+  const Handshake handshake(server.get(), client.get(), nullptr);
+  ASSERT_TRUE(handshake.done());
+  EXPECT_STREQ(SSL_get_cipher_name(handshake.client.get()), "TLS_AES_128_GCM_SHA256");
+}
+
+TEST_F(ConfigureTlsProcessWideTest, LetsAClientInsistOnLongerKeys) {
+  const ContextPtr server = ServerContext(ca_.Gateway("gw1"));
+  const ContextPtr client(SSL_CTX_new(TLS_client_method()));
+  SSL_CTX_set_ciphersuites(client.get(), "TLS_AES_256_GCM_SHA384");
+  const Handshake handshake(server.get(), client.get(), nullptr);
+  ASSERT_TRUE(handshake.done());
+  EXPECT_STREQ(SSL_get_cipher_name(handshake.client.get()), "TLS_AES_256_GCM_SHA384");
+}
+
 TEST_F(ConfigureTlsProcessWideTest, RefusesAClientThatOnlyHas12) {
   const ContextPtr server = ServerContext(ca_.Gateway("gw1"));
   const ContextPtr client(SSL_CTX_new(TLS_client_method()));
