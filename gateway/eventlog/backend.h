@@ -25,6 +25,8 @@ class ReadBudget {
   explicit ReadBudget(ReadLimits limits) : limits_(limits) {}
   // True where `commit` still fits, and counts it. The first one always fits.
   bool Take(const event::Commit& commit);
+  // False where no commit whose record has `bytes` bytes fits any more: it need not be read.
+  bool MayFit(size_t bytes) const { return empty_ || bytes_ + bytes <= limits_.max_bytes; }
 
  private:
   const ReadLimits limits_;

@@ -209,6 +209,7 @@ absl::StatusOr<std::vector<event::CommitPtr>> CommitDb::Read(const ReadFrom& fro
     for (;;) {
       CDGATE_ASSIGN_OR_RETURN(const std::optional<EntryHeader> header, cursor.Peek());
       if (!header) break;
+      if (!budget.MayFit(header->size)) return out;
       // Its numbers count only once the checksum, which covers them, was seen to fit.
       CDGATE_ASSIGN_OR_RETURN(std::string record, cursor.Read(*header));
       cursor.Pass(*header);

@@ -221,6 +221,22 @@ TEST_F(SegmentLogDamageTest, DamageInAClosedFileIsFoundWhenItIsRead) {
   CDGATE_EXPECT_OK(log->Read({.sequence = log->head().sequence}, {}));
 }
 
+TEST_F(SegmentLogDamageTest, WhatCannotFitIntoAReadIsNotRead) {
+  Make(20, kSmallFile);
+  const std::string path = Files()[0];
+  std::string bytes = ReadBytes(path);
+  const size_t third = EntryEnds(bytes)[1];
+  bytes[third + kEntryHeaderBytes] = static_cast<char>(bytes[third + kEntryHeaderBytes] ^ 1);
+  WriteBytes(path, bytes);
+  CDGATE_ASSERT_OK_AND_ASSIGN(const auto log, Open());
+  CDGATE_ASSERT_OK_AND_ASSIGN(const auto commits, log->Read({.sequence = Sequence(1)},
+                                                            {.max_events = 1000, .max_bytes = 1}));
+  ASSERT_EQ(commits.size(), 1u);
+  EXPECT_EQ(commits[0]->number, 2u);
+  EXPECT_THAT(log->Read({.sequence = Sequence(1)}, {.max_events = 1000, .max_bytes = 1 << 20}),
+              HasReason(Reason::kLogCorrupt));
+}
+
 // Whatever byte of an entry's header is wrong, no event is silently left out.
 TEST_F(SegmentLogDamageTest, ADamagedHeaderInAClosedFileHidesNothing) {
   Make(20, kSmallFile);
