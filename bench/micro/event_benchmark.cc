@@ -108,13 +108,13 @@ std::string SampleCommit(int events) {
 
 void BM_ParseCommitOf64(benchmark::State& state) {
   const std::string bytes = SampleCommit(64);
-  for (auto _ : state) benchmark::DoNotOptimize(ParseCommit(bytes));
+  for (auto _ : state) benchmark::DoNotOptimize(ParseCommit(OwnedBytes(bytes)));
   state.SetItemsProcessed(state.iterations() * 64);
 }
 BENCHMARK(BM_ParseCommitOf64);
 
 void BM_MakeCommitOf64(benchmark::State& state) {
-  const CommitPtr commit = *ParseCommit(SampleCommit(64));
+  const CommitPtr commit = *ParseCommit(OwnedBytes(SampleCommit(64)));
   std::vector<CommitEvent> events;
   for (const Record& event : commit->events) events.emplace_back(event.stored().bytes());
   for (auto _ : state) benchmark::DoNotOptimize(MakeCommit(commit->record, events));

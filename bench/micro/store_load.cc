@@ -142,11 +142,11 @@ void Run(const std::string& directory, size_t events, size_t per_commit, bool re
     World world(directory, per_commit);
     std::vector<state::NewEvent> made;
     for (size_t i = 0; i < events; ++i) {
-      std::string stored = MakeEvent(i).SerializeAsString();
+      const std::string stored = MakeEvent(i).SerializeAsString();
       const event::Record record(base::Sequence(), stored);
       const state::IdentityKey identity =
           world.store->identities().Of(record.origin(), record.source(), record.id());
-      made.push_back(state::MakeNewEvent(std::move(stored), identity));
+      made.push_back(state::MakeNewEvent(stored, identity));
     }
     Publisher publisher(*world.store, per_commit * 2);
     const auto cpu_before = CpuByThread();

@@ -34,9 +34,17 @@ std::string EncodeHead(const SendFrame& send) {
   return out;
 }
 
+size_t CountEvents(absl::string_view batch) {
+  size_t count = 0;
+  event::WireReader reader(batch);
+  while (reader.Next()) count += reader.field() == Batch::kEventsFieldNumber ? 1 : 0;
+  return count;
+}
+
 // Splits a Batch into its events and the rest.
 bool DecodeBatch(absl::string_view bytes, FrameReceived* received) {
   std::string rest;
+  received->events.views.reserve(CountEvents(bytes));
   event::WireReader reader(bytes);
   while (reader.Next()) {
     if (reader.field() == Batch::kEventsFieldNumber && reader.is_bytes()) {

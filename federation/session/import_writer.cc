@@ -112,8 +112,8 @@ void ImportWriter::Decide(Pending* pending, state::Proposal* proposal) {
       Refuse(events[i], position, reason, "", pending, proposal);
       continue;
     }
-    const std::string& stored = in.event.stored;
-    const event::Record record(base::Sequence(0), stored);
+    const absl::string_view stored = in.event.stored;
+    const event::Record& record = proposal->records.emplace_back(base::Sequence(0), stored);
     context_.Reset(record);
     const policy::Decision decision =
         policy::DecideImport(policy, context_, {.peer = peer_, .memo = &memo_});
@@ -124,15 +124,15 @@ void ImportWriter::Decide(Pending* pending, state::Proposal* proposal) {
         letter.set_reader(ImportCursorName(peer_));
         letter.set_reason(base::ReasonLabel(decision.reason));
         letter.set_message("refused by an import rule that says keep");
-        letter.mutable_event()->ParseFromString(stored);
+        letter.mutable_event()->ParseFromArray(stored.data(), static_cast<int>(stored.size()));
         proposal->dead_letters.push_back(std::move(letter));
       }
+      proposal->records.pop_back();
       continue;
     }
     tally_.Add(decision.reason);
     event::AppendImportRule(decision.rule, &in.event.stored);
     proposal->events.push_back(std::move(in.event));
-    proposal->records.push_back(record);
     pending->positions.push_back(position);
   }
   tally_.Flush(metrics_);

@@ -102,8 +102,8 @@ event::CommitPtr ToCommit(event::ValidEvent valid, const EvalFlags& flags) {
   fields.plane = flags.plane;
   fields.classification = flags.classification;
   fields.hops = flags.hops;
-  const std::string stored = std::move(valid).IntoStored(fields);
-  return event::MakeCommit(std::move(commit), {event::CommitEvent(stored)});
+  const event::OwnedBytes stored = std::move(valid).IntoStored(fields);
+  return event::MakeCommit(std::move(commit), {event::CommitEvent(stored.view())});
 }
 
 Node ValueNode(const filter::Evaluation& evaluation) {

@@ -1,6 +1,7 @@
 #include "gateway/event/cloud_event_writer.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "gateway/event/wire_writer.h"
 
@@ -149,23 +150,18 @@ size_t PrepareCloudEvent(CloudEventFields* fields) {
   return size;
 }
 
-void AppendCloudEvent(const CloudEventFields& fields, size_t size, CloudEventSpans* spans,
-                      std::string* out) {
-  CloudEventSpans found;
-  if (!fields.canonical.empty()) {
-    out->append(fields.canonical.data(), size);
-    Locate(fields, &found);
-  } else {
-    const size_t before = out->size();
-    out->resize(before + size);
-    Renderer(out->data() + before).Render(fields, &found);
-  }
-  if (spans != nullptr) *spans = found;
+void PutCloudEvent(const CloudEventFields& fields, size_t size, CloudEventSpans* spans, char* at) {
+  *spans = CloudEventSpans();
+  if (fields.canonical.empty()) return Renderer(at).Render(fields, spans);
+  // Before the copy: they are read soon, and what reads them would wait for it.
+  Locate(fields, spans);
+  std::memcpy(at, fields.canonical.data(), size);
 }
 
 std::string RenderCloudEvent(CloudEventFields* fields, CloudEventSpans* spans) {
-  std::string out;
-  AppendCloudEvent(*fields, PrepareCloudEvent(fields), spans, &out);
+  std::string out(PrepareCloudEvent(fields), '\0');
+  CloudEventSpans found;
+  PutCloudEvent(*fields, out.size(), spans == nullptr ? &found : spans, out.data());
   return out;
 }
 

@@ -53,7 +53,7 @@ std::string RenderCloudEvent(CloudEventFields* fields, CloudEventSpans* spans = 
 // The same in two steps, for an event that is rendered into a larger message. Spans count
 // from the event's own first byte. Attributes are sorted by the first step.
 size_t PrepareCloudEvent(CloudEventFields* fields);  // the size that it will have
-void AppendCloudEvent(const CloudEventFields& fields, size_t size, CloudEventSpans* spans,
-                      std::string* out);
+// To memory that has room for it.
+void PutCloudEvent(const CloudEventFields& fields, size_t size, CloudEventSpans* spans, char* at);
 
 }  // namespace cdgate::event

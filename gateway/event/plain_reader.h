@@ -112,10 +112,19 @@ class PlainReader {
   bool ReadText(char tag, absl::string_view* out) { return in_.Take(tag, out) && !out->empty(); }
 
   static bool ReadEntry(Input entry, AttributeView* out) {
-    *out = AttributeView();
+    Clear(out);
     absl::string_view value;
     return entry.Take(WireTag(1, 2), &out->name) && entry.Take(WireTag(2, 2), &value) &&
            entry.done() && !value.empty() && ReadValue(Input(value), out);
+  }
+
+  // Member by member: as a whole it would be made elsewhere first and copied.
+  static void Clear(AttributeView* out) {
+    out->text = {};
+    out->boolean = false;
+    out->integer = 0;
+    out->seconds = 0;
+    out->nanos = 0;
   }
 
   static bool ReadValue(Input value, AttributeView* out) {

@@ -18,7 +18,7 @@ constexpr uint32_t kEvents = 6;  // of CommitRecord
 
 // A commit and the memory its views point into.
 struct OwningCommit {
-  std::string bytes;
+  OwnedBytes bytes;
   Commit commit;
 };
 
@@ -51,7 +51,8 @@ void TakeEvents(absl::Span<const CommitEvent> events, Commit* commit) {
   base::Sequence sequence = commit->first_sequence;
   for (const CommitEvent& event : events) {
     if (event.read != nullptr) {
-      commit->events.push_back(event.read->At(sequence, event.stored));
+      commit->events.push_back(*event.read);
+      commit->events.back().Move(sequence, event.stored);
     } else {
       commit->events.emplace_back(sequence, event.stored);
     }
@@ -98,15 +99,16 @@ void Record::ReadEnvelope(const KnownAttributes& outer) {
   }
 }
 
-Record Record::At(base::Sequence sequence, absl::string_view stored) const {
-  Record out = *this;
-  out.sequence_ = sequence;
-  out.byte_size_ = kRecordOverhead + stored.size();
-  if (!out.stored_.Move(stored)) return Record(sequence, stored);
+void Record::Move(base::Sequence sequence, absl::string_view stored) {
   const MovedBytes moved(stored_.bytes(), stored.data());
-  out.cloud_event_.Move(moved);
-  for (absl::string_view* view : {&out.id_, &out.subject_, &out.label_}) moved.Move(view);
-  return out;
+  if (!stored_.Move(stored)) {
+    *this = Record(sequence, stored);
+    return;
+  }
+  sequence_ = sequence;
+  byte_size_ = kRecordOverhead + stored.size();
+  cloud_event_.Move(moved);
+  for (absl::string_view* view : {&id_, &subject_, &label_}) moved.Move(view);
 }
 
 std::string Record::time_text() const {
@@ -115,20 +117,22 @@ std::string Record::time_text() const {
 
 CommitPtr MakeCommit(storage::v1::CommitRecord record, absl::Span<const CommitEvent> events) {
   auto owner = std::make_shared<OwningCommit>();
-  std::string& bytes = owner->bytes;
   std::vector<std::string> own;
   for (const auto& event : record.events()) own.push_back(event.SerializeAsString());
   record.clear_events();
   std::vector<CommitEvent> all(own.begin(), own.end());
   all.insert(all.end(), events.begin(), events.end());
 
-  size_t size = record.ByteSizeLong();
+  const size_t head = record.ByteSizeLong();
+  size_t size = head;
   for (const CommitEvent& event : all) size += BytesFieldSize(kEvents, event.stored.size());
-  bytes.reserve(size);
-  record.AppendToString(&bytes);
+  owner->bytes = OwnedBytes({}, size);
+  char* at = owner->bytes.Extend(size);
+  record.SerializeWithCachedSizesToArray(reinterpret_cast<uint8_t*>(at));
+  at += head;
   for (CommitEvent& event : all) {
-    AppendBytesField(kEvents, event.stored, &bytes);
-    event.stored = absl::string_view(bytes).substr(bytes.size() - event.stored.size());
+    at = PutBytesField(kEvents, event.stored, at);
+    event.stored = {at - event.stored.size(), event.stored.size()};
   }
   owner->commit.record = std::move(record);
   TakeHead(&owner->commit);
@@ -136,7 +140,7 @@ CommitPtr MakeCommit(storage::v1::CommitRecord record, absl::Span<const CommitEv
   return Share(std::move(owner));
 }
 
-absl::StatusOr<CommitPtr> ParseCommit(std::string bytes) {
+absl::StatusOr<CommitPtr> ParseCommit(OwnedBytes bytes) {
   auto owner = std::make_shared<OwningCommit>();
   owner->bytes = std::move(bytes);
   storage::v1::CommitRecord& record = owner->commit.record;

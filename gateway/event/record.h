@@ -22,6 +22,7 @@
 #include "cdgate/storage/v1/storage.pb.h"
 #include "gateway/base/types.h"
 #include "gateway/event/cloud_event_view.h"
+#include "gateway/event/owned_bytes.h"
 #include "gateway/event/stored_event.h"
 
 namespace cdgate::event {
@@ -39,9 +40,9 @@ class Record {
   Record(base::Sequence sequence, absl::string_view stored);
   Record(base::Sequence sequence, const std::string&& stored) = delete;
 
-  // What reading `stored` would give, where this was read from the same bytes, which may be
-  // gone, without fields behind them that none of ours depends on: an import_rule.
-  Record At(base::Sequence sequence, absl::string_view stored) const;
+  // Becomes what reading `stored` would give, where this was read from the same bytes, which
+  // may be gone, without fields behind them that none of ours depends on: an import_rule.
+  void Move(base::Sequence sequence, absl::string_view stored);
 
   base::Sequence sequence() const { return sequence_; }
   const StoredView& stored() const { return stored_; }
@@ -111,16 +112,16 @@ struct CommitEvent {
       : stored(stored_event), read(read_before) {}
 
   absl::string_view stored;      // a serialised StoredEvent
-  const Record* read = nullptr;  // what was read of it, as Record::At says; null: nothing
+  const Record* read = nullptr;  // what was read of it, as Record::Move says; null: nothing
 };
 
 // A commit of `record` and `events`, which are copied into it behind those that `record`
 // has.
 CommitPtr MakeCommit(storage::v1::CommitRecord record, absl::Span<const CommitEvent> events = {});
 
-// Reads a serialised CommitRecord, and keeps it. LOG_CORRUPT where `bytes` is not one,
+// Reads a serialised CommitRecord, which it keeps. LOG_CORRUPT where `bytes` is not one,
 // LOG_FORMAT_NEWER where its format_version is greater than kCommitFormatVersion.
-absl::StatusOr<CommitPtr> ParseCommit(std::string bytes);
+absl::StatusOr<CommitPtr> ParseCommit(OwnedBytes bytes);
 
 // What MakeCommit's callers write into CommitRecord.format_version.
 inline constexpr uint32_t kCommitFormatVersion = 1;

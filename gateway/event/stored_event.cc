@@ -115,8 +115,11 @@ char* PutStored(const StoredFields& fields, char* at) {
   return PutNumber(kNotes, fields.notes, at);
 }
 
-void AppendImportRule(absl::string_view rule, std::string* stored) {
-  if (!rule.empty()) AppendBytesField(kImportRule, rule, stored);
+void AppendImportRule(absl::string_view rule, OwnedBytes* stored) {
+  if (rule.empty()) return;
+  const size_t size = BytesFieldSize(kImportRule, rule.size());
+  if (stored->room() < size) *stored = OwnedBytes(stored->view(), size);
+  PutBytesField(kImportRule, rule, stored->Extend(size));
 }
 
 }  // namespace cdgate::event

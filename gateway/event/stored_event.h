@@ -5,7 +5,7 @@
 //   StoredFields fields;
 //   fields.origin = "alpha.example";
 //   ...
-//   std::string stored = std::move(valid).IntoStored(fields);      // valid_event.h
+//   OwnedBytes stored = std::move(valid).IntoStored(fields);      // valid_event.h
 //
 //   StoredView view;
 //   if (!view.Assign(stored)) return Damaged();
@@ -21,6 +21,7 @@
 
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "gateway/event/owned_bytes.h"
 #include "gateway/event/wire_reader.h"
 
 namespace cdgate::event {
@@ -130,7 +131,8 @@ size_t StoredSize(const StoredFields& fields);
 void AppendStored(const StoredFields& fields, std::string* stored);
 // The same to memory that has room for StoredSize() bytes. Returns their end.
 char* PutStored(const StoredFields& fields, char* at);
-// The rule that let a received event in, which is known last.
-void AppendImportRule(absl::string_view rule, std::string* stored);
+// The rule that let a received event in, which is known last. Where there is no room for
+// it the bytes move, and views into them end.
+void AppendImportRule(absl::string_view rule, OwnedBytes* stored);
 
 }  // namespace cdgate::event

@@ -25,7 +25,7 @@ constexpr uint32_t kStoredContentDigest = 6;
 constexpr uint32_t kStoredInnerId = 17;
 constexpr uint32_t kStoredInnerSubject = 18;
 constexpr uint32_t kStoredInnerTime = 19;
-// What a stored event has besides its CloudEvent, as a rule: one allocation is enough.
+// What a stored event has besides its CloudEvent, as a rule, the import rule included.
 constexpr size_t kRoomForFields = 384;
 
 // With it, a signature covers the outer attributes (CloudEvents verifiability).
@@ -275,33 +275,29 @@ ValidEvent Admitter::Finish(CloudEventFields* fields, const CdEventEnvelope& inn
   hasher_.Reset();
   hasher_.Update(fields->data);
   event.content_digest_ = hasher_.FinalTo();
-  event.Render(fields);
+  event.Render(fields, &memory_);
   return event;
 }
 
-void ValidEvent::Render(CloudEventFields* fields) {
+void ValidEvent::Render(CloudEventFields* fields, ByteArena* memory) {
   cloud_event_size_ = PrepareCloudEvent(fields);
-  stored_.reserve(cloud_event_size_ + kRoomForFields);
-  AppendBytesHeader(kStoredCloudEvent, cloud_event_size_, &stored_);
-  cloud_event_at_ = stored_.size();
-  AppendCloudEvent(*fields, cloud_event_size_, &spans_, &stored_);
+  cloud_event_at_ = BytesHeaderSize(kStoredCloudEvent, cloud_event_size_);
+  const size_t size = cloud_event_at_ + cloud_event_size_;
+  stored_ = memory->Take(size + kRoomForFields);
+  char* const at = PutBytesHeader(kStoredCloudEvent, cloud_event_size_, stored_.Extend(size));
+  PutCloudEvent(*fields, cloud_event_size_, &spans_, at);
 }
 
-std::string ValidEvent::IntoStored(StoredFields fields) && {
+OwnedBytes ValidEvent::IntoStored(StoredFields fields) && {
   fields.notes |= notes_;
-  const size_t before = stored_.size();
-  const size_t size = before + StoredSize(fields) + OwnFieldsSize();
-  std::string stored;
-  if (stored_.capacity() < size) {  // the fields may point into it
-    stored.reserve(size);
-    stored = stored_;
-  } else {
-    stored = std::move(stored_);
+  const size_t more = StoredSize(fields) + OwnFieldsSize();
+  OwnedBytes outgrown;  // the fields may point into it
+  if (stored_.room() < more) {
+    outgrown = std::move(stored_);
+    stored_ = OwnedBytes(outgrown.view(), more);
   }
-  stored.resize(size);
-  PutOwnFields(PutStored(fields, stored.data() + before));
-  *this = ValidEvent();
-  return stored;
+  PutOwnFields(PutStored(fields, stored_.Extend(more)));
+  return std::move(stored_);
 }
 
 size_t ValidEvent::OwnFieldsSize() const {

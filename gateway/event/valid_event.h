@@ -3,7 +3,7 @@
 //
 //   event::Admitter admitter({.max_event_bytes = 1'000'000});    // one per worker
 //   CDGATE_ASSIGN_OR_RETURN(event::ValidEvent valid, admitter.Admit(cloud_event_bytes));
-//   const std::string stored = std::move(valid).IntoStored(fields);
+//   const event::OwnedBytes stored = std::move(valid).IntoStored(fields);
 //
 // Admitted is a CloudEvent 1.0 in protobuf form whose data is the JSON of one CDEvent:
 //  - its JSON is I-JSON (json_parser.h) and has what every CDEvent has
@@ -31,6 +31,7 @@
 #include "gateway/event/cloud_event_view.h"
 #include "gateway/event/cloud_event_writer.h"
 #include "gateway/event/json_parser.h"
+#include "gateway/event/owned_bytes.h"
 #include "gateway/event/stored_event.h"
 
 namespace cdgate::event {
@@ -39,12 +40,12 @@ struct AdmitLimits {
   size_t max_event_bytes = 1'000'000;  // of the serialised CloudEvent as it came
 };
 
-// An event that passed. Only an Admitter makes one. A value; views point into it.
+// An event that passed. Only an Admitter makes one. Movable; views point into it.
 class ValidEvent {
  public:
   // The canonical CloudEvent.
   absl::string_view cloud_event() const {
-    return absl::string_view(stored_).substr(cloud_event_at_, cloud_event_size_);
+    return stored_.view().substr(cloud_event_at_, cloud_event_size_);
   }
   // SHA-256 of the data bytes.
   const crypto::Sha256Digest& content_digest() const { return content_digest_; }
@@ -65,20 +66,21 @@ class ValidEvent {
 
   // The serialised StoredEvent: what the event itself decides (cloud_event,
   // content_digest, notes, inner_*) with `fields`, whose notes are added to its own. The
-  // CloudEvent is not copied. The event is empty afterwards. `fields` may point into it.
-  std::string IntoStored(StoredFields fields) &&;
+  // CloudEvent is not copied. The event is not to be used afterwards. `fields` may point
+  // into it.
+  OwnedBytes IntoStored(StoredFields fields) &&;
 
  private:
   friend class Admitter;
   ValidEvent() = default;
-  void Render(CloudEventFields* fields);
+  void Render(CloudEventFields* fields, ByteArena* memory);
   // What the event itself decides besides its CloudEvent and notes.
   size_t OwnFieldsSize() const;
   void PutOwnFields(char* at) const;
-  // Offsets, because views would not survive a move or copy.
+  // Offsets, because views would not survive a move of the bytes.
   absl::string_view At(CloudEventSpans::Span span) const { return span.Of(cloud_event()); }
 
-  std::string stored_;  // a StoredEvent that has its first field
+  OwnedBytes stored_;  // a StoredEvent that has its first field
   size_t cloud_event_at_ = 0;
   size_t cloud_event_size_ = 0;
   crypto::Sha256Digest content_digest_{};
@@ -114,6 +116,7 @@ class Admitter {
   const AdmitLimits limits_;
   JsonParser parser_;
   crypto::Sha256Hasher hasher_;
+  ByteArena memory_;
 };
 
 }  // namespace cdgate::event

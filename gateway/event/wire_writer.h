@@ -29,19 +29,14 @@ constexpr size_t VarintSize(uint64_t value) {
   return static_cast<size_t>((absl::bit_width(value | 1) + 6) / 7);
 }
 
+// Byte by byte into the string: bytes that are put together elsewhere and then read as one
+// word have to wait for all that was written before them, a copied event too.
 inline void AppendVarint(uint64_t value, std::string* out) {
-  if (value < 0x80) {
-    out->push_back(static_cast<char>(value));
-    return;
-  }
-  char buffer[10];
-  size_t n = 0;
   while (value >= 0x80) {
-    buffer[n++] = static_cast<char>(value | 0x80);
+    out->push_back(static_cast<char>(value | 0x80));
     value >>= 7;
   }
-  buffer[n++] = static_cast<char>(value);
-  out->append(buffer, n);
+  out->push_back(static_cast<char>(value));
 }
 
 constexpr size_t VarintFieldSize(uint32_t field, uint64_t value) {

@@ -20,12 +20,8 @@ size_t IdentityFilter::Part::IndexOf(const IdentityKey& key) const {
   return static_cast<size_t>((key.full_hash >> 32) * blocks.size() >> 32);
 }
 
-// One bit in each of the eight words.
-IdentityFilter::Block IdentityFilter::MaskOf(const IdentityKey& key) {
-  const auto hash = static_cast<uint32_t>(key.full_hash);
-  Block mask;
-  for (size_t i = 0; i < kSalts.size(); ++i) mask.words[i] = 1U << (hash * kSalts[i] >> 27);
-  return mask;
+uint32_t IdentityFilter::BitOf(const IdentityKey& key, size_t word) {
+  return 1U << (static_cast<uint32_t>(key.full_hash) * kSalts[word] >> 27);
 }
 
 bool IdentityFilter::Grow() {
@@ -48,8 +44,7 @@ void IdentityFilter::Add(const IdentityKey& key) {
   Part& part = parts_.back();
   --part.room;
   Block& block = part.BlockOf(key);
-  const Block mask = MaskOf(key);
-  for (size_t i = 0; i < mask.words.size(); ++i) block.words[i] |= mask.words[i];
+  for (size_t i = 0; i < block.words.size(); ++i) block.words[i] |= BitOf(key, i);
 }
 
 void IdentityFilter::Prefetch(const IdentityKey& key) const {
@@ -58,11 +53,10 @@ void IdentityFilter::Prefetch(const IdentityKey& key) const {
 
 bool IdentityFilter::MayHold(const IdentityKey& key) const {
   if (given_up_) return true;
-  const Block mask = MaskOf(key);
   for (const Part& part : parts_) {
     const Block& block = part.BlockOf(key);
     uint32_t missing = 0;
-    for (size_t i = 0; i < mask.words.size(); ++i) missing |= mask.words[i] & ~block.words[i];
+    for (size_t i = 0; i < block.words.size(); ++i) missing |= BitOf(key, i) & ~block.words[i];
     if (missing == 0) return true;
   }
   return false;

@@ -43,7 +43,8 @@ class IdentityFilter {
     size_t IndexOf(const IdentityKey& key) const;
   };
 
-  static Block MaskOf(const IdentityKey& key);
+  // The bit that the key has in that word.
+  static uint32_t BitOf(const IdentityKey& key, size_t word);
   bool Grow();
 
   const size_t max_bytes_;

@@ -117,10 +117,19 @@ absl::StatusOr<LedgerRow*> Ledger::NewestRange(const std::string& peer) {
 
 void Ledger::Count(const event::Commit& commit, KvBatch* batch) {
   absl::flat_hash_map<std::string, PeerCounters> added;
+  absl::string_view last;  // events of one peer come in runs
+  size_t run = 0;
+  const auto end_run = [&] {
+    if (!last.empty()) added[last].received += run;
+    run = 0;
+  };
   for (const event::Record& record : commit.events) {
     const absl::string_view peer = record.stored().received_from();
-    if (!peer.empty()) ++added[peer].received;
+    if (peer != last) end_run();
+    last = peer;
+    ++run;
   }
+  end_run();
   for (const auto& refusal : commit.record.refusals()) ++added[refusal.peer()].refused;
   for (const auto& move : commit.record.cursors()) {
     const absl::string_view peer = ExportPeer(move.reader());

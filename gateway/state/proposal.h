@@ -1,7 +1,7 @@
 // What is proposed to the store, and what became of it.
 //
 //   state::Proposal p;
-//   p.events.push_back(MakeNewEvent(std::move(stored), store.identities().Of(origin, source, id)));
+//   p.events.push_back(MakeNewEvent(stored, store.identities().Of(origin, source, id)));
 //   p.cursors.push_back({.move = Move("link/beta.example/import", 42, token)});
 //   absl::Status queued = store.Propose(std::move(p), [](state::Outcome outcome) { ... });
 //
@@ -18,6 +18,7 @@
 #include "absl/status/status.h"
 #include "cdgate/storage/v1/storage.pb.h"
 #include "gateway/base/types.h"
+#include "gateway/event/owned_bytes.h"
 #include "gateway/event/record.h"
 #include "gateway/event/stored_event.h"
 #include "gateway/state/identity.h"
@@ -29,18 +30,18 @@ struct NewEvent {
   // A serialised StoredEvent (event/stored_event.h), complete but for what the commit says
   // (sequence, commit time). content_digest and commitment are set; received_from is set exactly
   // where another domain sent it.
-  std::string stored = {};
+  event::OwnedBytes stored = {};
   IdentityKey identity = {};
   // What the index keeps of it, all but its sequence: from `stored`, while that is at hand.
   IdentityRow row = {};
 };
 
-// How one is made: of a serialised StoredEvent and the identity of its event.
-inline NewEvent MakeNewEvent(std::string stored, IdentityKey identity) {
+// How one is made: of a copy of a serialised StoredEvent and the identity of its event.
+inline NewEvent MakeNewEvent(absl::string_view stored, IdentityKey identity) {
   event::StoredView view;
   view.Assign(stored);
   const IdentityRow row = IdentityRow::Of(view, base::Sequence());
-  return {.stored = std::move(stored), .identity = identity, .row = row};
+  return {.stored = event::OwnedBytes(stored), .identity = identity, .row = row};
 }
 
 // What was admitted can be read.
@@ -74,7 +75,7 @@ struct ResourceEdit {
 
 struct Proposal {
   std::vector<NewEvent> events = {};
-  // What was read of each event (event::Record::At), where it was; else empty.
+  // What was read of each event (event::Record::Move), where it was; else empty.
   std::vector<event::Record> records = {};
   std::vector<CursorEdit> cursors = {};
   std::vector<ResourceEdit> resources = {};

@@ -147,20 +147,20 @@ EventResult Resolver::DecideEvent(size_t index, const std::optional<IdentityRow>
                                   Pending* pending) {
   const NewEvent& event = pending->proposal.events[index];
   const absl::Time oldest = context_.now - options_.dedup_horizon;
-  IdentityRow row = event.row;
-  row.sequence = next_;
-  if (row.accepted() < oldest && !pending->proposal.backfill) {
-    return {.status = TooOld(row.accepted(), options_.dedup_horizon)};
+  if (event.row.accepted() < oldest && !pending->proposal.backfill) {
+    return {.status = TooOld(event.row.accepted(), options_.dedup_horizon)};
   }
-  const auto [in_batch, is_new] = new_identities_.try_emplace(event.identity, row);
+  const auto [in_batch, is_new] = new_identities_.try_emplace(event.identity, event.row);
   if (!is_new) return DecideAgain(index, in_batch->second, pending);
   if (stored && stored->accepted() >= oldest) {
     new_identities_.erase(in_batch);
     return DecideAgain(index, *stored, pending);
   }
+  const base::Sequence sequence = next_;
+  in_batch->second.sequence = sequence;
   next_ = next_.Next();
   own_events_.push_back(index);
-  return {.sequence = row.sequence};
+  return {.sequence = sequence};
 }
 
 Comparison Resolver::ComparisonWith(const IdentityRow& first, size_t index) const {

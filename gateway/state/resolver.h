@@ -90,7 +90,7 @@ class Resolver {
   base::Sequence own_first_ = {};
   std::vector<size_t> own_events_;
   storage::v1::CommitRecord record_;
-  std::vector<std::string> events_;         // serialised StoredEvents
+  std::vector<event::OwnedBytes> events_;   // serialised StoredEvents
   std::vector<const event::Record*> read_;  // what was read of each; null: nothing
   std::vector<IdentityEntry> identities_;
   std::vector<IdentityKey> keys_;                 // of the batch's events, in order

@@ -24,7 +24,8 @@ MemoryLog::MemoryLog(std::shared_ptr<MemoryLogStorage> storage, base::Clock& clo
   {
     MutexLock lock(mu_);
     for (const std::string& bytes : stored) {
-      commits_.push_back(*event::ParseCommit(bytes));  // our own bytes, untouched
+      commits_.push_back(
+          *event::ParseCommit(event::OwnedBytes(bytes)));  // our own bytes, untouched
       bytes_ += commits_.back()->byte_size;
     }
   }

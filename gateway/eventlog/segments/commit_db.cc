@@ -173,7 +173,7 @@ absl::Status CommitDb::Roll(const CommitKey& first) {
 absl::StatusOr<event::CommitPtr> CommitDb::Newest() const {
   const SegmentPtr last = Last();
   if (last == nullptr) return event::CommitPtr();
-  CDGATE_ASSIGN_OR_RETURN(std::optional<std::string> record, last->Newest());
+  CDGATE_ASSIGN_OR_RETURN(std::optional<event::OwnedBytes> record, last->Newest());
   if (!record) return event::CommitPtr();
   return event::ParseCommit(*std::move(record));
 }
@@ -211,7 +211,7 @@ absl::StatusOr<std::vector<event::CommitPtr>> CommitDb::Read(const ReadFrom& fro
       if (!header) break;
       if (!budget.MayFit(header->size)) return out;
       // Its numbers count only once the checksum, which covers them, was seen to fit.
-      CDGATE_ASSIGN_OR_RETURN(std::string record, cursor.Read(*header));
+      CDGATE_ASSIGN_OR_RETURN(event::OwnedBytes record, cursor.Read(*header));
       cursor.Pass(*header);
       const uint64_t number = header->key.number;
       if (expected != 0 && number != expected) return MissingCommit(expected);

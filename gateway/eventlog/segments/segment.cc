@@ -99,9 +99,9 @@ absl::StatusOr<std::optional<EntryHeader>> Segment::Cursor::Peek() const {
   return Corrupt(path_, absl::StrCat("is damaged at byte ", offset_));
 }
 
-absl::StatusOr<std::string> Segment::Cursor::Read(const EntryHeader& header) const {
-  std::string record(header.size, '\0');
-  if (file_.Read(offset_ + kEntryHeaderBytes, record.size(), record.data()) &&
+absl::StatusOr<event::OwnedBytes> Segment::Cursor::Read(const EntryHeader& header) const {
+  event::OwnedBytes record({}, header.size);
+  if (file_.Read(offset_ + kEntryHeaderBytes, header.size, record.Extend(header.size)) &&
       header.Fits(record)) {
     return record;
   }
@@ -164,11 +164,11 @@ absl::StatusOr<Segment::Cursor> Segment::Find(const ReadFrom& from) const {
   }
 }
 
-absl::StatusOr<std::optional<std::string>> Segment::Newest() const {
+absl::StatusOr<std::optional<event::OwnedBytes>> Segment::Newest() const {
   if (empty()) return std::nullopt;
   CDGATE_ASSIGN_OR_RETURN(const Cursor cursor, OpenAt(newest_));
   CDGATE_ASSIGN_OR_RETURN(const std::optional<EntryHeader> header, cursor.Peek());
-  CDGATE_ASSIGN_OR_RETURN(std::string record, cursor.Read(*header));
+  CDGATE_ASSIGN_OR_RETURN(event::OwnedBytes record, cursor.Read(*header));
   return record;
 }
 

@@ -60,7 +60,7 @@ class Segment {
     // At the end: none.
     absl::StatusOr<std::optional<EntryHeader>> Peek() const;
     // The record of the entry that Peek() gave. LOG_CORRUPT.
-    absl::StatusOr<std::string> Read(const EntryHeader& header) const;
+    absl::StatusOr<event::OwnedBytes> Read(const EntryHeader& header) const;
     void Pass(const EntryHeader& header) { offset_ = header.end(offset_); }
     uint64_t offset() const { return offset_; }
 
@@ -101,7 +101,7 @@ class Segment {
   // set); at the first where there is none.
   absl::StatusOr<Cursor> Find(const ReadFrom& from) const;
   // After Append or Recover; none where it is empty.
-  absl::StatusOr<std::optional<std::string>> Newest() const;
+  absl::StatusOr<std::optional<event::OwnedBytes>> Newest() const;
 
   const SegmentHeader& header() const { return header_; }
   const std::string& path() const { return path_; }

@@ -66,7 +66,7 @@ TEST(RecordTest, MakeCommitReadsWhatWasMovedIn) { ExpectSample(*MakeCommit(Sampl
 
 TEST(RecordTest, ParseCommitReadsSerialisedBytes) {
   // The bytes are gone when the commit is read: it owns its memory.
-  absl::StatusOr<CommitPtr> commit = ParseCommit(SampleCommit().SerializeAsString());
+  absl::StatusOr<CommitPtr> commit = ParseCommit(OwnedBytes(SampleCommit().SerializeAsString()));
   CDGATE_ASSERT_OK(commit);
   ExpectSample(**commit);
 }
@@ -165,9 +165,11 @@ TEST(RecordTest, ReadBeforeItsBytesMovedItIsAsReadAfter) {
     }
     std::string before = stored.SerializeAsString();
     const Record read(base::Sequence(0), before);
-    std::string bytes = before;
-    AppendImportRule("rule@3", &bytes);
-    const Record moved = read.At(base::Sequence(7), bytes);
+    OwnedBytes stored_bytes(before);
+    AppendImportRule("rule@3", &stored_bytes);
+    const absl::string_view bytes = stored_bytes;
+    Record moved = read;
+    moved.Move(base::Sequence(7), bytes);
     before.assign(before.size(), 'x');  // nothing points there any more
     ExpectSame(moved, Record(base::Sequence(7), bytes));
     EXPECT_EQ(moved.stored().import_rule(), "rule@3");
@@ -189,13 +191,13 @@ TEST(RecordTest, BytesThatAreNoCloudEventLeaveTheFieldsEmpty) {
 }
 
 TEST(RecordTest, ParseCommitRefusesWhatIsNone) {
-  EXPECT_THAT(ParseCommit("\xff\xff"), test::HasReason(base::Reason::kLogCorrupt));
+  EXPECT_THAT(ParseCommit(OwnedBytes("\xff\xff")), test::HasReason(base::Reason::kLogCorrupt));
 }
 
 TEST(RecordTest, ParseCommitRefusesNewerFormat) {
   storage::v1::CommitRecord record = SampleCommit();
   record.set_format_version(2);
-  EXPECT_THAT(ParseCommit(record.SerializeAsString()),
+  EXPECT_THAT(ParseCommit(OwnedBytes(record.SerializeAsString())),
               test::HasReason(base::Reason::kLogFormatNewer));
 }
 

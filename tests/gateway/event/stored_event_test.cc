@@ -192,7 +192,9 @@ TEST(AppendStoredTest, TheGeneratedClassReadsWhatIsWritten) {
   std::string bytes;
   AppendStored(fields, &bytes);
   EXPECT_LE(bytes.size(), StoredSize(fields));
-  AppendImportRule(full.import_rule(), &bytes);
+  OwnedBytes with_rule(bytes);
+  AppendImportRule(full.import_rule(), &with_rule);
+  bytes = std::string(with_rule.view());
   StoredEvent expected = full;  // but for what the event itself decides
   expected.clear_cloud_event();
   expected.clear_content_digest();

@@ -62,7 +62,7 @@ void Walk(const Commit& commit, size_t size) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string bytes(reinterpret_cast<const char*>(data), size);
-  const auto commit = cdgate::event::ParseCommit(bytes);
+  const auto commit = cdgate::event::ParseCommit(cdgate::event::OwnedBytes(bytes));
   if (!commit.ok()) return 0;
   Walk(**commit, size);
   (void)cdgate::eventlog::HeadAfter(**commit);

@@ -39,7 +39,7 @@ inline void LoseCommits(StoreWorld& world, size_t commits, bool new_epoch) {
   auto& log = world.log_storage->commits;
   log.resize(log.size() - commits);
   if (!new_epoch) return;
-  const auto last = *event::ParseCommit(log.back());
+  const auto last = *event::ParseCommit(event::OwnedBytes(log.back()));
   storage::v1::CommitRecord record;
   record.set_format_version(1);
   record.set_epoch("after-the-loss");

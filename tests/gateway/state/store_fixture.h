@@ -102,11 +102,11 @@ class StoreWorld {
   }
 
   state::NewEvent New(const storage::v1::StoredEvent& stored) const {
-    std::string bytes = stored.SerializeAsString();
+    const std::string bytes = stored.SerializeAsString();
     const event::Record record(base::Sequence(), bytes);
     const state::IdentityKey identity =
         store->identities().Of(record.origin(), record.source(), record.id());
-    return state::MakeNewEvent(std::move(bytes), identity);
+    return state::MakeNewEvent(bytes, identity);
   }
   state::Proposal OfEvents(const std::vector<storage::v1::StoredEvent>& events) const {
     state::Proposal proposal;
