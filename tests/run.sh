@@ -31,6 +31,11 @@ done
 case $tier in 1 | 2 | 3) ;; *) die "there is no tier '$tier'; tiers are 1, 2 and 3" ;; esac
 
 results=build/results
+# Nothing of theirs is about threads, but ThreadSanitizer cannot run them. protobuf's headers
+# give a map other members under it, which Debian's library does not know: the first four
+# make events by reflection, or with a tool that does. The last one's fake gateway is gRPC's
+# synchronous server, whose locks are not seen.
+not_under_tsan='^(message_reader_test|message_writer_test|e2e_bad_input|e2e_certificate|cli_daemon_verbs_test)$'
 faults=()  # what failed outside a test: a build, a fuzzer
 
 # fail TEXT: records a failure that no test stands for.
@@ -66,9 +71,11 @@ tier_1() { build_and_test dev --label-exclude '^(chaos|scale|bench)$'; }
 tier_2() {
   export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
   export UBSAN_OPTIONS=print_stacktrace=1
-  export TSAN_OPTIONS="second_deadlock_stack=1 suppressions=$PWD/tests/support/tsan.supp"
+  export LSAN_OPTIONS="suppressions=$PWD/tests/support/lsan.supp print_suppressions=0"
+  # A long history: what suppressions name may be far behind by the time it counts.
+  export TSAN_OPTIONS="second_deadlock_stack=1 history_size=7 suppressions=$PWD/tests/support/tsan.supp"
   build_and_test asan --label-regex '^(unit|fuzz|e2e)$'
-  build_and_test tsan --label-regex '^(unit|e2e)$'
+  build_and_test tsan --label-regex '^(unit|e2e)$' --exclude-regex "$not_under_tsan"
   build_and_test clang --label-regex '^unit$'
   fuzz
 }

@@ -22,6 +22,7 @@
 #include "gateway/rpc/acceptor.h"
 #include "gateway/rpc/address.h"
 #include "gateway/rpc/call_gate.h"
+#include "gateway/rpc/callback_threads.h"
 #include "gateway/rpc/connection_gate.h"
 #include "gateway/rpc/guard.h"
 #include "gateway/rpc/server_call.h"
@@ -135,6 +136,7 @@ class ServerImpl final : public Server {
   std::vector<std::unique_ptr<Lane>> lanes_;
   std::map<Listener, std::string> addresses_;
   std::unique_ptr<Acceptor> acceptor_;
+  std::optional<CallbackBeat> beat_;  // while it runs
 
   base::Mutex mu_;
   base::CondVar stopped_;
@@ -174,6 +176,7 @@ absl::Status ServerImpl::Run() {
     sockets.push_back(std::move(socket));
   }
   acceptor_ = std::make_unique<Acceptor>(guard_, std::move(sockets));
+  beat_.emplace(options_.clock, options_.timers);
   return absl::OkStatus();
 }
 
@@ -275,6 +278,7 @@ void ServerImpl::Shutdown(absl::Duration limit) {
   for (const auto& hook : hooks) hook();
   EndLanes(limit);
   acceptor_.reset();
+  beat_.reset();
   base::MutexLock lock(mu_);
   state_ = State::kStopped;
   stopped_.SignalAll();
