@@ -1,7 +1,9 @@
 #include "federation/link/codec.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "federation/link/config.h"
 #include "gateway/event/wire_reader.h"
 #include "gateway/event/wire_writer.h"
 
@@ -44,10 +46,13 @@ size_t CountEvents(absl::string_view batch) {
 // Splits a Batch into its events and the rest.
 bool DecodeBatch(absl::string_view bytes, FrameReceived* received) {
   std::string rest;
-  received->events.views.reserve(CountEvents(bytes));
+  // One too many is enough to refuse the batch, whatever else a hostile one has.
+  constexpr size_t kMostViews = kMaxBatchEvents + 1;
+  received->events.views.reserve(std::min(CountEvents(bytes), kMostViews));
   event::WireReader reader(bytes);
   while (reader.Next()) {
     if (reader.field() == Batch::kEventsFieldNumber && reader.is_bytes()) {
+      if (received->events.views.size() == kMostViews) continue;
       if (!received->events.views.emplace_back().Assign(reader.bytes())) return false;
     } else {
       rest.append(bytes.data() + reader.field_offset(), reader.offset() - reader.field_offset());
@@ -67,6 +72,13 @@ bool DecodeFrame(absl::string_view bytes, std::shared_ptr<const void> memory,
     received->events.memory = std::move(memory);
     return DecodeBatch(reader.bytes(), received);
   }
+  // A message for each event would be many times the size of the frame.
+  size_t events = 0;
+  for (event::WireReader fields(bytes); fields.Next();) {
+    const bool batch = fields.field() == Frame::kBatchFieldNumber && fields.is_bytes();
+    if (batch) events += CountEvents(fields.bytes());
+  }
+  if (events > kMaxBatchEvents) return false;
   if (bytes.size() > INT32_MAX ||
       !received->frame.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
     return false;

@@ -15,7 +15,8 @@ namespace cdgate::link {
 std::string EncodeHead(const SendFrame& send);
 
 // Reads a frame. `memory` keeps `bytes` alive, which the events of a Batch point into.
-// False where the bytes are no frame.
+// False where the bytes are no frame. Of a Batch with more than kMaxBatchEvents events one
+// more than that are read, or none, and then it is no frame.
 bool DecodeFrame(absl::string_view bytes, std::shared_ptr<const void> memory,
                  FrameReceived* received);
 

@@ -61,8 +61,9 @@ absl::Status Importer::CheckBatch(const federation::v1::Batch& batch, uint64_t e
     return base::MakeError(Reason::kTooLarge, absl::StrCat("a frame has ", wire_bytes,
                                                            " bytes, we take ", max_frame_bytes_));
   }
-  if (events == 0 || events > kMaxBatchEvents) {
-    return ProtocolError(absl::StrCat("a batch has ", events, " events"));
+  if (events == 0) return ProtocolError("a batch has 0 events");
+  if (events > kMaxBatchEvents) {
+    return ProtocolError(absl::StrCat("a batch has more than ", kMaxBatchEvents, " events"));
   }
   CDGATE_RETURN_IF_ERROR(CheckPlace(batch.link_epoch(), batch.token()));
   if (batch.first_position() != received_.Next().value()) {

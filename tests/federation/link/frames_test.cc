@@ -1,9 +1,11 @@
 // Frames as bytes, tokens, and the pace of a limited direction.
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <string>
 
 #include "federation/link/codec.h"
+#include "federation/link/config.h"
 #include "federation/link/pace.h"
 #include "tests/federation/link/describe.h"
 
@@ -47,6 +49,20 @@ TEST(CodecTest, SplicedBatchParsesAsTheWholeMessage) {
   Frame got;
   ASSERT_TRUE(got.ParseFromString(bytes));
   EXPECT_EQ(got.SerializeAsString(), want.SerializeAsString());
+}
+
+// Two bytes for each event, and much more for what is read of it.
+TEST(CodecTest, ABatchOfVeryManyEventsCostsNoMoreThanOneOfTooMany) {
+  Frame frame;
+  for (size_t i = 0; i < 20 * kMaxBatchEvents; ++i) frame.mutable_batch()->add_events();
+  const auto bytes = std::make_shared<std::string>(frame.SerializeAsString());
+  FrameReceived received;
+  ASSERT_TRUE(DecodeFrame(*bytes, bytes, &received));
+  EXPECT_EQ(received.events.size(), kMaxBatchEvents + 1);
+  EXPECT_EQ(received.events.views.capacity(), kMaxBatchEvents + 1);
+
+  *bytes += *bytes;  // not the usual form any more
+  EXPECT_FALSE(DecodeFrame(*bytes, bytes, &received));
 }
 
 TEST(CodecTest, HeartbeatsHaveOneSize) {
