@@ -14,6 +14,10 @@ find_package(RocksDB CONFIG REQUIRED)
 find_package(prometheus-cpp CONFIG REQUIRED)
 pkg_check_modules(HTTPLIB REQUIRED IMPORTED_TARGET cpp-httplib)
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
+# Hashes several texts side by side; Debian has it for amd64 only, and without it they are
+# hashed one after the other.
+find_library(IPSEC_MB_LIBRARY IPSec_MB)
+find_path(IPSEC_MB_INCLUDE intel-ipsec-mb.h)
 if(CDGATE_BUILD_TESTS)
   find_package(GTest REQUIRED)
   find_package(Python3 REQUIRED COMPONENTS Interpreter)

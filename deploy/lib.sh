@@ -21,9 +21,11 @@ die() {
 
 # packages_of SECTION...: names the packages of these sections of deploy/packages.txt.
 packages_of() {
-  local section
+  local section arch
+  arch=$(dpkg --print-architecture 2>/dev/null || true)
   for section in "$@"; do
-    awk -v want="[$section]" '/^\[/ {on = ($1 == want); next} on && /^[a-z0-9]/ {print $1}' \
+    awk -v want="[$section]" -v arch="$arch" \
+      '/^\[/ {on = ($1 == want); next} on && /^[a-z0-9]/ && ($2 == "" || $2 == arch) {print $1}' \
       "$cdgate_root/deploy/packages.txt"
   done
 }

@@ -94,10 +94,11 @@ class Admission {
   class WorkerLease;
 
   absl::Status AdmitPublished(const authz::Principal& principal, const authz::Grants& grants,
-                              absl::string_view cloud_event, Worker& worker,
+                              absl::StatusOr<event::ValidEvent> event, Worker& worker,
                               state::NewEvent* out) const;
   absl::Status AdmitRelayed(absl::string_view peer, const event::RelayedView& relayed,
-                            Worker& worker, state::NewEvent* out) const;
+                            absl::StatusOr<event::ValidEvent> event, Worker& worker,
+                            state::NewEvent* out) const;
   absl::Status CheckRelayed(absl::string_view peer, const event::RelayedView& relayed,
                             absl::Time now) const;
   void Count(const absl::Status& status);

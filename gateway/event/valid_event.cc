@@ -232,14 +232,27 @@ void Normalise(const Agreement& agreement, const CdEventEnvelope& inner, CloudEv
 }  // namespace
 
 absl::StatusOr<ValidEvent> Admitter::Admit(absl::string_view cloud_event) {
-  if (cloud_event.size() > limits_.max_event_bytes) {
-    return TooLarge(cloud_event.size(), limits_.max_event_bytes);
+  return Digest(AdmitUndigested(cloud_event));
+}
+
+std::vector<absl::StatusOr<ValidEvent>> Admitter::AdmitAll(
+    absl::Span<const absl::string_view> cloud_events) {
+  std::vector<absl::StatusOr<ValidEvent>> events;
+  std::vector<absl::string_view> texts;
+  events.reserve(cloud_events.size());
+  texts.reserve(cloud_events.size());
+  for (const absl::string_view cloud_event : cloud_events) {
+    events.push_back(AdmitUndigested(cloud_event));
+    if (events.back().ok()) texts.push_back(events.back()->data());
   }
-  CloudEventFields fields;
-  CDGATE_RETURN_IF_ERROR(ReadOuter(cloud_event, &fields));
-  CDGATE_ASSIGN_OR_RETURN(const CdEventEnvelope inner, ParseData(fields.data));
-  CDGATE_RETURN_IF_ERROR(CheckAgreement(fields, inner));
-  return Finish(&fields, inner);
+  std::vector<crypto::Sha256Digest> digests(texts.size());
+  if (!batch_) batch_.emplace();
+  batch_->Hash(texts, absl::MakeSpan(digests));
+  auto digest = digests.begin();
+  for (absl::StatusOr<ValidEvent>& event : events) {
+    if (event.ok()) event->content_digest_ = *digest++;
+  }
+  return events;
 }
 
 absl::StatusOr<ValidEvent> Admitter::AdmitCdEventJson(absl::string_view json) {
@@ -251,7 +264,26 @@ absl::StatusOr<ValidEvent> Admitter::AdmitCdEventJson(absl::string_view json) {
   fields.source = inner.source;
   fields.type = inner.type;
   fields.data = json;
-  return Finish(&fields, inner);
+  return Digest(Render(&fields, inner));
+}
+
+absl::StatusOr<ValidEvent> Admitter::AdmitUndigested(absl::string_view cloud_event) {
+  if (cloud_event.size() > limits_.max_event_bytes) {
+    return TooLarge(cloud_event.size(), limits_.max_event_bytes);
+  }
+  CloudEventFields fields;
+  CDGATE_RETURN_IF_ERROR(ReadOuter(cloud_event, &fields));
+  CDGATE_ASSIGN_OR_RETURN(const CdEventEnvelope inner, ParseData(fields.data));
+  CDGATE_RETURN_IF_ERROR(CheckAgreement(fields, inner));
+  return Render(&fields, inner);
+}
+
+absl::StatusOr<ValidEvent> Admitter::Digest(absl::StatusOr<ValidEvent> event) {
+  if (!event.ok()) return event;
+  hasher_.Reset();
+  hasher_.Update(event->data());
+  event->content_digest_ = hasher_.FinalTo();
+  return event;
 }
 
 absl::StatusOr<CdEventEnvelope> Admitter::ParseData(absl::string_view data) {
@@ -259,7 +291,7 @@ absl::StatusOr<CdEventEnvelope> Admitter::ParseData(absl::string_view data) {
   return CheckCdEvent(root);
 }
 
-ValidEvent Admitter::Finish(CloudEventFields* fields, const CdEventEnvelope& inner) {
+ValidEvent Admitter::Render(CloudEventFields* fields, const CdEventEnvelope& inner) {
   ValidEvent event;
   const Agreement agreement = Compare(fields, inner);
   if (agreement.disagrees) event.notes_ |= kNoteOuterDisagrees;
@@ -272,9 +304,6 @@ ValidEvent Admitter::Finish(CloudEventFields* fields, const CdEventEnvelope& inn
   }
   event.seconds_ = inner.seconds;
   event.nanos_ = inner.nanos;
-  hasher_.Reset();
-  hasher_.Update(fields->data);
-  event.content_digest_ = hasher_.FinalTo();
   event.Render(fields, &memory_);
   return event;
 }

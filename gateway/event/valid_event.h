@@ -21,12 +21,16 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "auth/crypto/digest.h"
+#include "auth/crypto/sha256_batch.h"
 #include "gateway/event/cdevent_envelope.h"
 #include "gateway/event/cloud_event_view.h"
 #include "gateway/event/cloud_event_writer.h"
@@ -102,6 +106,10 @@ class Admitter {
   // ENVELOPE_MISMATCH.
   absl::StatusOr<ValidEvent> Admit(absl::string_view cloud_event);
 
+  // Of each what Admit would return, in order. Faster: the digests are made side by side.
+  std::vector<absl::StatusOr<ValidEvent>> AdmitAll(
+      absl::Span<const absl::string_view> cloud_events);
+
   // A CDEvent's JSON without an envelope: makes the one that the CDEvents CloudEvents
   // binding prescribes.
   absl::StatusOr<ValidEvent> AdmitCdEventJson(absl::string_view json);
@@ -110,12 +118,17 @@ class Admitter {
   JsonParser& parser() { return parser_; }
 
  private:
+  // What is left to do with what they return is to digest it.
+  absl::StatusOr<ValidEvent> AdmitUndigested(absl::string_view cloud_event);
+  ValidEvent Render(CloudEventFields* fields, const CdEventEnvelope& inner);
+
   absl::StatusOr<CdEventEnvelope> ParseData(absl::string_view data);
-  ValidEvent Finish(CloudEventFields* fields, const CdEventEnvelope& inner);
+  absl::StatusOr<ValidEvent> Digest(absl::StatusOr<ValidEvent> event);
 
   const AdmitLimits limits_;
   JsonParser parser_;
   crypto::Sha256Hasher hasher_;
+  std::optional<crypto::Sha256Batch> batch_;  // from the first AdmitAll() on
   ByteArena memory_;
 };
 

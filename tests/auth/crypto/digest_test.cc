@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
+
+#include "auth/crypto/sha256_batch.h"
 
 #include "gateway/base/encoding.h"
 
@@ -35,6 +38,39 @@ TEST(Sha256HasherTest, IsReadyAfterConstructionAndMoves) {
   Sha256Hasher second = std::move(first);
   second.Update("c");
   EXPECT_EQ(second.Final(), Sha256("abc"));
+}
+
+std::string Bytes(const Sha256Digest& digest) {
+  return std::string(reinterpret_cast<const char*>(digest.data()), digest.size());
+}
+
+// Texts of all lengths around the blocks of SHA-256, and some long ones between short ones.
+TEST(Sha256BatchTest, AgreesWithHashingEachAlone) {
+  std::vector<std::string> inputs;
+  for (size_t size = 0; size < 300; ++size) {
+    inputs.emplace_back(size, static_cast<char>('a' + size % 26));
+    if (size % 37 == 0) inputs.emplace_back(size * 1001, '\xff');
+  }
+  for (const size_t size : {32 << 10, (32 << 10) + 1, 1 << 20}) inputs.emplace_back(size, 'l');
+  inputs.emplace_back("the last one is short");
+  const std::vector<absl::string_view> texts(inputs.begin(), inputs.end());
+  Sha256Batch batch;
+  for (const size_t count :
+       {size_t{0}, size_t{1}, size_t{2}, size_t{3}, size_t{64}, texts.size()}) {
+    std::vector<Sha256Digest> digests(count);
+    batch.Hash(absl::MakeConstSpan(texts).first(count), absl::MakeSpan(digests));
+    for (size_t i = 0; i < count; ++i) {
+      EXPECT_EQ(Bytes(digests[i]), Sha256(texts[i])) << i << " of " << count;
+    }
+  }
+}
+
+TEST(Sha256BatchTest, TextWithoutMemoryIsTheEmptyText) {
+  Sha256Batch batch;
+  std::vector<Sha256Digest> digests(2);
+  batch.Hash({absl::string_view(), "abc"}, absl::MakeSpan(digests));
+  EXPECT_EQ(Bytes(digests[0]), Sha256(""));
+  EXPECT_EQ(Bytes(digests[1]), Sha256("abc"));
 }
 
 TEST(HmacSha256Test, Rfc4231) {

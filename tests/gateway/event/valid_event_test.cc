@@ -6,6 +6,7 @@
 #include <functional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
@@ -357,6 +358,26 @@ TEST(ValidEventTest, AdmittingTheCanonicalFormAgainChangesNothing) {
   CDGATE_ASSERT_OK(again);
   EXPECT_EQ(again->cloud_event(), first->cloud_event());
   EXPECT_EQ(again->notes(), 0u);
+}
+
+// Refused ones among them get no digest, and take none from their neighbours.
+TEST(ValidEventTest, AdmittingSeveralGivesWhatAdmittingEachDoes) {
+  std::vector<std::string> events;
+  for (int i = 0; i < 70; ++i) {
+    const std::string other = absl::StrReplaceAll(kData, {{"90071992547", absl::StrCat(i)}});
+    events.push_back(i % 5 == 3 ? "no event" : Good(other).SerializeAsString());
+  }
+  Admitter admitter;
+  const auto all = admitter.AdmitAll(std::vector<absl::string_view>(events.begin(), events.end()));
+  ASSERT_EQ(all.size(), events.size());
+  for (size_t i = 0; i < events.size(); ++i) {
+    const auto alone = Admitter().Admit(events[i]);
+    ASSERT_EQ(all[i].status(), alone.status()) << i;
+    if (!alone.ok()) continue;
+    EXPECT_EQ(all[i]->content_digest(), alone->content_digest()) << i;
+    EXPECT_EQ(all[i]->cloud_event(), alone->cloud_event()) << i;
+  }
+  EXPECT_TRUE(admitter.AdmitAll({}).empty());
 }
 
 TEST(ValidEventTest, FieldsMayPointIntoTheEvent) {
