@@ -37,7 +37,7 @@ std::shared_ptr<ChannelGuard> GuardFor(const std::string& target,
        .timers = options.timers,
        .limits = {.slack_bytes = options.slack_bytes,
                   .max_message_bytes = static_cast<uint64_t>(options.max_message_bytes),
-                  .window_bytes = static_cast<uint64_t>(options.window_bytes),
+                  .window_bytes = kProbedWindowBytes,
                   .max_streams = kMaxStreams,
                   .frame_timeout = options.keepalive_time + options.keepalive_timeout}});
 }
@@ -52,8 +52,7 @@ grpc::ChannelArguments ArgumentsFor(const std::string& target, const ClientChann
   arguments.SetInt(GRPC_ARG_MAX_METADATA_SIZE, kMaxMetadataBytes);
   arguments.SetMaxReceiveMessageSize(options.max_message_bytes);
   arguments.SetInt(GRPC_ARG_HTTP2_MAX_FRAME_SIZE, kHttp2FrameBytes);
-  arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
-  arguments.SetInt(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, options.window_bytes);
+  arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 1);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, Millis(options.keepalive_time));
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, Millis(options.keepalive_timeout));
   arguments.SetInt(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);

@@ -49,7 +49,6 @@ struct ClientChannelOptions {
   base::TimerQueue& timers;
 
   int max_message_bytes = 4 << 20;
-  int window_bytes = 4 << 20;
   size_t quota_bytes = 64 << 20;
   // Bytes the server may have sent beyond what its messages account for.
   uint64_t slack_bytes = 1 << 20;

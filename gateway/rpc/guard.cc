@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "gateway/base/errors.h"
 #include "gateway/base/logging.h"
+#include "gateway/rpc/transport.h"
 
 namespace cdgate::rpc {
 namespace {
@@ -37,7 +38,8 @@ std::string AddressKey(Listener listener, const std::string& address) {
 AbuseLimits LimitsOf(const ListenerLimits& limits) {
   return {.slack_bytes = limits.slack_bytes,
           .max_message_bytes = static_cast<uint64_t>(limits.max_message_bytes),
-          .window_bytes = static_cast<uint64_t>(limits.window_bytes),
+          .window_bytes =
+              static_cast<uint64_t>(limits.probe_window ? kProbedWindowBytes : kFixedWindowBytes),
           .max_streams = limits.max_streams_per_connection,
           .frame_timeout = limits.frame_timeout};
 }

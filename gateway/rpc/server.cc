@@ -68,9 +68,7 @@ void Configure(const ListenerLimits& limits, grpc::ServerBuilder& builder) {
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, limits.max_streams_per_connection);
   builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMaxMetadataBytes);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_FRAME_SIZE, kHttp2FrameBytes);
-  // With the probe off, the window is what we say and not what the client makes it.
-  builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
-  builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, limits.window_bytes);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, limits.probe_window ? 1 : 0);
   builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeMillis);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMillis);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMillis);
@@ -310,14 +308,13 @@ ListenerLimits DefaultLimits(Listener kind) {
     case Listener::kPeers:
       limits.max_streams_per_connection = 16;
       limits.max_message_bytes = 4 << 20;
-      limits.window_bytes = 4 << 20;
       break;
     case Listener::kEnrolment:
       limits.max_connections = 64;
       limits.max_connections_per_address = 8;
       limits.max_streams_per_connection = 4;
       limits.max_message_bytes = 8 << 10;
-      limits.window_bytes = 64 << 10;
+      limits.probe_window = false;
       limits.slack_bytes = 256 << 10;
       limits.first_message_timeout = absl::Seconds(5);
       break;

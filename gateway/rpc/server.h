@@ -57,8 +57,8 @@ struct ListenerLimits {
   absl::Duration abuse_pause = absl::Seconds(5);
   int max_streams_per_connection = 64;
   int max_message_bytes = 1 << 20;
-  // Bytes of one stream that may be under way before we have read them.
-  int window_bytes = 1 << 20;
+  // Whether clients get as much window as the path holds, or kFixedWindowBytes (transport.h).
+  bool probe_window = true;
   // Bytes a connection may have sent beyond what its messages account for.
   uint64_t slack_bytes = 4 << 20;
   // How long a call may stay without its first message.

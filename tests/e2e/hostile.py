@@ -83,6 +83,7 @@ class Connection:
         self.sending = threading.Lock()
         self.socket = dial(options)
         self.acknowledge = acknowledge
+        self.mute = False  # within a header block or a frame nothing else may be sent
         self.raw(PREFACE + frame(SETTINGS, 0, 0, struct.pack(">HI", 4, window)))
         threading.Thread(target=self.listen, daemon=True).start()
 
@@ -136,7 +137,7 @@ class Connection:
                     self.initial_window = value
             if self.acknowledge:
                 self.raw(frame(SETTINGS, ACK, 0))
-        elif kind == PING and not flags & ACK:
+        elif kind == PING and not flags & ACK and not self.mute:
             self.raw(frame(PING, ACK, 0, payload))
 
     def grow(self, stream, by):
@@ -274,6 +275,7 @@ def late_giant_header(connection, end):
     connection.open(1)
     head = request_headers(connection.options.path) + b"\x00" + hpack_text("x-giant") + hpack_int(
         1 << 30, 7)
+    connection.mute = True
     connection.raw(frame(HEADERS, 0, 3, head))
     burst(connection, end, lambda n: frame(CONTINUATION, 0, 3, b"z" * 1000) * 16)
 
@@ -345,6 +347,7 @@ def late_trickled_headers(connection, end):
     """The same after a call that stays open."""
     connection.open(1)
     connection.raw(frame(DATA, 0, 1, b"\x00" + struct.pack(">I", 0)))
+    connection.mute = True
     connection.raw(frame(HEADERS, 0, 3, unfinished_headers(connection)))
     byte_by_byte(connection, end, lambda: frame(CONTINUATION, 0, 3, b"h"))
 
@@ -353,6 +356,7 @@ def trickled_data(connection, end):
     """A call's second message at one byte a second, within one frame."""
     connection.open(1)
     connection.raw(frame(DATA, 0, 1, b"\x00" + struct.pack(">I", 0)))
+    connection.mute = True
     connection.raw(frame(DATA, 0, 1, b"\x00" + struct.pack(">I", 1000) + bytes(1000))[:14])
     byte_by_byte(connection, end, lambda: b"t")
 

@@ -19,18 +19,24 @@ namespace {
 
 using authz::Listener;
 
-// Runs the attacker; its exit status. What it printed goes to `report`.
-int Attack(TestGateway& gateway, const std::string& attack, const std::string& more,
-           std::string* report) {
-  const std::string command = absl::StrCat("python3 -B tests/e2e/hostile.py ", attack, " --target ",
-                                           gateway.Address(Listener::kApi), " --identity ",
-                                           gateway.ServiceIdentity("reader-evil"), " --path ",
-                                           kSubscribe, " --seconds 60 ", more);
+// Runs a script of tests/e2e against the api listener; its exit status. What it printed goes to
+// `report`.
+int RunScript(TestGateway& gateway, const std::string& script, const std::string& more,
+              std::string* report) {
+  const std::string command =
+      absl::StrCat("python3 -B tests/e2e/", script, " --target ", gateway.Address(Listener::kApi),
+                   " --identity ", gateway.ServiceIdentity("reader-evil"), " ", more);
   FILE* const pipe = popen(command.c_str(), "r");
   char line[1024] = "";
   while (fgets(line, sizeof(line), pipe) != nullptr) *report += line;
   const int status = pclose(pipe);
   return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+int Attack(TestGateway& gateway, const std::string& attack, const std::string& more,
+           std::string* report) {
+  return RunScript(gateway, absl::StrCat("hostile.py ", attack),
+                   absl::StrCat("--path ", kSubscribe, " --seconds 60 ", more), report);
 }
 
 // Connections to the api listener that the guard cut, whatever the cause.
@@ -78,6 +84,13 @@ TEST_P(HostileTest, AttackEndsAndOthersGoOn) {
   }
   EXPECT_TRUE(TestGateway::Eventually([&] { return gateway.server->live_connections() == 1; }));
   EXPECT_TRUE(TestGateway::Eventually([&] { return gateway.server->live_calls() == 1; }));
+}
+
+// With 64 KiB, a client 50 ms away could send 1.3 MB a second, however fast the path is.
+TEST(WindowTest, IsWhatALongPathHolds) {
+  TestGateway gateway;
+  std::string report;
+  EXPECT_EQ(RunScript(gateway, "offered_window.py", "--bytes 4000000", &report), 0) << report;
 }
 
 INSTANTIATE_TEST_SUITE_P(
