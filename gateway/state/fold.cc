@@ -48,9 +48,9 @@ FoldPosition PositionOf(const FoldMeta& meta) {
 
 }  // namespace
 
-Fold::Fold(std::unique_ptr<KvStore> kv, FoldMeta meta)
+Fold::Fold(std::unique_ptr<KvStore> kv, FoldMeta meta, size_t expected)
     : kv_(std::move(kv)), batch_(kv_->NewBatch()) {
-  identities_ = std::make_unique<IdentityIndex>(*kv_, meta.identity_key());
+  identities_ = std::make_unique<IdentityIndex>(*kv_, meta.identity_key(), expected);
   resources_ = std::make_unique<ResourceTable>(*kv_);
   ledger_ = std::make_unique<Ledger>(*kv_, cursors_);
   letters_ = std::make_unique<Letters>(*kv_, identities_->hasher());
@@ -60,10 +60,10 @@ Fold::Fold(std::unique_ptr<KvStore> kv, FoldMeta meta)
   meta_ = std::move(meta);
 }
 
-absl::StatusOr<std::unique_ptr<Fold>> Fold::Open(std::unique_ptr<KvStore> kv,
-                                                 base::Random& random) {
+absl::StatusOr<std::unique_ptr<Fold>> Fold::Open(std::unique_ptr<KvStore> kv, base::Random& random,
+                                                 size_t expected) {
   CDGATE_ASSIGN_OR_RETURN(FoldMeta meta, ReadMeta(*kv, random));
-  std::unique_ptr<Fold> fold(new Fold(std::move(kv), std::move(meta)));
+  std::unique_ptr<Fold> fold(new Fold(std::move(kv), std::move(meta), expected));
   CDGATE_RETURN_IF_ERROR(fold->Load());
   return fold;
 }

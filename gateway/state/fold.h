@@ -34,9 +34,9 @@ struct FoldPosition {
 
 class Fold {
  public:
-  // Reads what `kv` has. LOG_FORMAT_NEWER, LOG_CORRUPT.
+  // Reads what `kv` has. `expected`: events between two flushes. LOG_FORMAT_NEWER, LOG_CORRUPT.
   static absl::StatusOr<std::unique_ptr<Fold>> Open(std::unique_ptr<KvStore> kv,
-                                                    base::Random& random);
+                                                    base::Random& random, size_t expected = 0);
 
   // Applies the commit after position(). `identities`: the index entries of its events, where the
   // caller has them at hand; empty otherwise. After an error nothing can be applied or flushed any
@@ -80,7 +80,7 @@ class Fold {
   const Letters& letters() const { return *letters_; }
 
  private:
-  Fold(std::unique_ptr<KvStore> kv, storage::v1::FoldMeta meta);
+  Fold(std::unique_ptr<KvStore> kv, storage::v1::FoldMeta meta, size_t expected);
   absl::Status Load();
   // Everything but the identities.
   absl::Status ApplyRows(const event::Commit& commit) CDGATE_REQUIRES(write_mu_);

@@ -168,7 +168,7 @@ size_t IdentityIndex::unwritten() const {
 }
 
 void IdentityIndex::BeginWrite() {
-  auto fresh = std::make_shared<Tier>(unwritten());
+  auto fresh = std::make_shared<Tier>(std::max(expected_, unwritten()));
   MutexLock lock(mu_);
   writing_ = std::exchange(recent_, std::move(fresh));
 }

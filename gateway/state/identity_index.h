@@ -6,11 +6,10 @@
 // a filter over all rows answers nearly every one (IdentityFilter). Rows from before the
 // start are in it once Fill() has read them; until then the KvStore is asked.
 //
-// Memory: an entry takes 56 bytes, at most twice that while the table grows, and 5 to 10 of
-// the index, so the 200,000 events after which the store writes them take 13 MB, or 26 MB,
-// in each of the two tiers there can be (StoreOptions::flush_events), however many
-// identities the horizon has: those are on disk, 52 bytes each, and of their filters (10
-// bits each) the block cache holds what it has room for.
+// Memory: an entry takes 56 bytes, and 5 to 10 of the index, so the 200,000 events after which
+// the store writes them (StoreOptions::flush_events) take 13 MB in each of the two tiers
+// there can be, however many identities the horizon has: those are on disk, 52 bytes each,
+// and of their filters (10 bits each) the block cache holds what it has room for.
 //
 // The filter takes 12 bits for each identity, up to kFilterBytes (44 million identities);
 // beyond, and where the disk has more than memory, every question is one to the KvStore.
@@ -19,6 +18,7 @@
 // Write and Fill, maybe others.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -45,9 +45,14 @@ inline constexpr size_t kFilterBytes = 64 << 20;
 
 class IdentityIndex {
  public:
-  // `kv` outlives the index. `key`: 32 bytes, the same for all rows.
-  IdentityIndex(KvStore& kv, absl::string_view key)
-      : kv_(kv), hasher_(key), recent_(std::make_shared<Tier>(0)) {}
+  // `kv` outlives the index. `key`: 32 bytes, the same for all rows. `expected`: events between
+  // two calls of Write, for which a tier has room from the beginning: it need not be copied as it
+  // grows, which may be as much as to fill it.
+  IdentityIndex(KvStore& kv, absl::string_view key, size_t expected = 0)
+      : kv_(kv),
+        hasher_(key),
+        expected_(std::min(expected, kMostExpected)),
+        recent_(std::make_shared<Tier>(expected_)) {}
 
   const IdentityHasher& hasher() const { return hasher_; }
 
@@ -77,6 +82,7 @@ class IdentityIndex {
   absl::Status RollBack(base::Sequence next, KvBatch* batch) const;
 
  private:
+  static constexpr size_t kMostExpected = 1 << 20;
   using Entries = std::vector<IdentityEntry>;
   // Entries in the order they came; the index has the place of the last one of each key.
   struct HashOf {
@@ -115,6 +121,7 @@ class IdentityIndex {
 
   KvStore& kv_;
   const IdentityHasher hasher_;
+  const size_t expected_;
   mutable base::Mutex mu_;
   TierPtr recent_ CDGATE_GUARDED_BY(mu_);
   TierPtr writing_ CDGATE_GUARDED_BY(mu_);  // not changed any more; null: nothing
