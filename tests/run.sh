@@ -7,21 +7,23 @@
 # bare Debian 12, as root or with sudo; writes nothing outside the repository.
 #
 #   tests/run.sh                  tier 1: everything but what follows
-#   tests/run.sh --tier 2         sanitizers, clang with -Wthread-safety, fuzzers
+#   tests/run.sh --tier 2         sanitizers, clang with -Wthread-safety, fuzzers, mutants
 #   tests/run.sh --tier 3         chaos, scale, benchmarks
 #   tests/run.sh --tests REGEX    of the tier, only tests whose name matches
 #   tests/run.sh --no-install     does not call apt
 #   tests/run.sh --fuzz-seconds N time for each fuzzer of tier 2, default 60
+#   tests/run.sh --mutants N      how many of tier 2 (tests/mutants.py), default 30
 set -u
 cd "$(dirname "$0")/.." || exit 1
 . deploy/lib.sh
 
-tier=1 install=yes fuzz_seconds=60 only=.
+tier=1 install=yes fuzz_seconds=60 mutants=30 only=.
 while [ $# -gt 0 ]; do
   case $1 in
     --tier) tier=${2-} && shift ;;
     --tests) only=${2-} && shift ;;
     --fuzz-seconds) fuzz_seconds=${2-} && shift ;;
+    --mutants) mutants=${2-} && shift ;;
     --no-install) install=no ;;
     -h | --help) sed -n '2,/^set -u/{/^#/s/^# \{0,1\}//p}' "$0" && exit 0 ;;
     *) die "unknown argument $1; see tests/run.sh --help" ;;
@@ -78,6 +80,7 @@ tier_2() {
   build_and_test tsan --label-regex '^(unit|e2e)$' --exclude-regex "$not_under_tsan"
   build_and_test clang --label-regex '^unit$'
   fuzz
+  python3 tests/mutants.py --count "$mutants" >&2 || fail "tests do not notice enough mutants"
 }
 
 # Every fuzzer for a bounded time, from its corpus; what it finds that is new stays in

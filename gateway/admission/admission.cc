@@ -76,6 +76,13 @@ struct Admission::Worker {
   absl::Time now;  // of the call that has it
 };
 
+// The events of one call.
+struct Admission::Pending {
+  std::vector<Result> results;
+  std::vector<size_t> proposed;  // indexes of those that are in the proposal
+  Done done;
+};
+
 // A worker for the length of one call.
 class Admission::WorkerLease {
  public:
@@ -153,58 +160,55 @@ absl::Status Admission::AdmitPublished(const authz::Principal& principal,
   return absl::OkStatus();
 }
 
+state::Proposal Admission::AdmitAll(const authz::Principal& principal,
+                                    absl::Span<const absl::string_view> cloud_events,
+                                    Pending& pending) {
+  state::Proposal proposal;
+  pending.results.resize(cloud_events.size());
+  proposal.events.reserve(cloud_events.size());
+  pending.proposed.reserve(cloud_events.size());
+  const std::shared_ptr<const authz::Grants> grants = deps_.grants.Current();
+  WorkerLease worker(*this);
+  ForGroups(cloud_events.size(), [&](size_t first, size_t count) {
+    auto valid = (*worker).admitter.AdmitAll(cloud_events.subspan(first, count));
+    for (size_t k = 0; k < count; ++k) {
+      state::NewEvent event;
+      absl::Status& status = pending.results[first + k].status;
+      status = AdmitPublished(principal, *grants, std::move(valid[k]), *worker, &event);
+      if (!status.ok()) continue;
+      proposal.events.push_back(std::move(event));
+      pending.proposed.push_back(first + k);
+    }
+  });
+  return proposal;
+}
+
+void Admission::Settle(const absl::Status& all, const std::vector<state::EventResult>& outcomes,
+                       Pending& pending) {
+  for (size_t k = 0; k < pending.proposed.size(); ++k) {
+    Result& result = pending.results[pending.proposed[k]];
+    result.status = k < outcomes.size() ? outcomes[k].status : all;
+    if (!result.status.ok()) continue;
+    result.sequence = outcomes[k].sequence;
+    result.duplicate = outcomes[k].duplicate;
+  }
+  for (const Result& result : pending.results) CountOutcome(result);
+  pending.done(std::move(pending.results));
+}
+
 void Admission::Publish(const authz::Principal& principal,
                         absl::Span<const absl::string_view> cloud_events, Done done) {
-  std::vector<Result> results(cloud_events.size());
-  std::vector<size_t> proposed;  // indexes of the events that are in the proposal
-  state::Proposal proposal;
-  proposal.events.reserve(cloud_events.size());
-  proposed.reserve(cloud_events.size());
-  {
-    const std::shared_ptr<const authz::Grants> grants = deps_.grants.Current();
-    WorkerLease worker(*this);
-    ForGroups(cloud_events.size(), [&](size_t first, size_t count) {
-      auto valid = (*worker).admitter.AdmitAll(cloud_events.subspan(first, count));
-      for (size_t k = 0; k < count; ++k) {
-        state::NewEvent event;
-        absl::Status& status = results[first + k].status;
-        status = AdmitPublished(principal, *grants, std::move(valid[k]), *worker, &event);
-        if (!status.ok()) continue;
-        proposal.events.push_back(std::move(event));
-        proposed.push_back(first + k);
-      }
-    });
-  }
-  if (proposed.empty()) {
-    for (const Result& result : results) CountOutcome(result);
-    return done(std::move(results));
-  }
   // Shared, because the store drops its callback where it refuses the proposal.
-  struct Pending {
-    std::vector<Result> results;
-    std::vector<size_t> proposed;
-    Done done;
-  };
-  auto pending =
-      std::make_shared<Pending>(Pending{std::move(results), std::move(proposed), std::move(done)});
-  const auto finish = [this, pending](const absl::Status& all,
-                                      const std::vector<state::EventResult>& outcomes) {
-    for (size_t k = 0; k < pending->proposed.size(); ++k) {
-      Result& result = pending->results[pending->proposed[k]];
-      result.status = k < outcomes.size() ? outcomes[k].status : all;
-      if (!result.status.ok()) continue;
-      result.sequence = outcomes[k].sequence;
-      result.duplicate = outcomes[k].duplicate;
-    }
-    for (const Result& result : pending->results) CountOutcome(result);
-    pending->done(std::move(pending->results));
-  };
+  const auto pending = std::make_shared<Pending>();
+  pending->done = std::move(done);
+  state::Proposal proposal = AdmitAll(principal, cloud_events, *pending);
+  if (proposal.events.empty()) return Settle(absl::OkStatus(), {}, *pending);
   const absl::Status queued =
-      deps_.store.Propose(std::move(proposal), [finish](state::Outcome outcome) {
-        if (outcome.status.ok()) return finish(absl::OkStatus(), outcome.events);
-        finish(outcome.status, {});
+      deps_.store.Propose(std::move(proposal), [this, pending](state::Outcome outcome) {
+        if (outcome.status.ok()) return Settle(absl::OkStatus(), outcome.events, *pending);
+        Settle(outcome.status, {}, *pending);
       });
-  if (!queued.ok()) finish(queued, {});
+  if (!queued.ok()) Settle(queued, {}, *pending);
 }
 
 absl::Status Admission::CheckRelayed(absl::string_view peer, const event::RelayedView& relayed,

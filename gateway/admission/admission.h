@@ -92,6 +92,15 @@ class Admission {
  private:
   struct Worker;
   class WorkerLease;
+  struct Pending;
+
+  // The events that are admitted are in what it returns; what is wrong with the others, in
+  // `pending`.
+  state::Proposal AdmitAll(const authz::Principal& principal,
+                           absl::Span<const absl::string_view> cloud_events, Pending& pending);
+  // Answers; `outcomes` are those of the proposed events, `all` stands for those that have none.
+  void Settle(const absl::Status& all, const std::vector<state::EventResult>& outcomes,
+              Pending& pending);
 
   absl::Status AdmitPublished(const authz::Principal& principal, const authz::Grants& grants,
                               absl::StatusOr<event::ValidEvent> event, Worker& worker,

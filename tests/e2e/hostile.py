@@ -73,6 +73,8 @@ def request_headers(path):
 class Connection:
     """One HTTP/2 connection that notes what comes back and answers nothing of it."""
 
+    mute = False  # within a header block or a frame nothing else may be sent
+
     def __init__(self, options, acknowledge=True, window=1 << 30):
         self.options = options
         self.sent = self.frames = self.resets = 0
@@ -83,7 +85,6 @@ class Connection:
         self.sending = threading.Lock()
         self.socket = dial(options)
         self.acknowledge = acknowledge
-        self.mute = False  # within a header block or a frame nothing else may be sent
         self.raw(PREFACE + frame(SETTINGS, 0, 0, struct.pack(">HI", 4, window)))
         threading.Thread(target=self.listen, daemon=True).start()
 
