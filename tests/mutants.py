@@ -154,7 +154,7 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=30, help="mutants to try")
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 32))
-    parser.add_argument("--least", type=int, default=80, help="percent that must be noticed")
+    parser.add_argument("--least", type=int, default=70, help="percent that must be noticed")
     options = parser.parse_args()
     began = time.monotonic()
     prepare(began)

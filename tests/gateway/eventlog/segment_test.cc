@@ -167,6 +167,31 @@ TEST_F(IndexTest, ReadsAndRetentionMeet) {
   trimmer.join();
 }
 
+TEST_F(IndexTest, RetentionDropsAFileWhoseEventsAllComeBeforeAndNoOther) {
+  const auto db = Open();
+  Fill(*db);
+  const auto files = SegmentFiles(dir_.File("db"));
+  ASSERT_GE(files.size(), 3u);
+  CDGATE_ASSERT_OK_AND_ASSIGN(const auto second, Segment::Open(files[1], eventlog::SystemDisk()));
+  const uint64_t first = second->header().first.first_sequence.value();
+  CDGATE_ASSERT_OK(db->DropFilesBefore(Sequence(first - 1)));
+  EXPECT_EQ(SegmentFiles(dir_.File("db")).size(), files.size());
+  CDGATE_ASSERT_OK(db->DropFilesBefore(Sequence(first)));
+  EXPECT_EQ(SegmentFiles(dir_.File("db")).size(), files.size() - 1);
+}
+
+TEST(SegmentTest, OneThatWasNeverUsedIsOpenedAsEmpty) {
+  TempDir dir;
+  const SegmentHeader header{.first = {Sequence(1), 1}};
+  CDGATE_ASSERT_OK_AND_ASSIGN(const auto made,
+                              Segment::Create(dir.path(), header, 1 << 20, eventlog::SystemDisk()));
+  CDGATE_ASSERT_OK(made->Close());
+  CDGATE_ASSERT_OK_AND_ASSIGN(const auto opened,
+                              Segment::Open(made->path(), eventlog::SystemDisk()));
+  ASSERT_NE(opened, nullptr);
+  EXPECT_TRUE(opened->empty());
+}
+
 TEST(SegmentTest, OneFileHoldsItsDescriptorOnlyWhileItIsWritten) {
   TempDir dir;
   const std::string name = dir.File("db");

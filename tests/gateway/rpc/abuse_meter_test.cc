@@ -47,6 +47,23 @@ TEST(AbuseMeterTest, SubscriberThatOnlyUpdatesItsWindowIsHonest) {
   }
 }
 
+// Nothing but pings and headers can come where no stream is open, though what was under way of
+// the last one may, for two seconds.
+TEST(AbuseMeterTest, ConnectionThatIsUsedNoLongerIsAllowedLess) {
+  for (const int ticks : {20, 60}) {
+    AbuseMeter meter(kLimits);
+    TrafficSample sample;
+    sample.open = sample.streams = 1;
+    ASSERT_EQ(meter.Tick(sample, kTick), Abuse::kNone);
+    sample.open = 0;
+    for (int tick = 0; tick < ticks; ++tick) ASSERT_EQ(meter.Tick(sample, kTick), Abuse::kNone);
+    sample.received += kMiB;
+    EXPECT_EQ(meter.Tick(sample, kTick),
+              ticks * kTick < absl::Seconds(2) ? Abuse::kNone : Abuse::kDebt)
+        << ticks;
+  }
+}
+
 TEST(AbuseMeterTest, IdleConnectionWithPingsStaysForAMonth) {
   AbuseMeter meter(kLimits);
   TrafficSample sample;

@@ -166,6 +166,61 @@ TEST_F(StoreTest, AnAtomicProposalIsTakenWholeOrNotAtAll) {
   EXPECT_EQ(world_.Publish("b").sequence, Sequence(2)) << "b was given back";
 }
 
+// All that is proposed while a commit is under way is decided together.
+class StoreBatchTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    world_.Open();
+    auto first = Propose({Published("x", "{}", now()), Received("r", "{}", now())});
+    Complete();
+    ASSERT_EQ(first.Get().events[1].sequence, Sequence(2));
+    held_ = Propose({Published("held", "{}", now())});
+    WaitForCommit();
+  }
+  absl::Time now() const { return world_.clock.Now(); }
+  StoreWorld::Waiting Propose(const std::vector<storage::v1::StoredEvent>& events,
+                              bool atomic = false) {
+    Proposal proposal = world_.OfEvents(events);
+    proposal.atomic = atomic;
+    return world_.Begin(std::move(proposal));
+  }
+  void WaitForCommit() {
+    while (world_.log->outstanding() == 0) std::this_thread::yield();
+  }
+  void Complete() {
+    WaitForCommit();
+    world_.log->Complete(1);
+  }
+  // What came meanwhile.
+  void CompleteHeldAndBatch() {
+    Complete();
+    EXPECT_EQ(held_.Get().events[0].sequence, Sequence(3));
+    Complete();
+  }
+
+  StoreWorld world_{eventlog::MemoryLog::Mode::kRemote};
+  StoreWorld::Waiting held_;
+};
+
+TEST_F(StoreBatchTest, AnAtomicProposalThatIsRefusedGivesBackItsSequencesAndNoOther) {
+  auto refused = Propose(
+      {Published("x", "{}", now()), Published("b", "{}", now()), Received("r", "[]", now())}, true);
+  auto next = Propose({Published("c", "{}", now())});
+  CompleteHeldAndBatch();
+  EXPECT_FALSE(refused.Get().status.ok());
+  EXPECT_EQ(next.Get().events[0].sequence, Sequence(4));
+}
+
+TEST_F(StoreBatchTest, ADuplicateBesideARefusalIsPartOfNoCommit) {
+  auto refused = Propose({Received("r", "[]", now())});
+  auto duplicate = Propose({Published("x", "{}", now())});
+  CompleteHeldAndBatch();
+  EXPECT_THAT(refused.Get().events[0].status, HasReason(Reason::kIdentityConflict));
+  EXPECT_NE(refused.Get().commit, 0u) << "the refusal is written down";
+  EXPECT_EQ(duplicate.Get().events[0].sequence, Sequence(1));
+  EXPECT_EQ(duplicate.Get().commit, 0u);
+}
+
 TEST_F(StoreTest, EventsOfAClosedHorizonAreTooOld) {
   const absl::Time long_ago = world_.clock.Now() - world_.options.dedup_horizon - absl::Hours(1);
   Proposal proposal = world_.OfEvents({Received("old", "{}", long_ago)});
