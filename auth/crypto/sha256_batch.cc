@@ -9,17 +9,14 @@
 #endif
 
 namespace cdgate::crypto {
-namespace {
-
-Sha256Digest Alone(absl::string_view text) {
-  Sha256Hasher hasher;
-  hasher.Update(text);
-  return hasher.FinalTo();
-}
-
-}  // namespace
 
 Sha256Batch::~Sha256Batch() = default;
+
+Sha256Digest Sha256Batch::HashAlone(absl::string_view text) {
+  alone_.Reset();
+  alone_.Update(text);
+  return alone_.FinalTo();
+}
 
 #ifdef CDGATE_HAVE_IPSEC_MB
 
@@ -60,7 +57,7 @@ void Sha256Batch::Hash(absl::Span<const absl::string_view> texts,
   size_t done = 0;
   for (size_t i = 0; i < texts.size(); ++i) {
     if (lanes == nullptr || texts[i].size() > kMostBytes) {
-      digests[i] = Alone(texts[i]);
+      digests[i] = HashAlone(texts[i]);
       ++done;
       continue;
     }
@@ -95,7 +92,7 @@ Sha256Batch::Sha256Batch(bool /*side_by_side*/) {}
 
 void Sha256Batch::Hash(absl::Span<const absl::string_view> texts,
                        absl::Span<Sha256Digest> digests) {
-  for (size_t i = 0; i < texts.size(); ++i) digests[i] = Alone(texts[i]);
+  for (size_t i = 0; i < texts.size(); ++i) digests[i] = HashAlone(texts[i]);
 }
 
 #endif

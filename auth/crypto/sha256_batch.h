@@ -39,7 +39,10 @@ class Sha256Batch {
     void operator()(IMB_MGR* lanes) const;
   };
 
+  Sha256Digest HashAlone(absl::string_view text);
+
   std::unique_ptr<IMB_MGR, Free> lanes_;  // null: one text after the other
+  Sha256Hasher alone_;
 };
 
 }  // namespace cdgate::crypto

@@ -48,7 +48,7 @@ inline constexpr uint64_t kWasteRefused = 1;
 struct AbuseLimits {
   uint64_t slack_bytes;
   uint64_t max_message_bytes;
-  uint64_t window_bytes;
+  uint64_t window_bytes;  // of one stream: what may come of it while we do not read (transport.h)
   int64_t max_streams;
   // How long a frame may take that comes at less than 256 bytes a second. More than gRPC
   // takes to ping a silent connection, or honest ones are cut.

@@ -484,6 +484,21 @@ def connections(options):
 ATTACKS = sorted(list(ON_A_CONNECTION) + ["silent", "connections"])
 
 
+def address_of(target):
+    host, _, port = target.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
+def client_tls(identity):
+    """What a client with the folder `identity` says in a handshake."""
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    tls.check_hostname = False
+    tls.load_verify_locations(os.path.join(identity, "bundle.pem"))
+    tls.load_cert_chain(os.path.join(identity, "tls.crt"), os.path.join(identity, "tls.key"))
+    tls.set_alpn_protocols(["h2"])
+    return tls
+
+
 def parse(arguments):
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -496,15 +511,9 @@ def parse(arguments):
     parser.add_argument("--seconds", type=float, default=10, help="how long to try")
     parser.add_argument("--count", type=int, default=2000, help="connections, where it is many")
     options = parser.parse_args(arguments)
-    host, _, port = options.target.rpartition(":")
-    options.address = (host.strip("[]"), int(port))
+    options.address = address_of(options.target)
     if not options.plain:
-        options.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        options.tls.check_hostname = False
-        options.tls.load_verify_locations(os.path.join(options.identity, "bundle.pem"))
-        options.tls.load_cert_chain(os.path.join(options.identity, "tls.crt"),
-                                    os.path.join(options.identity, "tls.key"))
-        options.tls.set_alpn_protocols(["h2"])
+        options.tls = client_tls(options.identity)
     return options
 
 

@@ -6,12 +6,11 @@ and that of a stream are at least --bytes, for at most --seconds, and says what 
 """
 import argparse
 import os
-import ssl
 import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from hostile import Connection  # noqa: E402  pylint: disable=wrong-import-position
+from hostile import Connection, address_of, client_tls  # noqa: E402  pylint: disable=wrong-import-position
 
 
 def main():
@@ -22,14 +21,8 @@ def main():
     parser.add_argument("--bytes", type=int, required=True)
     parser.add_argument("--seconds", type=float, default=10)
     options = parser.parse_args()
-    host, _, port = options.target.rpartition(":")
-    options.address, options.source, options.plain = (host.strip("[]"), int(port)), None, False
-    options.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    options.tls.check_hostname = False
-    options.tls.load_verify_locations(os.path.join(options.identity, "bundle.pem"))
-    options.tls.load_cert_chain(os.path.join(options.identity, "tls.crt"),
-                                os.path.join(options.identity, "tls.key"))
-    options.tls.set_alpn_protocols(["h2"])
+    options.address, options.source, options.plain = address_of(options.target), None, False
+    options.tls = client_tls(options.identity)
     connection = Connection(options)
     end = time.monotonic() + options.seconds
     with connection.grown:
