@@ -1,6 +1,7 @@
 #include "gateway/event/timestamp.h"
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/strip.h"
 #include "absl/time/time.h"
 
 namespace cdgate::event {
@@ -63,55 +64,97 @@ bool TakeDate(absl::string_view* text, int64_t* days) {
   return true;
 }
 
-// Seconds of the day; a leap second counts as 60.
-bool TakeTime(absl::string_view* text, int64_t* seconds, bool* leap) {
-  int hour, minute, second;
-  if (!TakeNumber(text, 2, &hour) || !TakeChar(text, ':') || !TakeNumber(text, 2, &minute) ||
-      !TakeChar(text, ':') || !TakeNumber(text, 2, &second)) {
-    return false;
+// 'T', or one whitespace of ECMAScript (\s in ECMA-262, section 22.2.2.9) in UTF-8.
+bool TakeSeparator(absl::string_view* text) {
+  constexpr absl::string_view kSpaces[] = {
+      " ",      "\t",     "\n",     "\v",     "\f",     "\r",     "\u00a0", "\u1680", "\u2000",
+      "\u2001", "\u2002", "\u2003", "\u2004", "\u2005", "\u2006", "\u2007", "\u2008", "\u2009",
+      "\u200a", "\u2028", "\u2029", "\u202f", "\u205f", "\u3000", "\ufeff"};
+  if (TakeChar(text, 't')) return true;
+  for (const absl::string_view space : kSpaces) {
+    if (absl::ConsumePrefix(text, space)) return true;
   }
-  *leap = second == 60;
-  *seconds = hour * 3600 + minute * 60 + second;
-  return hour < 24 && minute < 60 && second <= 60;
+  return false;
 }
 
-bool TakeFraction(absl::string_view* text, int32_t* nanos) {
-  *nanos = 0;
+// A time of day as it is written.
+struct Clock {
+  int hour, minute, second;
+  // The fraction is so near to 1 that the second and it, as a double, are the next second:
+  // the schemas' validator compares doubles.
+  bool rounds_up;
+  int32_t nanos;
+  int sign, offset_hours, offset_minutes;  // of the offset; local time is UTC plus it
+
+  int64_t UtcSeconds() const {
+    return (hour - sign * offset_hours) * 3600 + (minute - sign * offset_minutes) * 60 + second;
+  }
+};
+
+bool TakeFraction(absl::string_view* text, Clock* clock) {
+  clock->nanos = 0;
+  clock->rounds_up = false;
   if (!TakeChar(text, '.')) return true;
   size_t n = 0;
   int32_t scale = 100'000'000;
   for (; n < text->size() && IsDigit((*text)[n]); ++n, scale /= 10) {
-    *nanos += ((*text)[n] - '0') * scale;
+    clock->nanos += ((*text)[n] - '0') * scale;
   }
+  // 1 - 2^-48, half a unit in the last place below 60 and 61; there the tie is to the even.
+  clock->rounds_up = text->substr(0, n) >= "999999999999996447286321199499070644378662109375";
   text->remove_prefix(n);
   return n > 0;
 }
 
-bool TakeOffset(absl::string_view* text, int64_t* seconds) {
-  *seconds = 0;
+bool TakeOffset(absl::string_view* text, Clock* clock) {
+  clock->sign = 1;
+  clock->offset_hours = clock->offset_minutes = 0;
   if (TakeChar(text, 'z')) return true;
-  const bool east = TakeChar(text, '+');
-  int hours, minutes;
-  if ((!east && !TakeChar(text, '-')) || !TakeNumber(text, 2, &hours) || !TakeChar(text, ':') ||
-      !TakeNumber(text, 2, &minutes) || hours > 23 || minutes > 59) {
-    return false;
+  if (!TakeChar(text, '+')) {
+    if (!TakeChar(text, '-')) return false;
+    clock->sign = -1;
   }
-  *seconds = (east ? 1 : -1) * (hours * 3600 + minutes * 60);
-  return true;
+  if (!TakeNumber(text, 2, &clock->offset_hours)) return false;
+  if (text->empty()) return true;
+  TakeChar(text, ':');
+  return TakeNumber(text, 2, &clock->offset_minutes);
+}
+
+bool TakeClock(absl::string_view* text, Clock* clock) {
+  return TakeNumber(text, 2, &clock->hour) && TakeChar(text, ':') &&
+         TakeNumber(text, 2, &clock->minute) && TakeChar(text, ':') &&
+         TakeNumber(text, 2, &clock->second) && TakeFraction(text, clock) &&
+         TakeOffset(text, clock);
+}
+
+// The rule of ajv-formats 3, line by line; it is why hours over 23 can pass.
+bool IsTimeOfDay(const Clock& clock) {
+  if (clock.offset_hours > 23 || clock.offset_minutes > 59) return false;
+  const int second = clock.second + (clock.rounds_up ? 1 : 0);
+  if (clock.hour <= 23 && clock.minute <= 59 && second < 60) return true;
+  const int utc_minute = clock.minute - clock.sign * clock.offset_minutes;
+  const int utc_hour = clock.hour - clock.sign * clock.offset_hours - (utc_minute < 0 ? 1 : 0);
+  return (utc_hour == 23 || utc_hour == -1) && (utc_minute == 59 || utc_minute == -1) &&
+         second <= 60;
 }
 
 }  // namespace
 
-bool ParseRfc3339(absl::string_view text, int64_t* seconds, int32_t* nanos) {
-  int64_t days, time_of_day, offset;
-  bool leap;
-  if (!TakeDate(&text, &days) || !TakeChar(&text, 't') || !TakeTime(&text, &time_of_day, &leap) ||
-      !TakeFraction(&text, nanos) || !TakeOffset(&text, &offset) || !text.empty()) {
-    return false;
+std::optional<Instant> ReadDateTime(absl::string_view text) {
+  int64_t days;
+  Clock clock;
+  if (!TakeDate(&text, &days) || !TakeSeparator(&text) || !TakeClock(&text, &clock) ||
+      !text.empty() || !IsTimeOfDay(clock)) {
+    return std::nullopt;
   }
-  *seconds = days * kSecondsPerDay + time_of_day - offset;
-  // A leap second exists only at the end of a day in UTC.
-  if (leap && (*seconds % kSecondsPerDay) != 0) return false;
+  return Instant{days * kSecondsPerDay + clock.UtcSeconds(), clock.nanos};
+}
+
+bool ParseRfc3339(absl::string_view text, int64_t* seconds, int32_t* nanos) {
+  const std::optional<Instant> instant = ReadDateTime(text);
+  if (!instant) return false;
+  *seconds = instant->seconds;
+  *nanos = instant->nanos;
   return *seconds >= kLeastSeconds && *seconds <= kGreatestSeconds;
 }
 
