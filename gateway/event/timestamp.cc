@@ -14,15 +14,18 @@ constexpr int64_t kGreatestSeconds = 253402300799;
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
-// `n` digits at the front of `text`, which it moves past.
-bool TakeNumber(absl::string_view* text, size_t n, int* value) {
-  if (text->size() < n) return false;
-  *value = 0;
-  for (size_t i = 0; i < n; ++i) {
-    if (!IsDigit((*text)[i])) return false;
-    *value = *value * 10 + ((*text)[i] - '0');
-  }
-  text->remove_prefix(n);
+// Two digits at `at`, which are there.
+inline bool ReadTwo(const char* at, int* value) {
+  const auto tens = static_cast<unsigned char>(at[0] - '0');
+  const auto ones = static_cast<unsigned char>(at[1] - '0');
+  *value = tens * 10 + ones;
+  return tens <= 9 && ones <= 9;
+}
+
+// Two digits at the front of `text`, which it moves past.
+bool TakeTwo(absl::string_view* text, int* value) {
+  if (text->size() < 2 || !ReadTwo(text->data(), value)) return false;
+  text->remove_prefix(2);
   return true;
 }
 
@@ -53,14 +56,18 @@ int64_t DaysFromEpoch(int year, int month, int day) {
   return era * 146097 + day_of_era - 719468;
 }
 
+// "2026-01-02"
 bool TakeDate(absl::string_view* text, int64_t* days) {
-  int year, month, day;
-  if (!TakeNumber(text, 4, &year) || !TakeChar(text, '-') || !TakeNumber(text, 2, &month) ||
-      !TakeChar(text, '-') || !TakeNumber(text, 2, &day)) {
+  const char* const at = text->data();
+  int century, year, month, day;
+  if (text->size() < 10 || at[4] != '-' || at[7] != '-' || !ReadTwo(at, &century) ||
+      !ReadTwo(at + 2, &year) || !ReadTwo(at + 5, &month) || !ReadTwo(at + 8, &day)) {
     return false;
   }
+  year += century * 100;
   if (month < 1 || month > 12 || day < 1 || day > DaysInMonth(year, month)) return false;
   *days = DaysFromEpoch(year, month, day);
+  text->remove_prefix(10);
   return true;
 }
 
@@ -97,11 +104,13 @@ bool TakeFraction(absl::string_view* text, Clock* clock) {
   if (!TakeChar(text, '.')) return true;
   size_t n = 0;
   int32_t scale = 100'000'000;
-  for (; n < text->size() && IsDigit((*text)[n]); ++n, scale /= 10) {
+  for (; n < text->size() && IsDigit((*text)[n]); ++n) {
     clock->nanos += ((*text)[n] - '0') * scale;
+    scale /= 10;
   }
   // 1 - 2^-48, half a unit in the last place below 60 and 61; there the tie is to the even.
-  clock->rounds_up = text->substr(0, n) >= "999999999999996447286321199499070644378662109375";
+  constexpr absl::string_view kRoundsUp = "999999999999996447286321199499070644378662109375";
+  clock->rounds_up = n >= 15 && text->substr(0, n) >= kRoundsUp;
   text->remove_prefix(n);
   return n > 0;
 }
@@ -114,17 +123,21 @@ bool TakeOffset(absl::string_view* text, Clock* clock) {
     if (!TakeChar(text, '-')) return false;
     clock->sign = -1;
   }
-  if (!TakeNumber(text, 2, &clock->offset_hours)) return false;
+  if (!TakeTwo(text, &clock->offset_hours)) return false;
   if (text->empty()) return true;
   TakeChar(text, ':');
-  return TakeNumber(text, 2, &clock->offset_minutes);
+  return TakeTwo(text, &clock->offset_minutes);
 }
 
+// "03:04:05.678+01:00"
 bool TakeClock(absl::string_view* text, Clock* clock) {
-  return TakeNumber(text, 2, &clock->hour) && TakeChar(text, ':') &&
-         TakeNumber(text, 2, &clock->minute) && TakeChar(text, ':') &&
-         TakeNumber(text, 2, &clock->second) && TakeFraction(text, clock) &&
-         TakeOffset(text, clock);
+  const char* const at = text->data();
+  if (text->size() < 8 || at[2] != ':' || at[5] != ':' || !ReadTwo(at, &clock->hour) ||
+      !ReadTwo(at + 3, &clock->minute) || !ReadTwo(at + 6, &clock->second)) {
+    return false;
+  }
+  text->remove_prefix(8);
+  return TakeFraction(text, clock) && TakeOffset(text, clock);
 }
 
 // The rule of ajv-formats 3, line by line; it is why hours over 23 can pass.
