@@ -24,4 +24,5 @@ if(CDGATE_BUILD_TESTS)
 endif()
 if(CDGATE_BUILD_BENCHMARKS)
   find_package(benchmark REQUIRED)
+  find_package(nlohmann_json CONFIG REQUIRED)  # to compare with
 endif()

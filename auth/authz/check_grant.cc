@@ -102,6 +102,9 @@ absl::Status CheckGrant(const admin::v1::Grant& grant) {
   CDGATE_RETURN_IF_ERROR(CheckPatterns(grant, "sources", grant.sources()));
   CDGATE_RETURN_IF_ERROR(CheckPatterns(grant, "types", grant.types()));
   CDGATE_RETURN_IF_ERROR(CheckPlane(grant));
+  if (grant.accept_unknown() && grant.role() != admin::v1::ROLE_PUBLISHER) {
+    return Invalid(grant, "accept_unknown", "is for the role publisher only");
+  }
   if (!grant.filter().empty() && grant.role() != admin::v1::ROLE_SUBSCRIBER) {
     return Invalid(grant, "filter", "is for the role subscriber only");
   }

@@ -97,6 +97,7 @@ struct Grants::Entry {
   std::vector<Pattern> types;  // none: all
   std::string plane;
   std::string filter;
+  bool accept_unknown;
 };
 
 Grants::Grants() = default;
@@ -110,7 +111,7 @@ absl::StatusOr<std::shared_ptr<const Grants>> Grants::Compile(
     CDGATE_RETURN_IF_ERROR(CheckGrant(grant));
     out->entries_.push_back({grant.name(), RoleOf(grant), Pattern(grant.principal()),
                              Compiled(grant.sources()), Compiled(grant.types()), grant.plane(),
-                             grant.filter()});
+                             grant.filter(), grant.accept_unknown()});
   }
   std::sort(out->entries_.begin(), out->entries_.end(),
             [](const Entry& a, const Entry& b) { return a.name < b.name; });
@@ -181,7 +182,7 @@ absl::Status Grants::MayCall(const Principal& principal, const MethodRow& row,
 }
 
 absl::Status Grants::MayPublish(const Principal& principal, absl::string_view source,
-                                absl::string_view type, absl::string_view* plane) const {
+                                absl::string_view type, PublishRight* right) const {
   const Entry* allowed = nullptr;
   const Entry* publisher = nullptr;  // a grant to publish anything at all
   const Entry* of_source = nullptr;  // one to publish this source
@@ -195,7 +196,7 @@ absl::Status Grants::MayPublish(const Principal& principal, absl::string_view so
     return false;
   });
   if (allowed != nullptr) {
-    *plane = allowed->plane;
+    *right = {allowed->name, allowed->plane, allowed->accept_unknown};
     return absl::OkStatus();
   }
   if (publisher == nullptr) {

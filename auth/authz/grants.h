@@ -5,8 +5,8 @@
 //   ...
 //   auto grants = registry.Current();
 //   CDGATE_RETURN_IF_ERROR(grants->MayCall(principal, method, Listener::kApi));
-//   absl::string_view plane;
-//   CDGATE_RETURN_IF_ERROR(grants->MayPublish(principal, source, type, &plane));
+//   authz::PublishRight right;
+//   CDGATE_RETURN_IF_ERROR(grants->MayPublish(principal, source, type, &right));
 //
 // Patterns hold '%' for any characters, also none, and are matched over the whole text;
 // every other character stands for itself. A principal's pattern names its trust domain
@@ -41,6 +41,13 @@ namespace cdgate::authz {
 // Subscriber filters are not parsed here: the caller compiles them first.
 absl::Status CheckGrant(const admin::v1::Grant& grant);
 
+// What a publisher's grant says of an event that it allows.
+struct PublishRight {
+  absl::string_view grant;      // its name
+  absl::string_view plane;      // of the component; empty: none
+  bool accept_unknown = false;  // events of types that no release has may enter
+};
+
 // Immutable; thread-safe. Keep the shared_ptr while a string_view from it is in use.
 class Grants {
  public:
@@ -61,12 +68,12 @@ class Grants {
                        Listener listener) const;
   absl::Status MayCall(const Principal& principal, const MethodRow& row, Listener listener) const;
 
-  // Whether the principal may publish an event of this source and type, and as which
-  // plane (empty where the grant names none; `*plane` lives as long as this object). Of
-  // several grants that fit, the first by name decides. NOT_GRANTED, SOURCE_NOT_GRANTED or
-  // TYPE_NOT_GRANTED; `*plane` is then unchanged. Allocates nothing where it is OK.
+  // Whether the principal may publish an event of this source and type, and how: views in
+  // `*right` live as long as this object. Of several grants that fit, the first by name
+  // decides. NOT_GRANTED, SOURCE_NOT_GRANTED or TYPE_NOT_GRANTED; `*right` is then unchanged.
+  // Allocates nothing where it is OK.
   absl::Status MayPublish(const Principal& principal, absl::string_view source,
-                          absl::string_view type, absl::string_view* plane) const;
+                          absl::string_view type, PublishRight* right) const;
 
   // The filters under which the principal may read: an event must match at least one
   // of them, in addition to the principal's own. An empty filter matches all. An empty list:

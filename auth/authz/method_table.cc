@@ -37,6 +37,8 @@ std::vector<MethodRow> MakeTable() {
     add(method, kApiOnly, Admits::kRoles, {Role::kSubscriber});
   }
 
+  add("/cdgate.events.v1.EventsService/Describe", kAdmin, Admits::kAnyGranted, {});
+
   // Administration: what changes the gateway is the operator's, what changes policies the
   // policy author's.
   for (const absl::string_view method :

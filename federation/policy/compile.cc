@@ -56,6 +56,7 @@ absl::StatusOr<std::shared_ptr<const CompiledPolicy>> CompiledPolicy::Compile(
     out->export_.rules.push_back(std::move(compiled));
   }
   out->import_.limits = policy.import().limits();
+  out->import_.accept_unknown = policy.import().accept_unknown();
   for (const admin::v1::ImportRule& rule : policy.import().rules()) {
     CDGATE_ASSIGN_OR_RETURN(Rule compiled, CompileRule(rule, version));
     compiled.keep = rule.keep();

@@ -125,6 +125,9 @@ Decision DecideImport(const CompiledPolicy* policy, filter::EventContext& event,
   if (policy == nullptr) return Deny(Reason::kNoPolicy);
   if (event.origin() != context.peer) return Deny(Reason::kTransitNotAllowed);
   if (TooLarge(policy->imports(), event)) return Deny(Reason::kTooLarge);
+  if (event.unknown_type() && !policy->imports().accept_unknown) {
+    return Deny(Reason::kUnknownType);
+  }
   const CompiledPolicy::Rule* rule = nullptr;
   const Decision decision = TryRules(policy->imports(), event, context.memo, trace, &rule);
   if (!decision.allow) return decision;

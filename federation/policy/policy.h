@@ -113,6 +113,7 @@ class CompiledPolicy {
   struct Side {
     std::vector<Rule> rules;
     admin::v1::Limits limits;
+    bool accept_unknown = false;  // import
     uint64_t serial = RuleMemo::NewSerial();
   };
 
@@ -170,7 +171,8 @@ Decision DecideExport(const CompiledPolicy* policy, filter::EventContext& event,
                       const ExportContext& context, std::vector<RuleTrace>* trace = nullptr);
 
 // Reasons of a denial: as DecideExport, without those about links and interest;
-// TRANSIT_NOT_ALLOWED where the event is not of the sending peer's origin.
+// TRANSIT_NOT_ALLOWED where the event is not of the sending peer's origin, UNKNOWN_TYPE where
+// it was admitted as of one and the policy does not accept those.
 Decision DecideImport(const CompiledPolicy* policy, filter::EventContext& event,
                       const ImportContext& context, std::vector<RuleTrace>* trace = nullptr);
 

@@ -8,6 +8,7 @@
 #include "auth/trust/spiffe_id.h"
 #include "gateway/base/encoding.h"
 #include "gateway/base/status_macros.h"
+#include "gateway/cdevents/unknown_type.h"
 #include "gateway/event/digests.h"
 #include "gateway/event/record.h"
 #include "gateway/event/utf8.h"
@@ -142,8 +143,11 @@ absl::Status Admission::AdmitPublished(const authz::Principal& principal,
                                        absl::StatusOr<event::ValidEvent> event, Worker& worker,
                                        state::NewEvent* out) const {
   CDGATE_ASSIGN_OR_RETURN(event::ValidEvent valid, std::move(event));
-  absl::string_view plane;
-  CDGATE_RETURN_IF_ERROR(grants.MayPublish(principal, valid.source(), valid.type(), &plane));
+  authz::PublishRight right;
+  CDGATE_RETURN_IF_ERROR(grants.MayPublish(principal, valid.source(), valid.type(), &right));
+  if ((valid.notes() & event::kNoteUnknownType) != 0 && !right.accept_unknown) {
+    return cdevents::UnknownTypeError(valid.type(), absl::StrCat("in grant ", right.grant));
+  }
 
   const absl::string_view salt = worker.salts.Next();
   const auto commitment = event::Commitment(salt, valid.content_digest(), worker.hasher);
@@ -152,7 +156,7 @@ absl::Status Admission::AdmitPublished(const authz::Principal& principal,
   fields.accepted_time_nanos = absl::ToUnixNanos(worker.now);
   fields.salt = salt;
   fields.commitment = event::AsBytes(commitment);
-  fields.plane = plane;
+  fields.plane = right.plane;
   fields.classification = valid.classification();
   fields.publisher = principal.id;
   const auto identity = deps_.store.identities().Of(deps_.domain, valid.source(), valid.id());

@@ -191,6 +191,7 @@ absl::Status Gateway::RegisterServices() {
   state::Store& store = storage_->store();
   publish_api_ = std::make_unique<api::PublishApi>(*admission_, store, pool_);
   event_queries_ = std::make_unique<api::EventQueries>(store, storage_->log(), grants_, pool_);
+  describe_ = std::make_unique<api::DescribeApi>(pool_);
   policy_api_ = std::make_unique<api::PolicyApi>(store, pool_);
   grant_api_ = std::make_unique<api::GrantApi>(store, pool_);
   outcome_api_ = std::make_unique<api::OutcomeApi>(
@@ -207,6 +208,7 @@ absl::Status Gateway::RegisterServices() {
                                                               .facts = Facts()});
   CDGATE_RETURN_IF_ERROR(publish_api_->Register(router_));
   CDGATE_RETURN_IF_ERROR(event_queries_->Register(router_));
+  CDGATE_RETURN_IF_ERROR(describe_->Register(router_));
   CDGATE_RETURN_IF_ERROR(policy_api_->Register(router_));
   CDGATE_RETURN_IF_ERROR(grant_api_->Register(router_));
   CDGATE_RETURN_IF_ERROR(outcome_api_->Register(router_));

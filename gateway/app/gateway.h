@@ -27,6 +27,7 @@
 #include "cdgate/config/v1/config.pb.h"
 #include "federation/manager/enrolment.h"
 #include "gateway/admission/admission.h"
+#include "gateway/api/describe_api.h"
 #include "gateway/api/event_queries.h"
 #include "gateway/api/grant_api.h"
 #include "gateway/api/outcome_api.h"
@@ -131,6 +132,7 @@ class Gateway {
 
   std::unique_ptr<api::PublishApi> publish_api_;
   std::unique_ptr<api::EventQueries> event_queries_;
+  std::unique_ptr<api::DescribeApi> describe_;
   std::unique_ptr<api::PolicyApi> policy_api_;
   std::unique_ptr<api::GrantApi> grant_api_;
   std::unique_ptr<api::OutcomeApi> outcome_api_;

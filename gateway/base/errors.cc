@@ -82,9 +82,8 @@ Metadata MetadataOf(const absl::Status& status) {
 absl::Status Annotate(const absl::Status& status, absl::string_view context) {
   if (status.ok()) return status;
   absl::Status out(status.code(), absl::StrCat(context, ": ", status.message()));
-  if (const auto payload = status.GetPayload(kPayloadUrl)) {
-    out.SetPayload(kPayloadUrl, *payload);
-  }
+  status.ForEachPayload(
+      [&out](absl::string_view url, const absl::Cord& payload) { out.SetPayload(url, payload); });
   return out;
 }
 

@@ -55,6 +55,7 @@ void AddAllVerbs(Verbs& verbs, const Daemon& daemon) {
   AddSubscribeVerb(verbs);
   AddSubscriptionVerbs(verbs);
   AddInspectVerbs(verbs);
+  AddEventVerbs(verbs);
   AddValidateVerb(verbs);
   AddFilterVerbs(verbs);
   AddCompletionVerb(verbs);

@@ -55,11 +55,17 @@ std::string Row(absl::string_view sequence, absl::string_view type, absl::string
 }  // namespace
 
 Node DeliveryNode(const events::v1::DeliveredEvent& delivered) {
-  return std::move(Node::Object()
-                       .Add("sequence", Node::Number(uint64_t{delivered.sequence()}))
-                       .Add("origin", Node::Text(delivered.origin()))
-                       .Add("attempt", Node::Number(uint64_t{delivered.attempt()}))
-                       .Add("event", Node::Raw(delivered.event().binary_data())));
+  Node node = Node::Object();
+  node.Add("sequence", Node::Number(uint64_t{delivered.sequence()}))
+      .Add("origin", Node::Text(delivered.origin()))
+      .Add("attempt", Node::Number(uint64_t{delivered.attempt()}));
+  if (!delivered.converted_from().empty()) {
+    node.Add("convertedFrom", Node::Text(delivered.converted_from()));
+  }
+  if (!delivered.not_converted().empty()) {
+    node.Add("notConverted", Node::Text(delivered.not_converted()));
+  }
+  return std::move(node.Add("event", Node::Raw(delivered.event().binary_data())));
 }
 
 Node CloudEventNode(const io::cloudevents::v1::CloudEvent& event) {

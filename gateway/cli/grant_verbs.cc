@@ -122,6 +122,9 @@ void AddApplyGrant(Verbs& verbs, CLI::App* group) {
       ->take_all();
   verb->add_option("--plane", *grant.mutable_plane(), "Publisher: the component's platform plane")
       ->option_text("PLANE");
+  verb->add_flag_function(
+      "--accept-unknown", [flags](int64_t) { flags->grant.set_accept_unknown(true); },
+      "Publisher: events of types that no release has may enter, unread");
   verb->add_option("--filter", *grant.mutable_filter(), "Subscriber: CESQL and-ed to its own")
       ->option_text("EXPR");
   verb->add_option("--description", *grant.mutable_description(), "For people")

@@ -45,6 +45,16 @@ class Invocation {
     return (*connection)->Call((*connection)->admin(), method, request);
   }
 
+  // One call of the events API that is no stream.
+  template <typename Request, typename Response>
+  absl::StatusOr<Response> Events(grpc::Status (events::v1::EventsService::Stub::*method)(
+                                      grpc::ClientContext*, const Request&, Response*),
+                                  const Request& request) {
+    absl::StatusOr<Connection*> connection = Connect();
+    if (!connection.ok()) return connection.status();
+    return (*connection)->Call((*connection)->events(), method, request);
+  }
+
   // `node` with -o json or yaml; otherwise what `people` prints.
   void Print(const Node& node, const std::function<void()>& people) const;
   void Print(const google::protobuf::Message& message, const std::function<void()>& people) const;

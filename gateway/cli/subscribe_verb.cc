@@ -58,6 +58,9 @@ void AddSubscribeVerb(Verbs& verbs) {
                    "earliest, latest, the sequence of the first event, a time (RFC 3339), or a "
                    "position EPOCH:SEQ to go on after")
       ->option_text("START=latest");
+  verb->add_option("--convert-to", options.convert_to,
+                   "CDEvents release to convert events to, where that is possible: 0.4.1 or 0.5.1")
+      ->option_text("RELEASE");
   verb->add_option("--max", options.max_events, "End after so many events")->option_text("N");
   verb->add_flag("--no-resume", options.no_resume, "End where the connection ends");
   verb->add_option("-o,--output", flags->format,

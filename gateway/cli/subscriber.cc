@@ -94,6 +94,7 @@ SubscribeRequest Subscriber::Start() const {
   events::v1::SubscribeStart& start = *request.mutable_start();
   start.set_subscription(options_.name);
   start.set_filter(options_.filter);
+  start.set_convert_to(options_.convert_to);
   start.set_auto_ack(options_.name.empty());
   if (options_.max_events != 0) start.set_max_events(options_.max_events - delivered_);
   *start.mutable_from() = from_;

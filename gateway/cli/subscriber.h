@@ -21,6 +21,7 @@ struct SubscriberOptions {
   std::string filter;  // CESQL; empty: all
   StartFlag from;
   uint64_t max_events = 0;  // 0: no end
+  std::string convert_to;   // CDEvents release; empty: as published
   bool no_resume = false;
 };
 

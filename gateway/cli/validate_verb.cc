@@ -4,11 +4,11 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_replace.h"
 #include "absl/strings/strip.h"
 #include "gateway/base/encoding.h"
 #include "gateway/base/errors.h"
 #include "gateway/base/status_macros.h"
+#include "gateway/cdevents/validator.h"
 #include "gateway/cli/input.h"
 #include "gateway/cli/verbs.h"
 #include "gateway/event/cdevent_envelope.h"
@@ -16,37 +16,19 @@
 namespace cdgate::cli {
 namespace {
 
-using simdjson::dom::element;
-
-// What is wrong with one input.
-struct Fault {
-  std::string path;   // "context.timestamp"; empty: the whole
-  std::string rule;   // what was expected there
-  std::string value;  // JSON at the path, shortened; empty: nothing there
-};
-
 struct Verdict {
   std::string type;     // as far as it could be read
-  std::string release;  // CDEvents release the event says it follows
-  std::vector<Fault> faults;
+  std::string release;  // whose rules it was judged by; else what the event declares
+  std::vector<cdevents::Fault> faults;
+  size_t more_faults = 0;
 };
 
-std::string TextAt(const element& root, std::string_view pointer) {
-  std::string_view text;
-  return root.at_pointer(pointer).get(text) == simdjson::SUCCESS ? std::string(text) : "";
-}
-
-std::string JsonAt(const element& root, const std::string& path) {
-  element found;
-  const std::string pointer = absl::StrCat("/", absl::StrReplaceAll(path, {{".", "/"}}));
-  if (root.at_pointer(pointer).get(found) != simdjson::SUCCESS) return "";
-  return base::Shorten(simdjson::minify(found));
-}
-
-Fault FaultOf(const absl::Status& status) {
-  Fault fault;
+// What an error names, where it is about the envelope or the text as a whole.
+cdevents::Fault FaultOf(const absl::Status& status) {
+  cdevents::Fault fault;
   for (const auto& [key, value] : base::MetadataOf(status)) {
-    if (key == "path" || key == "attribute") fault.path = value;
+    if (key == "path") fault.path = value;
+    if (key == "attribute") fault.path = absl::StrCat("/", value);
   }
   fault.rule =
       std::string(absl::StripPrefix(std::string(status.message()), absl::StrCat(fault.path, ": ")));
@@ -58,55 +40,50 @@ class Validator {
  public:
   Verdict Judge(absl::string_view json) {
     Verdict verdict;
-    if (absl::Status status = Check(json, &verdict); !status.ok()) {
-      Fault fault = FaultOf(status);
-      if (parsed_) fault.value = JsonAt(root_, fault.path);
-      verdict.faults.push_back(std::move(fault));
+    if (absl::Status status = Check(json, &verdict); !status.ok() && verdict.faults.empty()) {
+      verdict.faults = cdevents::FaultsOf(status);
+      if (verdict.faults.empty()) verdict.faults.push_back(FaultOf(status));
     }
     return verdict;
   }
 
  private:
   absl::Status Check(absl::string_view json, Verdict* verdict) {
-    CDGATE_RETURN_IF_ERROR(Parse(json));
-    if (!event::LooksStructured(root_)) {
-      Describe(verdict);
-      return event::CheckCdEvent(root_).status();
-    }
+    CDGATE_ASSIGN_OR_RETURN(const auto root, parser_.ParseIJson(json));
+    if (!event::LooksStructured(root)) return CheckEvent(verdict);
     io::cloudevents::v1::CloudEvent envelope;
     CDGATE_RETURN_IF_ERROR(structured_.Read(json, &envelope));
-    data_ = envelope.binary_data();
-    CDGATE_RETURN_IF_ERROR(Parse(data_));
-    Describe(verdict);
+    const std::string data = envelope.binary_data();
+    CDGATE_RETURN_IF_ERROR(parser_.ParseIJson(data).status());
+    CDGATE_RETURN_IF_ERROR(CheckEvent(verdict));
     return admitter_.Admit(envelope.SerializeAsString()).status();
   }
 
-  absl::Status Parse(absl::string_view json) {
-    parsed_ = false;
-    CDGATE_ASSIGN_OR_RETURN(root_, parser_.ParseIJson(json));
-    parsed_ = true;
-    return absl::OkStatus();
-  }
-
-  void Describe(Verdict* verdict) const {
-    verdict->type = TextAt(root_, "/context/type");
-    verdict->release = TextAt(root_, "/context/specversion");
-    if (verdict->release.empty()) verdict->release = TextAt(root_, "/context/version");
+  // Of what was parsed last.
+  absl::Status CheckEvent(Verdict* verdict) {
+    cdevents::Envelope envelope;
+    cdevents::Judge(parser_.document(), &envelope);
+    verdict->type = std::string(envelope.type);
+    const absl::string_view declared =
+        envelope.specversion.empty() ? envelope.version : envelope.specversion;
+    verdict->release = std::string(
+        envelope.form == nullptr ? declared : cdevents::ReleaseOf(envelope.form->family));
+    cdevents::Faults faults = cdevents::FindFaults(parser_.document());
+    verdict->faults = std::move(faults.list);
+    verdict->more_faults = faults.more;
+    return event::CheckCdEvent(parser_.document()).status();
   }
 
   event::JsonParser parser_;
   event::StructuredReader structured_;
   event::Admitter admitter_{{.max_event_bytes = size_t{64} << 20}};
-  std::string data_;
-  element root_;
-  bool parsed_ = false;  // root_ is that of the present text
 };
 
 Node TextOrNull(const std::string& text) { return text.empty() ? Node() : Node::Text(text); }
 
 Node ToNode(const InputText& text, const Verdict& verdict) {
   Node faults = Node::List();
-  for (const Fault& fault : verdict.faults) {
+  for (const cdevents::Fault& fault : verdict.faults) {
     faults.Append(std::move(Node::Object()
                                 .Add("path", Node::Text(fault.path))
                                 .Add("rule", Node::Text(fault.rule))
@@ -126,9 +103,10 @@ void PrintForPeople(const InputText& text, const Verdict& verdict, std::ostream&
   if (!verdict.type.empty()) out << ", " << base::Shorten(verdict.type);
   if (!verdict.release.empty()) out << " (CDEvents " << base::Shorten(verdict.release) << ")";
   out << "\n";
-  for (const Fault& fault : verdict.faults) {
-    out << "  " << fault.path << (fault.path.empty() ? "" : ": ") << fault.rule << "\n";
+  for (const cdevents::Fault& fault : verdict.faults) {
+    out << "  " << cdevents::ToText(fault) << "\n";
   }
+  if (verdict.more_faults > 0) out << "  and " << verdict.more_faults << " more\n";
 }
 
 absl::StatusOr<int> Validate(const std::vector<std::string>& files, Invocation& run) {
@@ -155,7 +133,7 @@ void AddValidateVerb(Verbs& verbs) {
   const auto files = std::make_shared<std::vector<std::string>>();
   verbs
       .AddVerb(nullptr, "validate",
-               "Say whether each event has what every CDEvent has, and what is wrong",
+               "Say whether each event conforms to its CDEvents release, and what is wrong",
                "cdgate validate event.json\n"
                "cdgate validate -o json < events.ndjson",
                Verbs::kPrints, [files](Invocation& run) { return Validate(*files, run); })

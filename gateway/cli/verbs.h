@@ -56,6 +56,7 @@ void AddPublishVerb(Verbs& verbs);        // publish
 void AddSubscribeVerb(Verbs& verbs);      // subscribe
 void AddSubscriptionVerbs(Verbs& verbs);  // subscription …
 void AddInspectVerbs(Verbs& verbs);       // who-got, status, version
+void AddEventVerbs(Verbs& verbs);         // get, types
 void AddValidateVerb(Verbs& verbs);       // validate
 void AddFilterVerbs(Verbs& verbs);        // filter check, filter eval
 void AddCompletionVerb(Verbs& verbs);     // completion

@@ -38,12 +38,18 @@ struct Timestamp {
 // One DeliveredEvent, its size known before it is written.
 class Delivered {
  public:
-  Delivered(const event::Record& record, uint32_t attempt)
-      : record_(record), attempt_(attempt), accepted_(record.stored().accepted_time_nanos()) {
+  Delivered(const event::Record& record, uint32_t attempt, const Rendition* rendition)
+      : record_(record),
+        attempt_(attempt),
+        accepted_(record.stored().accepted_time_nanos()),
+        rendition_(rendition == nullptr ? AsItIs() : *rendition),
+        cloud_event_(rendition_.cloud_event.empty() ? record.cloud_event().bytes()
+                                                    : rendition_.cloud_event) {
     size_ = VarintFieldSize(1, record.sequence().value()) + TextSize(2, record.origin()) +
-            VarintFieldSize(3, attempt) + BytesFieldSize(4, record.cloud_event().bytes().size()) +
+            VarintFieldSize(3, attempt) + BytesFieldSize(4, cloud_event_.size()) +
             BytesFieldSize(5, accepted_.size()) + TextSize(6, record.stored().received_from()) +
-            TextSize(7, record.stored().import_rule());
+            TextSize(7, record.stored().import_rule()) + TextSize(9, rendition_.converted_from) +
+            TextSize(10, rendition_.not_converted);
   }
 
   size_t size() const { return size_; }
@@ -52,14 +58,20 @@ class Delivered {
     AppendVarintField(1, record_.sequence().value(), out);
     AppendText(2, record_.origin(), out);
     AppendVarintField(3, attempt_, out);
-    AppendBytesField(4, record_.cloud_event().bytes(), out);
+    AppendBytesField(4, cloud_event_, out);
     AppendBytesHeader(5, accepted_.size(), out);
     accepted_.AppendTo(out);
     AppendText(6, record_.stored().received_from(), out);
     AppendText(7, record_.stored().import_rule(), out);
+    AppendText(9, rendition_.converted_from, out);
+    AppendText(10, rendition_.not_converted, out);
   }
 
  private:
+  static const Rendition& AsItIs() {
+    static const Rendition* const none = new Rendition();
+    return *none;
+  }
   static size_t TextSize(uint32_t field, absl::string_view text) {
     return text.empty() ? 0 : BytesFieldSize(field, text.size());
   }
@@ -70,13 +82,16 @@ class Delivered {
   const event::Record& record_;
   const uint32_t attempt_;
   const Timestamp accepted_;
+  const Rendition& rendition_;
+  const absl::string_view cloud_event_;
   size_t size_ = 0;
 };
 
 }  // namespace
 
-void AppendDelivered(const event::Record& record, uint32_t attempt, std::string* batch) {
-  const Delivered delivered(record, attempt);
+void AppendDelivered(const event::Record& record, uint32_t attempt, const Rendition* rendition,
+                     std::string* batch) {
+  const Delivered delivered(record, attempt, rendition);
   AppendBytesHeader(kBatchEvents, delivered.size(), batch);
   delivered.AppendTo(batch);
 }
@@ -88,8 +103,9 @@ std::string AsSubscribeResponse(std::string batch) {
   return batch;
 }
 
-std::string AsWatchResponse(const event::Record& record, const base::Epoch& epoch) {
-  const Delivered delivered(record, 1);
+std::string AsWatchResponse(const event::Record& record, const Rendition* rendition,
+                            const base::Epoch& epoch) {
+  const Delivered delivered(record, 1, rendition);
   const uint64_t sequence = record.sequence().value();
   const size_t position_size =
       BytesFieldSize(1, epoch.value().size()) + VarintFieldSize(2, sequence);

@@ -7,17 +7,21 @@
 
 #include "absl/strings/string_view.h"
 #include "gateway/base/types.h"
+#include "gateway/delivery/converter.h"
 #include "gateway/event/record.h"
 
 namespace cdgate::delivery {
 
-// Appends one DeliveredEvent as an `events` field of an EventBatch.
-void AppendDelivered(const event::Record& record, uint32_t attempt, std::string* batch);
+// Appends one DeliveredEvent as an `events` field of an EventBatch; `rendition`, unless null,
+// is how the event is delivered.
+void AppendDelivered(const event::Record& record, uint32_t attempt, const Rendition* rendition,
+                     std::string* batch);
 
 // Makes an EventBatch a SubscribeResponse, in place.
 std::string AsSubscribeResponse(std::string batch);
 
 // A WatchResponse with one event.
-std::string AsWatchResponse(const event::Record& record, const base::Epoch& epoch);
+std::string AsWatchResponse(const event::Record& record, const Rendition* rendition,
+                            const base::Epoch& epoch);
 
 }  // namespace cdgate::delivery

@@ -41,6 +41,7 @@ std::shared_ptr<SubscribeStream> SubscribeStream::Watch(rpc::ServerStreamPtr str
   if (request.has_from()) *start.mutable_from() = request.from();
   start.set_max_events(request.max_events());
   start.set_auto_ack(true);
+  start.set_convert_to(request.convert_to());
   self->Run(std::move(start));
   return self;
 }
@@ -168,6 +169,7 @@ absl::Status SubscribeStream::Open(const events::v1::SubscribeStart& start) {
   filter_ = start.filter();
   epoch_ = deps_.store.head().epoch;
   auto_ack_ = start.auto_ack();
+  CDGATE_ASSIGN_OR_RETURN(converter_, Converter::Make(start.convert_to()));
   const WindowLimits limits = LimitsOf(start, kind_ == Kind::kWatch);
   if (!start.subscription().empty()) return OpenNamed(start, limits);
   CDGATE_ASSIGN_OR_RETURN(scope_,
@@ -185,8 +187,10 @@ absl::Status SubscribeStream::OpenNamed(const events::v1::SubscribeStart& start,
       deps_.store.Resources()->Find(state::kSubscriptionKind, name_);
   if (resource != nullptr) {
     CDGATE_ASSIGN_OR_RETURN(const auto subscription, resource->As<admin::v1::Subscription>());
-    CDGATE_RETURN_IF_ERROR(CheckOwner(subscription, stream_->call().principal, filter_));
+    CDGATE_RETURN_IF_ERROR(CheckOwner(subscription, stream_->call().principal));
+    CDGATE_RETURN_IF_ERROR(CheckUnchanged(subscription, start));
     filter_ = subscription.filter();
+    CDGATE_ASSIGN_OR_RETURN(converter_, Converter::Make(subscription.convert_to()));
   }
   CDGATE_ASSIGN_OR_RETURN(scope_,
                           ReadScope::Make(*granted_by_, stream_->call().principal, filter_));
@@ -212,6 +216,7 @@ void SubscribeStream::CreateNamed(const events::v1::SubscribeStart& start, Windo
   subscription.set_name(name_);
   subscription.set_owner(stream_->call().principal.id);
   subscription.set_filter(start.filter());
+  subscription.set_convert_to(start.convert_to());
   subscription.mutable_create_time()->set_seconds(absl::ToUnixSeconds(deps_.clock.Now()));
   state::Proposal proposal;
   state::ResourceEdit edit;
@@ -281,12 +286,15 @@ void SubscribeStream::WriteFrame(const Window::Frame& frame) {
     deps_.holders.Delivered(name_, frame.records.back()->sequence());
     if (auto_ack_) PersistAck();
   }
-  if (kind_ == Kind::kWatch) return Write(AsWatchResponse(*frame.records.front(), epoch_));
+  if (kind_ == Kind::kWatch) {
+    const event::Record& record = *frame.records.front();
+    return Write(AsWatchResponse(record, converter_.Render(record), epoch_));
+  }
   std::string batch;
   batch.reserve(frame.bytes + frame.records.size() * 64);
   for (const event::Record* record : frame.records) {
     const bool again = record->sequence().value() <= redelivered_through_;
-    AppendDelivered(*record, again ? 2 : 1, &batch);
+    AppendDelivered(*record, again ? 2 : 1, converter_.Render(*record), &batch);
   }
   Write(AsSubscribeResponse(std::move(batch)));
 }

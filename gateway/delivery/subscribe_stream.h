@@ -28,6 +28,7 @@
 #include "gateway/base/clock.h"
 #include "gateway/base/executor.h"
 #include "gateway/base/timer_queue.h"
+#include "gateway/delivery/converter.h"
 #include "gateway/delivery/read_scope.h"
 #include "gateway/delivery/subscriptions.h"
 #include "gateway/delivery/window.h"
@@ -118,6 +119,7 @@ class SubscribeStream : public std::enable_shared_from_this<SubscribeStream> {
   std::shared_ptr<const authz::Grants> granted_by_;
   std::optional<ReadScope> scope_;
   std::string filter_;
+  Converter converter_;
   std::optional<Window> window_;
   base::Epoch epoch_;
   std::string name_;  // of a named subscription

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "gateway/base/encoding.h"
 #include "gateway/base/errors.h"
+#include "gateway/base/status_macros.h"
 #include "gateway/delivery/subscribe_stream.h"
 
 namespace cdgate::delivery {
@@ -31,19 +32,26 @@ absl::Status CheckName(absl::string_view name) {
 }
 
 absl::Status CheckOwner(const admin::v1::Subscription& subscription,
-                        const authz::Principal& principal, absl::string_view filter) {
-  if (subscription.owner() != principal.id) {
-    return base::MakeError(base::Reason::kNotGranted,
-                           absl::StrCat("subscription ", subscription.name(),
-                                        " belongs to another principal; choose another name"),
-                           {{"name", subscription.name()}});
-  }
-  if (filter.empty() || filter == subscription.filter()) return absl::OkStatus();
-  return base::MakeError(base::Reason::kInvalidArgument,
-                         absl::StrCat("subscription ", subscription.name(), " has the filter ",
-                                      base::Shorten(subscription.filter()),
-                                      "; leave the filter empty, or delete the subscription first"),
-                         {{"field", "filter"}});
+                        const authz::Principal& principal) {
+  if (subscription.owner() == principal.id) return absl::OkStatus();
+  return base::MakeError(base::Reason::kNotGranted,
+                         absl::StrCat("subscription ", subscription.name(),
+                                      " belongs to another principal; choose another name"),
+                         {{"name", subscription.name()}});
+}
+
+absl::Status CheckUnchanged(const admin::v1::Subscription& subscription,
+                            const events::v1::SubscribeStart& start) {
+  const auto check = [&](const char* field, const std::string& has, const std::string& asked) {
+    if (asked.empty() || asked == has) return absl::OkStatus();
+    return base::MakeError(base::Reason::kInvalidArgument,
+                           absl::StrCat("subscription ", subscription.name(), " has the ", field,
+                                        " \"", base::Shorten(has), "\"; leave ", field,
+                                        " empty, or delete the subscription first"),
+                           {{"field", field}});
+  };
+  CDGATE_RETURN_IF_ERROR(check("filter", subscription.filter(), start.filter()));
+  return check("convert_to", subscription.convert_to(), start.convert_to());
 }
 
 storage::v1::CursorMove MakeCursor(absl::string_view name, const base::Epoch& epoch,

@@ -12,6 +12,7 @@
 #include "absl/strings/string_view.h"
 #include "auth/authz/principal.h"
 #include "cdgate/admin/v1/resources.pb.h"
+#include "cdgate/events/v1/events.pb.h"
 #include "cdgate/storage/v1/storage.pb.h"
 #include "gateway/base/mutex.h"
 #include "gateway/base/types.h"
@@ -27,10 +28,13 @@ std::string ReaderOf(absl::string_view name);
 // beginning with a letter.
 absl::Status CheckName(absl::string_view name);
 
-// NOT_GRANTED where `subscription` is another principal's, INVALID_ARGUMENT where
-// `filter` is neither empty nor the subscription's own.
+// NOT_GRANTED where `subscription` is another principal's.
 absl::Status CheckOwner(const admin::v1::Subscription& subscription,
-                        const authz::Principal& principal, absl::string_view filter);
+                        const authz::Principal& principal);
+// INVALID_ARGUMENT where filter or convert_to of `start` is neither empty nor the
+// subscription's own.
+absl::Status CheckUnchanged(const admin::v1::Subscription& subscription,
+                            const events::v1::SubscribeStart& start);
 
 // A cursor at `acknowledged`, that remembers through which sequence was delivered.
 storage::v1::CursorMove MakeCursor(absl::string_view name, const base::Epoch& epoch,

@@ -3,37 +3,16 @@
 #include <algorithm>
 #include <cstring>
 #include <string>
+#include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "gateway/base/encoding.h"
-#include "gateway/base/errors.h"
 #include "gateway/base/status_macros.h"
-#include "gateway/event/json_parser.h"
-#include "gateway/event/timestamp.h"
+#include "gateway/base/timestamp.h"
+#include "gateway/cdevents/validator.h"
 
 namespace cdgate::event {
 namespace {
-
-using simdjson::dom::element;
-using simdjson::dom::element_type;
-using simdjson::dom::object;
-
-absl::Status Fault(absl::string_view path, absl::string_view what) {
-  return base::MakeError(base::Reason::kInvalidEvent, absl::StrCat(path, ": ", what),
-                         {{"path", std::string(path)}});
-}
-
-absl::string_view Describe(const element& value) {
-  switch (value.type()) {
-    case element_type::ARRAY: return "an array";
-    case element_type::OBJECT: return "an object";
-    case element_type::STRING: return "a string";
-    case element_type::BOOL: return "a boolean";
-    case element_type::NULL_VALUE: return "null";
-    default: return "a number";
-  }
-}
 
 constexpr uint64_t kOnes = 0x0101010101010101;
 
@@ -65,149 +44,56 @@ bool HasControlCharacter(absl::string_view text) {
   return false;
 }
 
-// One string member of an object.
-struct Text {
-  const char* path;
-  absl::string_view* out;
-  bool seen = false;
-};
-
-absl::Status Take(const element& value, Text* text) {
-  text->seen = true;
-  std::string_view found;
-  if (value.get(found) != simdjson::SUCCESS) {
-    return Fault(text->path, absl::StrCat("expected a string, found ", Describe(value)));
-  }
-  if (found.empty()) return Fault(text->path, "expected a string that is not empty");
-  *text->out = ToAbsl(found);
-  if (HasControlCharacter(*text->out)) return Fault(text->path, "has a control character");
-  return absl::OkStatus();
+// "dev.cdevents.build.queued.0.3.0 of release 0.5.1"
+std::string NameOf(const cdevents::Envelope& judged) {
+  if (judged.form == nullptr) return "CDEvent";
+  return absl::StrCat(base::Shorten(judged.type), " of release ",
+                      cdevents::ReleaseOf(judged.form->family));
 }
 
-absl::Status Require(const Text& text) {
-  return text.seen ? absl::OkStatus() : Fault(text.path, "missing, expected a string");
+absl::Status Fault(const cdevents::Envelope& judged, absl::string_view path, absl::string_view rule,
+                   absl::string_view value) {
+  cdevents::Faults faults;
+  faults.list.push_back(
+      {std::string(path), std::string(rule), absl::StrCat("\"", base::Shorten(value), "\"")});
+  return cdevents::FaultsError(faults, NameOf(judged));
 }
 
-absl::Status TakeObject(const element& value, absl::string_view path, object* out) {
-  if (value.get(*out) == simdjson::SUCCESS) return absl::OkStatus();
-  return Fault(path, absl::StrCat("expected an object, found ", Describe(value)));
-}
-
-absl::Status CheckType(absl::string_view type) {
-  for (const absl::string_view prefix : {"dev.cdevents.", "dev.cdeventsx."}) {
-    if (absl::StartsWith(type, prefix) && type.size() > prefix.size()) return absl::OkStatus();
-  }
-  return Fault("context.type", absl::StrCat("expected dev.cdevents.… or dev.cdeventsx.…, found \"",
-                                            base::Shorten(type), "\""));
-}
-
-absl::Status CheckTimestamp(CdEventEnvelope* envelope) {
-  if (ParseRfc3339(envelope->timestamp, &envelope->seconds, &envelope->nanos)) {
-    return absl::OkStatus();
-  }
-  return Fault("context.timestamp",
-               absl::StrCat("expected an RFC 3339 timestamp with an offset, found \"",
-                            base::Shorten(envelope->timestamp), "\""));
-}
-
-enum ContextText { kId, kSource, kType, kTimestamp, kVersion, kSpecVersion, kNotOurs };
-
-// By length first: most names are of other members.
-ContextText WhichText(std::string_view name) {
-  switch (name.size()) {
-    case 2: return name == "id" ? kId : kNotOurs;
-    case 4: return name == "type" ? kType : kNotOurs;
-    case 6: return name == "source" ? kSource : kNotOurs;
-    case 7: return name == "version" ? kVersion : kNotOurs;
-    case 9: return name == "timestamp" ? kTimestamp : kNotOurs;
-    case 11: return name == "specversion" ? kSpecVersion : kNotOurs;
-    default: return kNotOurs;
-  }
-}
-
-absl::Status CheckContext(const element& value, CdEventEnvelope* envelope) {
-  object context;
-  CDGATE_RETURN_IF_ERROR(TakeObject(value, "context", &context));
-  absl::string_view release;
-  Text texts[] = {{"context.id", &envelope->id},     {"context.source", &envelope->source},
-                  {"context.type", &envelope->type}, {"context.timestamp", &envelope->timestamp},
-                  {"context.version", &release},     {"context.specversion", &release}};
-  for (const auto member : context) {
-    const ContextText which = WhichText(member.key);
-    if (which != kNotOurs) CDGATE_RETURN_IF_ERROR(Take(member.value, &texts[which]));
-  }
-  for (const ContextText required : {kId, kSource, kType, kTimestamp}) {
-    CDGATE_RETURN_IF_ERROR(Require(texts[required]));
-  }
-  const bool both = texts[kVersion].seen && texts[kSpecVersion].seen;
-  if (texts[kVersion].seen == texts[kSpecVersion].seen) {
-    return Fault("context", both ? "has both version and specversion, expected one"
-                                 : "has neither version nor specversion, expected one");
-  }
-  CDGATE_RETURN_IF_ERROR(CheckType(envelope->type));
-  return CheckTimestamp(envelope);
-}
-
-absl::Status CheckSubject(const element& value, CdEventEnvelope* envelope) {
-  object subject;
-  CDGATE_RETURN_IF_ERROR(TakeObject(value, "subject", &subject));
-  Text id{"subject.id", &envelope->subject};
-  bool has_content = false;
-  for (const auto member : subject) {
-    if (member.key == "id") {
-      CDGATE_RETURN_IF_ERROR(Take(member.value, &id));
-    } else if (member.key == "content") {
-      object content;
-      CDGATE_RETURN_IF_ERROR(TakeObject(member.value, "subject.content", &content));
-      has_content = true;
+absl::Status CheckAttributes(const cdevents::Envelope& judged) {
+  const std::pair<const char*, absl::string_view> attributes[] = {
+      {"/context/id", judged.id},
+      {"/context/source", judged.source},
+      {"/context/type", judged.type},
+      {"/subject/id", judged.subject}};
+  for (const auto& [path, value] : attributes) {
+    if (HasControlCharacter(value)) {
+      return Fault(judged, path, "no control characters, for CloudEvents", value);
     }
   }
-  CDGATE_RETURN_IF_ERROR(Require(id));
-  return has_content ? absl::OkStatus() : Fault("subject.content", "missing, expected an object");
-}
-
-absl::Status CheckCustomData(const element& value) {
-  if (value.is_object() || value.is_string()) return absl::OkStatus();
-  return Fault("customData",
-               absl::StrCat("expected an object or a string, found ", Describe(value)));
-}
-
-absl::Status CheckCustomDataContentType(const element& value) {
-  if (value.is_string()) return absl::OkStatus();
-  return Fault("customDataContentType", absl::StrCat("expected a string, found ", Describe(value)));
+  return absl::OkStatus();
 }
 
 }  // namespace
 
-absl::StatusOr<CdEventEnvelope> CheckCdEvent(const element& root) {
-  object top;
-  if (root.get(top) != simdjson::SUCCESS) {
-    return Fault("data", absl::StrCat("expected a CDEvent object, found ", Describe(root)));
+absl::StatusOr<CdEventEnvelope> CheckCdEvent(const simdjson::dom::document& document) {
+  cdevents::Envelope judged;
+  const cdevents::Verdict verdict = cdevents::Judge(document, &judged);
+  if (verdict == cdevents::Verdict::kInvalid) {
+    return cdevents::FaultsError(cdevents::FindFaults(document), NameOf(judged));
   }
+  CDGATE_RETURN_IF_ERROR(CheckAttributes(judged));
   CdEventEnvelope envelope;
-  bool has_context = false;
-  bool has_subject = false;
-  for (const auto member : top) {
-    absl::Status status;
-    if (member.key == "context") {
-      has_context = true;
-      status = CheckContext(member.value, &envelope);
-    } else if (member.key == "subject") {
-      has_subject = true;
-      status = CheckSubject(member.value, &envelope);
-    } else if (member.key == "customData") {
-      status = CheckCustomData(member.value);
-    } else if (member.key == "customDataContentType") {
-      status = CheckCustomDataContentType(member.value);
-    } else {
-      status = Fault(base::Shorten(ToAbsl(member.key)),
-                     "not a member of a CDEvent, expected only context, subject, customData and "
-                     "customDataContentType");
-    }
-    CDGATE_RETURN_IF_ERROR(status);
+  if (!base::ParseRfc3339(judged.timestamp, &envelope.seconds, &envelope.nanos)) {
+    return Fault(judged, "/context/timestamp", "years 1 to 9999 in UTC, for CloudEvents",
+                 judged.timestamp);
   }
-  if (!has_context) return Fault("context", "missing, expected an object");
-  if (!has_subject) return Fault("subject", "missing, expected an object");
+  envelope.id = judged.id;
+  envelope.source = judged.source;
+  envelope.type = judged.type;
+  envelope.subject = judged.subject;
+  envelope.timestamp = judged.timestamp;
+  envelope.schema_uri = judged.schema_uri;
+  envelope.unknown_type = verdict == cdevents::Verdict::kUnknownType;
   return envelope;
 }
 

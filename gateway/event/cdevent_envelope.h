@@ -1,11 +1,11 @@
-// What every CDEvent has, of any type and release: the members around the content.
+// What admission takes from a CDEvent's JSON, once it was judged.
 //
-//   CDGATE_ASSIGN_OR_RETURN(CdEventEnvelope envelope, CheckCdEvent(root));
+//   CDGATE_ASSIGN_OR_RETURN(CdEventEnvelope envelope, CheckCdEvent(parser.document()));
 //
-// The rules are those that all published schemas share: only `context`, `subject`,
-// `customData` and `customDataContentType` at the top; `context` with id, source, type
-// and timestamp and either `version` or `specversion`; `subject` with id and content.
-// Members that only some types or releases have are not judged here.
+// The rules are those of its type and release (gateway/cdevents/validator.h), and one more:
+// id, source, type and subject id have no control characters, which no CloudEvents attribute
+// can carry. An event of a type that is unknown passes where it has what all events have, and
+// says so; whether it may enter is for others to decide.
 #pragma once
 
 #include <simdjson.h>
@@ -22,14 +22,15 @@ struct CdEventEnvelope {
   absl::string_view id;
   absl::string_view source;
   absl::string_view type;
-  absl::string_view subject;    // subject.id
-  absl::string_view timestamp;  // as written
-  int64_t seconds = 0;          // timestamp, since the Unix epoch
+  absl::string_view subject;     // subject.id
+  absl::string_view timestamp;   // as written
+  absl::string_view schema_uri;  // empty: none
+  int64_t seconds = 0;           // timestamp, since the Unix epoch
   int32_t nanos = 0;
+  bool unknown_type = false;
 };
 
-// INVALID_EVENT, with the path of the first member that is wrong in the message and as
-// metadata "path".
-absl::StatusOr<CdEventEnvelope> CheckCdEvent(const simdjson::dom::element& root);
+// INVALID_EVENT with all faults, as cdevents::FaultsError says.
+absl::StatusOr<CdEventEnvelope> CheckCdEvent(const simdjson::dom::document& document);
 
 }  // namespace cdgate::event

@@ -9,14 +9,8 @@ namespace {
 // Objects of more members have their names sorted; fewer are compared pair by pair.
 constexpr size_t kFewNames = 16;
 
-// A word of the tape: its type, and what it holds.
-char TypeOf(uint64_t word) { return static_cast<char>(word >> 56); }
-uint64_t PayloadOf(uint64_t word) { return word & 0x00ffffffffffffff; }
-// Past the end of an object or array, from its first word.
-size_t EndOf(uint64_t word) { return static_cast<uint32_t>(word); }
-
 // One of 64 bits that names which differ rarely share.
-uint64_t Fingerprint(std::string_view name) {
+uint64_t Fingerprint(absl::string_view name) {
   uint64_t head;
   std::memcpy(&head, name.data(), sizeof head);  // behind the parser's strings there is room
   if (name.size() < sizeof head) head &= (uint64_t{1} << 8 * name.size()) - 1;
@@ -27,47 +21,28 @@ uint64_t Fingerprint(std::string_view name) {
 }  // namespace
 
 NameCheck::Fault NameCheck::Run(const simdjson::dom::document& document) {
-  tape_ = document.tape.get();
-  strings_ = document.string_buf.get();
+  tape_ = cdevents::JsonTape(document);
   fault_ = Fault::kNone;
-  size_t at = 1;  // behind the word of the root
+  size_t at = cdevents::JsonTape::kRoot;
   Value(&at, 1);
   return fault_;
 }
 
-std::string_view NameCheck::Name(size_t at) const {
-  const uint8_t* const string = strings_ + PayloadOf(tape_[at]);
-  uint32_t size;
-  std::memcpy(&size, string, sizeof size);
-  return {reinterpret_cast<const char*>(string) + sizeof size, size};
-}
-
-size_t NameCheck::Skip(size_t at) const {
-  switch (TypeOf(tape_[at])) {
-    case '{':
-    case '[': return EndOf(tape_[at]);
-    case 'l':
-    case 'u':
-    case 'd': return at + 2;
-    default: return at + 1;
-  }
-}
-
 inline bool NameCheck::Value(size_t* at, size_t depth) {
   const size_t begin = *at;
-  const char type = TypeOf(tape_[begin]);
+  const char type = tape_.type(begin);
   if (type == '"') {  // as most values are
     ++*at;
     return true;
   }
-  *at = Skip(begin);
+  *at = tape_.Skip(begin);
   if (type != '{' && type != '[') return true;
   if (depth > kMaxJsonDepth) return Fail(Fault::kDepth);
   return type == '{' ? Object(begin, depth) : Array(begin, depth);
 }
 
 bool NameCheck::Array(size_t at, size_t depth) {
-  const size_t last = EndOf(tape_[at]) - 1;
+  const size_t last = tape_.end(at) - 1;
   for (++at; at != last;) {
     if (!Value(&at, depth + 1)) return false;
   }
@@ -76,13 +51,13 @@ bool NameCheck::Array(size_t at, size_t depth) {
 
 bool NameCheck::Object(size_t at, size_t depth) {
   const size_t begin = at;
-  const size_t last = EndOf(tape_[at]) - 1;
+  const size_t last = tape_.end(at) - 1;
   size_t places[kFewNames];  // of the names so far
   size_t count = 0;
   uint64_t seen = 0;
   bool many = false;
   for (++at; at != last;) {
-    const std::string_view name = Name(at++);
+    const absl::string_view name = tape_.text(at++);
     if (count == kFewNames) {
       many = true;
     } else {
@@ -99,14 +74,14 @@ bool NameCheck::Object(size_t at, size_t depth) {
   return !many || ManyNames(begin);
 }
 
-bool NameCheck::IsAmong(const size_t* places, size_t count, std::string_view name) const {
-  return std::any_of(places, places + count, [&](size_t at) { return Name(at) == name; });
+bool NameCheck::IsAmong(const size_t* places, size_t count, absl::string_view name) const {
+  return std::any_of(places, places + count, [&](size_t at) { return tape_.text(at) == name; });
 }
 
 bool NameCheck::ManyNames(size_t at) {
-  const size_t last = EndOf(tape_[at]) - 1;
+  const size_t last = tape_.end(at) - 1;
   names_.clear();
-  for (++at; at != last; at = Skip(at)) names_.push_back(Name(at++));
+  for (++at; at != last; at = tape_.Skip(at)) names_.push_back(tape_.text(at++));
   std::sort(names_.begin(), names_.end());
   const auto twice = std::adjacent_find(names_.begin(), names_.end());
   if (twice == names_.end()) return true;

@@ -4,16 +4,17 @@
 //   NameCheck check;                                 // one per worker, reused
 //   if (check.Run(parser.doc) == NameCheck::Fault::kDuplicate) Use(check.duplicate());
 //
-// It reads the parser's tape (simdjson's doc/tape.md), one word after the other, because
-// the library's iterators cost twice the parse. Not thread-safe.
+// Not thread-safe.
 #pragma once
 
 #include <simdjson.h>
 
 #include <cstddef>
 #include <cstdint>
-#include <string_view>
 #include <vector>
+
+#include "absl/strings/string_view.h"
+#include "gateway/cdevents/json_tape.h"
 
 namespace cdgate::event {
 
@@ -27,7 +28,7 @@ class NameCheck {
   // The first fault of the document that was parsed last.
   Fault Run(const simdjson::dom::document& document);
   // Where Run says kDuplicate: the name, as long as the document.
-  std::string_view duplicate() const { return duplicate_; }
+  absl::string_view duplicate() const { return duplicate_; }
 
  private:
   // These take the index of a value's first word. Value moves past it.
@@ -35,20 +36,16 @@ class NameCheck {
   bool Array(size_t at, size_t depth);
   bool Object(size_t at, size_t depth);
   bool ManyNames(size_t at);
-  bool IsAmong(const size_t* places, size_t count, std::string_view name) const;
-  // Past the value at `at`, whatever it holds.
-  size_t Skip(size_t at) const;
-  std::string_view Name(size_t at) const;
+  bool IsAmong(const size_t* places, size_t count, absl::string_view name) const;
   bool Fail(Fault fault) {
     fault_ = fault;
     return false;
   }
 
-  const uint64_t* tape_ = nullptr;
-  const uint8_t* strings_ = nullptr;
+  cdevents::JsonTape tape_;
   Fault fault_ = Fault::kNone;
-  std::string_view duplicate_;
-  std::vector<std::string_view> names_;  // scratch of ManyNames
+  absl::string_view duplicate_;
+  std::vector<absl::string_view> names_;  // scratch of ManyNames
 };
 
 }  // namespace cdgate::event

@@ -51,7 +51,7 @@ absl::StatusOr<simdjson::dom::element> JsonParser::ParseIJson(absl::string_view 
   if (HasLoneSurrogate(text)) return Ambiguous("has an escaped surrogate without its pair");
   switch (names_.Run(parser_.doc)) {
     case NameCheck::Fault::kNone: break;
-    case NameCheck::Fault::kDuplicate: return Duplicate(ToAbsl(names_.duplicate()));
+    case NameCheck::Fault::kDuplicate: return Duplicate(names_.duplicate());
     case NameCheck::Fault::kDepth: return Ambiguous("has more than 64 levels");
   }
   return root;

@@ -39,6 +39,9 @@ class JsonParser {
   // admission made. INVALID_JSON where it is not JSON.
   absl::StatusOr<simdjson::dom::element> ParseAdmitted(absl::string_view text);
 
+  // The whole of what was parsed last.
+  const simdjson::dom::document& document() const { return parser_.doc; }
+
  private:
   void Copy(absl::string_view text);
   absl::StatusOr<simdjson::dom::element> ParseCopy(absl::string_view text);

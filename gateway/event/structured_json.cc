@@ -9,7 +9,7 @@
 #include "gateway/base/encoding.h"
 #include "gateway/base/errors.h"
 #include "gateway/base/status_macros.h"
-#include "gateway/event/timestamp.h"
+#include "gateway/base/timestamp.h"
 
 namespace cdgate::event {
 namespace {
@@ -37,7 +37,7 @@ absl::Status ReadText(absl::string_view name, absl::string_view text, Attribute*
   if (name == "time") {
     int64_t seconds = 0;
     int32_t nanos = 0;
-    if (!ParseRfc3339(text, &seconds, &nanos)) {
+    if (!base::ParseRfc3339(text, &seconds, &nanos)) {
       return WrongMember(name, "is not a timestamp of RFC 3339");
     }
     out->mutable_ce_timestamp()->set_seconds(seconds);

@@ -1,5 +1,6 @@
 #include "gateway/event/valid_event.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -7,10 +8,11 @@
 #include "gateway/base/encoding.h"
 #include "gateway/base/errors.h"
 #include "gateway/base/status_macros.h"
+#include "gateway/base/timestamp.h"
 #include "gateway/event/digests.h"
 #include "gateway/event/plain_reader.h"
 #include "gateway/event/record.h"
-#include "gateway/event/timestamp.h"
+#include "gateway/event/typed_data.h"
 #include "gateway/event/utf8.h"
 #include "gateway/event/wire_writer.h"
 
@@ -87,14 +89,30 @@ absl::Status CheckRequired(const CloudEventView& outer) {
   if (outer.id().empty()) return InvalidCloudEvent("id is missing or empty");
   if (outer.source().empty()) return InvalidCloudEvent("source is missing or empty");
   if (outer.type().empty()) return InvalidCloudEvent("type is missing or empty");
-  if (outer.data_kind() == DataKind::kBinary || outer.data_kind() == DataKind::kText) {
-    return absl::OkStatus();
-  }
+  if (outer.data_kind() != DataKind::kNone) return absl::OkStatus();
   return base::MakeError(Reason::kUnsupportedData,
-                         outer.data_kind() == DataKind::kNone
-                             ? "the event has no data, expected a CDEvent's JSON"
-                             : "proto_data is not supported, expected a CDEvent's JSON in "
-                               "binary_data or text_data");
+                         "the event has no data, expected a CDEvent's JSON");
+}
+
+// The data of a typed event becomes JSON, and what the envelope says of its form goes.
+absl::Status ReadTyped(absl::string_view any, CloudEventFields* fields, std::string* json) {
+  CDGATE_ASSIGN_OR_RETURN(*json, JsonOfTypedData(any));
+  fields->data = *json;
+  auto& attributes = fields->attributes;
+  for (const AttributeView& attribute : attributes) {
+    if (attribute.name != kDsseMaterial) continue;
+    return base::MakeError(Reason::kUnsupportedData,
+                           "dssematerial signs data bytes, and proto_data becomes JSON here: send "
+                           "the signed JSON in binary_data");
+  }
+  attributes.erase(std::remove_if(attributes.begin(), attributes.end(),
+                                  [](const AttributeView& attribute) {
+                                    return attribute.name == "dataschema" ||
+                                           attribute.name == "datacontenttype";
+                                  }),
+                   attributes.end());
+  attributes.push_back(TextAttribute("datacontenttype", "application/json"));
+  return absl::OkStatus();
 }
 
 bool TextsAreUtf8(const AttributeView& attribute) {
@@ -132,7 +150,7 @@ bool ReadPlain(absl::string_view bytes, CloudEventFields* fields) {
   return sorted || !HasRepeatedName(*fields);
 }
 
-absl::Status ReadAny(absl::string_view bytes, CloudEventFields* fields) {
+absl::Status ReadAny(absl::string_view bytes, CloudEventFields* fields, std::string* json) {
   CDGATE_ASSIGN_OR_RETURN(const CloudEventView outer, CloudEventView::Scan(bytes));
   CDGATE_RETURN_IF_ERROR(CheckRequired(outer));
   *fields = CloudEventFields();
@@ -142,12 +160,14 @@ absl::Status ReadAny(absl::string_view bytes, CloudEventFields* fields) {
   fields->data = outer.data();
   outer.ForEach(
       [fields](const AttributeView& attribute) { fields->attributes.push_back(attribute); });
-  return absl::OkStatus();
+  if (outer.data_kind() != DataKind::kProto) return absl::OkStatus();
+  return ReadTyped(outer.data(), fields, json);
 }
 
-// The first half of admission: what the outer event says of itself.
-absl::Status ReadOuter(absl::string_view bytes, CloudEventFields* fields) {
-  if (!ReadPlain(bytes, fields)) CDGATE_RETURN_IF_ERROR(ReadAny(bytes, fields));
+// The first half of admission: what the outer event says of itself. `json` holds the data
+// where it had to be made.
+absl::Status ReadOuter(absl::string_view bytes, CloudEventFields* fields, std::string* json) {
+  if (!ReadPlain(bytes, fields)) CDGATE_RETURN_IF_ERROR(ReadAny(bytes, fields, json));
   for (const AttributeView& attribute : fields->attributes) {
     CDGATE_RETURN_IF_ERROR(CheckAttribute(attribute));
   }
@@ -171,7 +191,7 @@ bool IsSameInstant(const AttributeView& outer, const CdEventEnvelope& inner) {
   int64_t seconds = outer.seconds;
   int32_t nanos = outer.nanos;
   if (outer.is_text()) {
-    if (!ParseRfc3339(outer.text, &seconds, &nanos)) return false;
+    if (!base::ParseRfc3339(outer.text, &seconds, &nanos)) return false;
   } else if (outer.kind != AttributeKind::kTimestamp) {
     return false;
   }
@@ -272,7 +292,10 @@ absl::StatusOr<ValidEvent> Admitter::AdmitUndigested(absl::string_view cloud_eve
     return TooLarge(cloud_event.size(), limits_.max_event_bytes);
   }
   CloudEventFields fields;
-  CDGATE_RETURN_IF_ERROR(ReadOuter(cloud_event, &fields));
+  CDGATE_RETURN_IF_ERROR(ReadOuter(cloud_event, &fields, &typed_json_));
+  if (fields.data.size() > limits_.max_event_bytes) {  // a typed event has become larger
+    return TooLarge(fields.data.size(), limits_.max_event_bytes);
+  }
   CDGATE_ASSIGN_OR_RETURN(const CdEventEnvelope inner, ParseData(fields.data));
   CDGATE_RETURN_IF_ERROR(CheckAgreement(fields, inner));
   return Render(&fields, inner);
@@ -287,14 +310,15 @@ absl::StatusOr<ValidEvent> Admitter::Digest(absl::StatusOr<ValidEvent> event) {
 }
 
 absl::StatusOr<CdEventEnvelope> Admitter::ParseData(absl::string_view data) {
-  CDGATE_ASSIGN_OR_RETURN(const simdjson::dom::element root, parser_.ParseIJson(data));
-  return CheckCdEvent(root);
+  CDGATE_RETURN_IF_ERROR(parser_.ParseIJson(data).status());
+  return CheckCdEvent(parser_.document());
 }
 
 ValidEvent Admitter::Render(CloudEventFields* fields, const CdEventEnvelope& inner) {
   ValidEvent event;
   const Agreement agreement = Compare(fields, inner);
   if (agreement.disagrees) event.notes_ |= kNoteOuterDisagrees;
+  if (inner.unknown_type) event.notes_ |= kNoteUnknownType;
   if (FindIn(fields, kDsseMaterial) == nullptr) {
     Normalise(agreement, inner, fields);
   } else {

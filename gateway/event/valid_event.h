@@ -5,9 +5,11 @@
 //   CDGATE_ASSIGN_OR_RETURN(event::ValidEvent valid, admitter.Admit(cloud_event_bytes));
 //   const event::OwnedBytes stored = std::move(valid).IntoStored(fields);
 //
-// Admitted is a CloudEvent 1.0 in protobuf form whose data is the JSON of one CDEvent:
-//  - its JSON is I-JSON (json_parser.h) and has what every CDEvent has
-//    (cdevent_envelope.h); the model of its type is checked elsewhere;
+// Admitted is a CloudEvent 1.0 in protobuf form whose data is the JSON of one CDEvent, or a
+// message of cdevents.v1, which becomes JSON here (typed_data.h):
+//  - its JSON is I-JSON (json_parser.h) and conforms to its type and release
+//    (cdevent_envelope.h); where no release has its type, it is only noted as such
+//    (kNoteUnknownType), and who admits it decides;
 //  - its type and source are those of the CDEvent, else ENVELOPE_MISMATCH;
 //  - its other attributes have well-formed names, none begins with "cdgate"
 //    (RESERVED_ATTRIBUTE), and datacontenttype, where it is there, is JSON.
@@ -130,6 +132,7 @@ class Admitter {
   crypto::Sha256Hasher hasher_;
   std::optional<crypto::Sha256Batch> batch_;  // from the first AdmitAll() on
   ByteArena memory_;
+  std::string typed_json_;  // of the event at hand, where its data was no JSON
 };
 
 }  // namespace cdgate::event

@@ -107,6 +107,7 @@ void EventContext::Reset(const event::Record& record) {
     parts_.terms = &state_->terms;
   }
   parts_.byte_size = stored.cloud_event().size();
+  parts_.unknown_type = (stored.notes() & event::kNoteUnknownType) != 0;
 }
 
 std::optional<Value> EventContext::FindByName(absl::string_view name) {

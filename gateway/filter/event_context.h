@@ -64,6 +64,8 @@ struct EventParts {
   const storage::v1::Terms* terms = nullptr;
   // What counts against a limit of bytes: the serialised CloudEvent.
   size_t byte_size = 0;
+  // It was admitted as of a type that no release has. Decisions see it.
+  bool unknown_type = false;
 };
 
 // What became of a look into the data.
@@ -110,6 +112,7 @@ class EventContext {
     read_more_ = true;
     return parts_.byte_size;
   }
+  bool unknown_type() const { return parts_.unknown_type; }  // no condition sees it
   // The label that gateways stamped on it, else its attribute dataclassification, else "".
   absl::string_view classification();
 

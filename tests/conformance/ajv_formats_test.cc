@@ -13,8 +13,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "gateway/event/formats.h"
-#include "gateway/event/timestamp.h"
+#include "gateway/base/formats.h"
+#include "gateway/base/timestamp.h"
 #include "tests/conformance/ajv_oracle.h"
 #include "tests/support/status_matchers.h"
 

@@ -41,6 +41,12 @@ MATCHER_P2(HasReasonAndMessage, reason, matcher, "has the reason and a matching 
                                      result_listener);
 }
 
+MATCHER_P(MessageIs, matcher, "has a matching message") {
+  *result_listener << StatusOf(arg).ToString();
+  return testing::ExplainMatchResult(matcher, std::string(StatusOf(arg).message()),
+                                     result_listener);
+}
+
 }  // namespace cdgate::test
 
 #define CDGATE_EXPECT_OK(expr) EXPECT_THAT((expr), ::cdgate::test::IsOk())

@@ -69,8 +69,8 @@ TEST(GrantsTest, NobodyMayDoAnythingWithoutAGrant) {
     if (row.admits == Admits::kAnyPrincipal) continue;
     EXPECT_FALSE(nothing.MayCall(Service("jenkins"), row, Listener::kApi).ok()) << row.method;
   }
-  absl::string_view plane;
-  EXPECT_THAT(nothing.MayPublish(Service("jenkins"), "/s", "t", &plane),
+  PublishRight right;
+  EXPECT_THAT(nothing.MayPublish(Service("jenkins"), "/s", "t", &right),
               test::HasReason(Reason::kNotGranted));
   EXPECT_THAT(nothing.SubscriberFilters(Service("jenkins")), IsEmpty());
 }
@@ -152,60 +152,63 @@ TEST(GrantsTest, LocalIsForBreakGlassAndCannotBeGrantedMore) {
   grant.set_principal("local:root");
   EXPECT_THAT(CheckGrant(grant), test::HasReason(Reason::kInvalidArgument));
   const auto everybody = Compile({Publisher("g", "%", {"%"})});
-  absl::string_view plane;
-  EXPECT_THAT(everybody->MayPublish(root, "/s", "t", &plane), test::HasReason(Reason::kNotGranted));
+  PublishRight right;
+  EXPECT_THAT(everybody->MayPublish(root, "/s", "t", &right), test::HasReason(Reason::kNotGranted));
 }
 
 TEST(GrantsTest, PublishersAreHeldToSourceAndType) {
   const auto grants = Compile({Publisher("ci", "service/jenkins", {"/ci/%", "/jenkins"},
                                          {"dev.cdevents.build.%"}, "integration-delivery")});
   const Principal jenkins = Service("jenkins");
-  absl::string_view plane = "unset";
-  EXPECT_THAT(grants->MayPublish(jenkins, "/prod", "dev.cdevents.build.started", &plane),
+  PublishRight right;
+  right.plane = "unset";
+  EXPECT_THAT(grants->MayPublish(jenkins, "/prod", "dev.cdevents.build.started", &right),
               test::HasReasonAndMessage(
                   Reason::kSourceNotGranted,
                   AllOf(HasSubstr("/prod"), HasSubstr("service/jenkins"), HasSubstr("grant ci"))));
-  EXPECT_THAT(grants->MayPublish(jenkins, "/ci/7", "dev.cdevents.incident.detected", &plane),
+  EXPECT_THAT(grants->MayPublish(jenkins, "/ci/7", "dev.cdevents.incident.detected", &right),
               test::HasReasonAndMessage(Reason::kTypeNotGranted,
                                         AllOf(HasSubstr("incident"), HasSubstr("grant ci"))));
-  EXPECT_THAT(grants->MayPublish(Service("argo"), "/ci/7", "dev.cdevents.build.started", &plane),
+  EXPECT_THAT(grants->MayPublish(Service("argo"), "/ci/7", "dev.cdevents.build.started", &right),
               test::HasReasonAndMessage(Reason::kNotGranted, HasSubstr("role publisher")));
-  EXPECT_EQ(plane, "unset");
-  CDGATE_EXPECT_OK(grants->MayPublish(jenkins, "/ci/7", "dev.cdevents.build.started", &plane));
-  EXPECT_EQ(plane, "integration-delivery");
-  CDGATE_EXPECT_OK(grants->MayPublish(jenkins, "/jenkins", "dev.cdevents.build.started", &plane));
+  EXPECT_EQ(right.plane, "unset");
+  CDGATE_EXPECT_OK(grants->MayPublish(jenkins, "/ci/7", "dev.cdevents.build.started", &right));
+  EXPECT_EQ(right.plane, "integration-delivery");
+  EXPECT_EQ(right.grant, "ci");
+  EXPECT_FALSE(right.accept_unknown);
+  CDGATE_EXPECT_OK(grants->MayPublish(jenkins, "/jenkins", "dev.cdevents.build.started", &right));
 }
 
 TEST(GrantsTest, WithoutSourcesNothingAndWithoutTypesAllMayBePublished) {
   const auto grants =
       Compile({Publisher("a", "service/x", {}), Publisher("b", "service/y", {"%"})});
-  absl::string_view plane;
-  EXPECT_THAT(grants->MayPublish(Service("x"), "/s", "t", &plane),
+  PublishRight right;
+  EXPECT_THAT(grants->MayPublish(Service("x"), "/s", "t", &right),
               test::HasReason(Reason::kSourceNotGranted));
-  CDGATE_EXPECT_OK(grants->MayPublish(Service("y"), "/s", "t", &plane));
+  CDGATE_EXPECT_OK(grants->MayPublish(Service("y"), "/s", "t", &right));
 }
 
 // Source and type of two grants are not mixed.
 TEST(GrantsTest, OneGrantMustAllowBoth) {
   const auto grants = Compile(
       {Publisher("a", "service/x", {"/a"}, {"one"}), Publisher("b", "service/x", {"/b"}, {"two"})});
-  absl::string_view plane;
-  EXPECT_THAT(grants->MayPublish(Service("x"), "/a", "two", &plane),
+  PublishRight right;
+  EXPECT_THAT(grants->MayPublish(Service("x"), "/a", "two", &right),
               test::HasReason(Reason::kTypeNotGranted));
-  CDGATE_EXPECT_OK(grants->MayPublish(Service("x"), "/b", "two", &plane));
+  CDGATE_EXPECT_OK(grants->MayPublish(Service("x"), "/b", "two", &right));
 }
 
 TEST(GrantsTest, TheFirstByNameDecidesThePlane) {
   const auto grants = Compile({Publisher("c", "service/x", {"%"}, {}, "security"),
                                Publisher("b", "service/%", {"/b%"}, {}, "resource"),
                                Publisher("a", "service/x", {"/a%"}, {}, "observability")});
-  absl::string_view plane;
-  CDGATE_EXPECT_OK(grants->MayPublish(Service("x"), "/a1", "t", &plane));
-  EXPECT_EQ(plane, "observability");
-  CDGATE_EXPECT_OK(grants->MayPublish(Service("x"), "/b1", "t", &plane));
-  EXPECT_EQ(plane, "resource");
-  CDGATE_EXPECT_OK(grants->MayPublish(Service("x"), "/c1", "t", &plane));
-  EXPECT_EQ(plane, "security");
+  PublishRight right;
+  CDGATE_EXPECT_OK(grants->MayPublish(Service("x"), "/a1", "t", &right));
+  EXPECT_EQ(right.plane, "observability");
+  CDGATE_EXPECT_OK(grants->MayPublish(Service("x"), "/b1", "t", &right));
+  EXPECT_EQ(right.plane, "resource");
+  CDGATE_EXPECT_OK(grants->MayPublish(Service("x"), "/c1", "t", &right));
+  EXPECT_EQ(right.plane, "security");
 }
 
 TEST(GrantsTest, PrincipalPatternsStayInTheirDomain) {
@@ -236,9 +239,9 @@ TEST(GrantsTest, PublishingAllocatesNothing) {
   const Principal principal = Service("a-rather-long-name-of-a-service");
   const std::string source = "/ci/a-rather-long-folder/job/a-rather-long-job/build/4711";
   const std::string type = "dev.cdevents.pipelinerun.finished.0.2.0";
-  absl::string_view plane;
+  PublishRight right;
   const size_t before = test::Allocations();
-  const absl::Status status = grants->MayPublish(principal, source, type, &plane);
+  const absl::Status status = grants->MayPublish(principal, source, type, &right);
   const size_t after = test::Allocations();
   EXPECT_EQ(after - before, 0U);
   CDGATE_EXPECT_OK(status);

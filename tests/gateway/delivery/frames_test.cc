@@ -41,7 +41,7 @@ TEST(FramesTest, ASubscribeResponseIsThatOfTheGeneratedMessage) {
   events::v1::SubscribeResponse expected;
   uint32_t attempt = 1;
   for (const event::Record& record : commit->events) {
-    AppendDelivered(record, attempt, &batch);
+    AppendDelivered(record, attempt, nullptr, &batch);
     *expected.mutable_events()->add_events() = Generated(record, attempt);
     ++attempt;
   }
@@ -55,8 +55,30 @@ TEST(FramesTest, AWatchResponseIsThatOfTheGeneratedMessage) {
     *expected.mutable_event() = Generated(record, 1);
     expected.mutable_position()->set_epoch("epoch-1");
     expected.mutable_position()->set_sequence(record.sequence().value());
-    EXPECT_EQ(AsWatchResponse(record, base::Epoch("epoch-1")), expected.SerializeAsString());
+    EXPECT_EQ(AsWatchResponse(record, nullptr, base::Epoch("epoch-1")),
+              expected.SerializeAsString());
   }
+}
+
+TEST(FramesTest, ARenditionTakesThePlaceOfTheEvent) {
+  const event::CommitPtr commit = ReceivedCommit();
+  const event::Record& record = commit->events.front();
+  io::cloudevents::v1::CloudEvent other;
+  other.set_id("other");
+  const Rendition converted{other.SerializeAsString(), "dev.cdevents.old", ""};
+  const Rendition failed{"", "", "it cannot"};
+  std::string batch;
+  AppendDelivered(record, 1, &converted, &batch);
+  AppendDelivered(record, 1, &failed, &batch);
+  events::v1::SubscribeResponse expected;
+  events::v1::DeliveredEvent* const first = expected.mutable_events()->add_events();
+  *first = Generated(record, 1);
+  *first->mutable_event() = other;
+  first->set_converted_from("dev.cdevents.old");
+  events::v1::DeliveredEvent* const second = expected.mutable_events()->add_events();
+  *second = Generated(record, 1);
+  second->set_not_converted("it cannot");
+  EXPECT_EQ(AsSubscribeResponse(batch), expected.SerializeAsString());
 }
 
 }  // namespace

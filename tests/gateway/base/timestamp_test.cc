@@ -1,4 +1,4 @@
-#include "gateway/event/timestamp.h"
+#include "gateway/base/timestamp.h"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 
 #include "absl/time/time.h"
 
-namespace cdgate::event {
+namespace cdgate::base {
 namespace {
 
 std::string Utc(absl::string_view text) {
@@ -140,4 +140,4 @@ TEST(TimestampTest, AgreesWithTheTimeLibraryOnRandomInstants) {
 }
 
 }  // namespace
-}  // namespace cdgate::event
+}  // namespace cdgate::base

@@ -1,10 +1,10 @@
-#include "gateway/event/formats.h"
+#include "gateway/base/formats.h"
 
 #include <gtest/gtest.h>
 
 #include <string>
 
-namespace cdgate::event {
+namespace cdgate::base {
 namespace {
 
 TEST(FormatsTest, DateTimesAreThoseOfTimestamp) {
@@ -158,4 +158,4 @@ TEST(FormatsTest, BracketsStandInOnePlaceOnly) {
 }
 
 }  // namespace
-}  // namespace cdgate::event
+}  // namespace cdgate::base

@@ -1,10 +1,10 @@
-#include "gateway/event/timestamp.h"
+#include "gateway/base/timestamp.h"
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/strip.h"
 #include "absl/time/time.h"
 
-namespace cdgate::event {
+namespace cdgate::base {
 namespace {
 
 constexpr int64_t kSecondsPerDay = 86400;
@@ -177,4 +177,4 @@ std::string FormatRfc3339(int64_t seconds, int32_t nanos) {
                           absl::UTCTimeZone());
 }
 
-}  // namespace cdgate::event
+}  // namespace cdgate::base

@@ -1,10 +1,10 @@
-#include "gateway/event/formats.h"
+#include "gateway/base/formats.h"
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
 
-#include "gateway/event/timestamp.h"
+#include "gateway/base/timestamp.h"
 
 // The expressions of ajv-formats, read as a language. Of the part before '?' and '#', P
 // being the characters of a path segment and U those of the userinfo:
@@ -17,7 +17,7 @@
 // that begins with "//" is of the first kind with one slash, no host, and a path. So only
 // a text with brackets needs to be taken apart. In a reference '"' is of P and of R, in a
 // URI it is not, and in U it never is.
-namespace cdgate::event {
+namespace cdgate::base {
 namespace {
 
 enum : uint8_t {
@@ -198,4 +198,4 @@ bool IsUriReference(absl::string_view text) {
   return TakeHierarchy(&scanner, kQuote) && TakeRest(&scanner, kQuote);
 }
 
-}  // namespace cdgate::event
+}  // namespace cdgate::base

@@ -2,7 +2,7 @@
 //
 //   int64_t seconds;
 //   int32_t nanos;
-//   if (!event::ParseRfc3339("2026-01-02T03:04:05.678+01:00", &seconds, &nanos)) ...
+//   if (!base::ParseRfc3339("2026-01-02T03:04:05.678+01:00", &seconds, &nanos)) ...
 //
 // Accepted is what the official schemas of CDEvents take for a date-time (formats.h says
 // which validator judges them): the grammar of RFC 3339, section 5.6, and beyond it
@@ -20,7 +20,7 @@
 
 #include "absl/strings/string_view.h"
 
-namespace cdgate::event {
+namespace cdgate::base {
 
 struct Instant {
   int64_t seconds;  // from the Unix epoch; -62167305540 or more: the year 0000 exists here
@@ -38,4 +38,4 @@ bool ParseRfc3339(absl::string_view text, int64_t* seconds, int32_t* nanos);
 // In UTC with as many digits of the fraction as it has: "2026-01-02T02:04:05.678Z".
 std::string FormatRfc3339(int64_t seconds, int32_t nanos);
 
-}  // namespace cdgate::event
+}  // namespace cdgate::base

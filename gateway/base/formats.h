@@ -3,7 +3,7 @@
 // specification's own tools run. Where that departs from the RFC, so do these, because
 // what one gateway refuses and a producer's own check accepts is lost on the way.
 //
-//   if (!event::IsUriReference(source)) ...
+//   if (!base::IsUriReference(source)) ...
 //
 // All take valid UTF-8 (json_parser.h), do not allocate, and take linear time. Pure;
 // any thread.
@@ -11,7 +11,7 @@
 
 #include "absl/strings/string_view.h"
 
-namespace cdgate::event {
+namespace cdgate::base {
 
 // "date-time". The rules are those of timestamp.h, whose ReadDateTime has the value.
 bool IsDateTime(absl::string_view text);
@@ -29,4 +29,4 @@ bool IsUri(absl::string_view text);
 // IsUri accepts, this does.
 bool IsUriReference(absl::string_view text);
 
-}  // namespace cdgate::event
+}  // namespace cdgate::base
