@@ -13,7 +13,9 @@ find_package(CLI11 CONFIG REQUIRED)
 find_package(RocksDB CONFIG REQUIRED)
 find_package(prometheus-cpp CONFIG REQUIRED)
 pkg_check_modules(HTTPLIB REQUIRED IMPORTED_TARGET cpp-httplib)
+pkg_check_modules(RE2 REQUIRED IMPORTED_TARGET re2)
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
+find_path(VALIJSON_INCLUDE valijson/schema_parser.hpp REQUIRED)   # headers alone
 # Hashes several texts side by side; Debian has it for amd64 only, and without it they are
 # hashed one after the other.
 find_library(IPSEC_MB_LIBRARY IPSec_MB)
