@@ -82,6 +82,17 @@ absl::Status CheckPlane(const admin::v1::Grant& grant) {
                               absl::StrJoin(kPlanes, ", ")));
 }
 
+absl::Status CheckSchemaCheck(const admin::v1::Grant& grant) {
+  if (!admin::v1::SchemaCheck_IsValid(grant.schema_check())) {
+    return Invalid(grant, "schema_check", "is not known");
+  }
+  if (grant.schema_check() == admin::v1::SCHEMA_CHECK_UNSPECIFIED ||
+      grant.role() == admin::v1::ROLE_PUBLISHER) {
+    return absl::OkStatus();
+  }
+  return Invalid(grant, "schema_check", "is for the role publisher only");
+}
+
 bool KnownRole(admin::v1::Role role) {
   return admin::v1::Role_IsValid(role) && role != admin::v1::ROLE_UNSPECIFIED;
 }
@@ -105,6 +116,7 @@ absl::Status CheckGrant(const admin::v1::Grant& grant) {
   if (grant.accept_unknown() && grant.role() != admin::v1::ROLE_PUBLISHER) {
     return Invalid(grant, "accept_unknown", "is for the role publisher only");
   }
+  CDGATE_RETURN_IF_ERROR(CheckSchemaCheck(grant));
   if (!grant.filter().empty() && grant.role() != admin::v1::ROLE_SUBSCRIBER) {
     return Invalid(grant, "filter", "is for the role subscriber only");
   }

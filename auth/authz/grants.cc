@@ -24,6 +24,14 @@ Role RoleOf(const admin::v1::Grant& grant) {
 static_assert(static_cast<int>(Role::kAuditor) ==
               admin::v1::ROLE_AUDITOR - admin::v1::ROLE_PUBLISHER);
 
+SchemaCheck SchemaCheckOf(const admin::v1::Grant& grant) {
+  switch (grant.schema_check()) {
+    case admin::v1::SCHEMA_CHECK_REFUSE_INVALID: return SchemaCheck::kRefuseInvalid;
+    case admin::v1::SCHEMA_CHECK_REQUIRE: return SchemaCheck::kRequire;
+    default: return SchemaCheck::kAnnotate;
+  }
+}
+
 std::vector<Pattern> Compiled(const google::protobuf::RepeatedPtrField<std::string>& patterns) {
   std::vector<Pattern> out;
   out.reserve(static_cast<size_t>(patterns.size()));
@@ -98,6 +106,7 @@ struct Grants::Entry {
   std::string plane;
   std::string filter;
   bool accept_unknown;
+  SchemaCheck schema_check = SchemaCheck::kAnnotate;
 };
 
 Grants::Grants() = default;
@@ -111,7 +120,7 @@ absl::StatusOr<std::shared_ptr<const Grants>> Grants::Compile(
     CDGATE_RETURN_IF_ERROR(CheckGrant(grant));
     out->entries_.push_back({grant.name(), RoleOf(grant), Pattern(grant.principal()),
                              Compiled(grant.sources()), Compiled(grant.types()), grant.plane(),
-                             grant.filter(), grant.accept_unknown()});
+                             grant.filter(), grant.accept_unknown(), SchemaCheckOf(grant)});
   }
   std::sort(out->entries_.begin(), out->entries_.end(),
             [](const Entry& a, const Entry& b) { return a.name < b.name; });
@@ -196,7 +205,7 @@ absl::Status Grants::MayPublish(const Principal& principal, absl::string_view so
     return false;
   });
   if (allowed != nullptr) {
-    *right = {allowed->name, allowed->plane, allowed->accept_unknown};
+    *right = {allowed->name, allowed->plane, allowed->accept_unknown, allowed->schema_check};
     return absl::OkStatus();
   }
   if (publisher == nullptr) {

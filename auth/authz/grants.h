@@ -41,11 +41,15 @@ namespace cdgate::authz {
 // Subscriber filters are not parsed here: the caller compiles them first.
 absl::Status CheckGrant(const admin::v1::Grant& grant);
 
+// What a publisher's events must be under the schema that they name (Grant.schema_check).
+enum class SchemaCheck { kAnnotate, kRefuseInvalid, kRequire };
+
 // What a publisher's grant says of an event that it allows.
 struct PublishRight {
   absl::string_view grant;      // its name
   absl::string_view plane;      // of the component; empty: none
   bool accept_unknown = false;  // events of types that no release has may enter
+  SchemaCheck schema_check = SchemaCheck::kAnnotate;
 };
 
 // Immutable; thread-safe. Keep the shared_ptr while a string_view from it is in use.

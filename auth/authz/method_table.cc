@@ -46,14 +46,17 @@ std::vector<MethodRow> MakeTable() {
         "/cdgate.admin.v1.AdminService/ApprovePeer", "/cdgate.admin.v1.AdminService/CreateInvite",
         "/cdgate.admin.v1.AdminService/DeleteGrant",
         "/cdgate.admin.v1.AdminService/DeleteSubscription",
+        "/cdgate.admin.v1.AdminService/AddSchema", "/cdgate.admin.v1.AdminService/DeleteSchema",
         "/cdgate.admin.v1.AdminService/FreezePeer", "/cdgate.admin.v1.AdminService/RemovePeer",
         "/cdgate.admin.v1.AdminService/ResumePeer", "/cdgate.admin.v1.AdminService/RevokeInvite"}) {
     add(method, kAdmin, Admits::kRoles, kOperators);
   }
   add("/cdgate.admin.v1.AdminService/ApplyPolicy", kAdmin, Admits::kRoles, {Role::kPolicyAuthor});
   add("/cdgate.admin.v1.AdminService/CheckPolicy", kAdmin, Admits::kRoles, kPolicyPeople);
-  for (const absl::string_view method : {"/cdgate.admin.v1.AdminService/ListGrants",
-                                         "/cdgate.admin.v1.AdminService/ListSubscriptions"}) {
+  for (const absl::string_view method :
+       {"/cdgate.admin.v1.AdminService/GetSchema", "/cdgate.admin.v1.AdminService/ListSchemas",
+        "/cdgate.admin.v1.AdminService/ListGrants",
+        "/cdgate.admin.v1.AdminService/ListSubscriptions"}) {
     add(method, kAdmin, Admits::kRoles, kOperatorsAndAuditors);
   }
   for (const absl::string_view method :

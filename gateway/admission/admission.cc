@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "auth/trust/spiffe_id.h"
 #include "gateway/base/encoding.h"
 #include "gateway/base/status_macros.h"
@@ -61,6 +62,57 @@ state::NewEvent Finish(event::ValidEvent&& valid, const event::StoredFields& fie
   const auto row = state::IdentityRow::Of(
       fields.accepted_time_nanos, event::AsBytes(valid.content_digest()), fields.commitment);
   return {.stored = std::move(valid).IntoStored(fields), .identity = identity, .row = row};
+}
+
+// What the event is noted with by the schema that it names; 0 where it names none.
+uint32_t SchemaNote(const event::ValidEvent& valid, const schema::SchemaSet& schemas,
+                    std::vector<schema::Fault>* faults) {
+  if (valid.schema_uri().empty()) return 0;
+  schema::Verdict verdict = schemas.Check(valid.schema_uri(), valid.data());
+  *faults = std::move(verdict.faults);
+  switch (verdict.result) {
+    case schema::Verdict::kUnresolved: return event::kNoteSchemaUnresolved;
+    case schema::Verdict::kValid: return event::kNoteSchemaValid;
+    case schema::Verdict::kInvalid: break;
+  }
+  return event::kNoteSchemaInvalid;
+}
+
+absl::Status SchemaUnresolved(absl::string_view uri) {
+  const std::string which =
+      uri.empty()
+          ? "the event has no schemaUri"
+          : absl::StrCat("the event's schemaUri ", base::Shorten(uri, 200), " is not registered");
+  return base::MakeError(base::Reason::kSchemaUnresolved,
+                         absl::StrCat(which,
+                                      ", and the publisher's grant requires one that is; "
+                                      "correct it, or have an operator run cdgate schema "
+                                      "add"),
+                         {{"schema", base::Shorten(uri, 200)}});
+}
+
+absl::Status SchemaInvalid(absl::string_view uri, const std::vector<schema::Fault>& faults) {
+  const std::string told = absl::StrJoin(faults, "; ", [](std::string* out, const auto& fault) {
+    absl::StrAppend(out, schema::ToText(fault));
+  });
+  return base::MakeError(
+      base::Reason::kSchemaInvalid,
+      absl::StrCat("the event is not valid under ", base::Shorten(uri, 200), ": ", told),
+      {{"schema", base::Shorten(uri, 200)}, {"path", faults.empty() ? "" : faults.front().path}});
+}
+
+// Refuses by the grant, else says what is to be noted.
+absl::Status CheckSchema(const event::ValidEvent& valid, const schema::SchemaSet& schemas,
+                         authz::SchemaCheck check, uint32_t* notes) {
+  std::vector<schema::Fault> faults;
+  const uint32_t note = SchemaNote(valid, schemas, &faults);
+  *notes |= note;
+  if (check == authz::SchemaCheck::kAnnotate || note == event::kNoteSchemaValid) {
+    return absl::OkStatus();
+  }
+  if (note == event::kNoteSchemaInvalid) return SchemaInvalid(valid.schema_uri(), faults);
+  return check == authz::SchemaCheck::kRequire ? SchemaUnresolved(valid.schema_uri())
+                                               : absl::OkStatus();
 }
 
 absl::Status Malformed(absl::string_view what) {
@@ -140,6 +192,7 @@ void Admission::CountOutcome(const Result& result) {
 
 absl::Status Admission::AdmitPublished(const authz::Principal& principal,
                                        const authz::Grants& grants,
+                                       const schema::SchemaSet& schemas,
                                        absl::StatusOr<event::ValidEvent> event, Worker& worker,
                                        state::NewEvent* out) const {
   CDGATE_ASSIGN_OR_RETURN(event::ValidEvent valid, std::move(event));
@@ -148,10 +201,11 @@ absl::Status Admission::AdmitPublished(const authz::Principal& principal,
   if ((valid.notes() & event::kNoteUnknownType) != 0 && !right.accept_unknown) {
     return cdevents::UnknownTypeError(valid.type(), absl::StrCat("in grant ", right.grant));
   }
+  event::StoredFields fields;
+  CDGATE_RETURN_IF_ERROR(CheckSchema(valid, schemas, right.schema_check, &fields.notes));
 
   const absl::string_view salt = worker.salts.Next();
   const auto commitment = event::Commitment(salt, valid.content_digest(), worker.hasher);
-  event::StoredFields fields;
   fields.origin = deps_.domain;
   fields.accepted_time_nanos = absl::ToUnixNanos(worker.now);
   fields.salt = salt;
@@ -172,13 +226,14 @@ state::Proposal Admission::AdmitAll(const authz::Principal& principal,
   proposal.events.reserve(cloud_events.size());
   pending.proposed.reserve(cloud_events.size());
   const std::shared_ptr<const authz::Grants> grants = deps_.grants.Current();
+  const std::shared_ptr<const schema::SchemaSet> schemas = deps_.schemas.Current();
   WorkerLease worker(*this);
   ForGroups(cloud_events.size(), [&](size_t first, size_t count) {
     auto valid = (*worker).admitter.AdmitAll(cloud_events.subspan(first, count));
     for (size_t k = 0; k < count; ++k) {
       state::NewEvent event;
       absl::Status& status = pending.results[first + k].status;
-      status = AdmitPublished(principal, *grants, std::move(valid[k]), *worker, &event);
+      status = AdmitPublished(principal, *grants, *schemas, std::move(valid[k]), *worker, &event);
       if (!status.ok()) continue;
       proposal.events.push_back(std::move(event));
       pending.proposed.push_back(first + k);
@@ -247,6 +302,7 @@ absl::Status Admission::CheckRelayed(absl::string_view peer, const event::Relaye
 }
 
 absl::Status Admission::AdmitRelayed(absl::string_view peer, const event::RelayedView& relayed,
+                                     const schema::SchemaSet& schemas,
                                      absl::StatusOr<event::ValidEvent> event, Worker& worker,
                                      state::NewEvent* out) const {
   CDGATE_ASSIGN_OR_RETURN(event::ValidEvent valid, std::move(event));
@@ -267,6 +323,9 @@ absl::Status Admission::AdmitRelayed(absl::string_view peer, const event::Relaye
   fields.received_from = peer;
   // The canonical form no longer shows what the origin saw of the outer attributes.
   fields.notes = relayed.notes() & event::kNoteOuterDisagrees;
+  // What other gateways noted of the schema says nothing of ours.
+  std::vector<schema::Fault> faults;
+  fields.notes |= SchemaNote(valid, schemas, &faults);
   *out = Finish(std::move(valid), fields, identity);
   CDGATE_RETURN_IF_ERROR(CheckRelayed(peer, relayed, worker.now));
   if (relayed.salt().size() == event::kSaltBytes &&
@@ -280,6 +339,7 @@ absl::Status Admission::AdmitRelayed(absl::string_view peer, const event::Relaye
 std::vector<Imported> Admission::Import(absl::string_view peer,
                                         absl::Span<const event::RelayedView> events) {
   std::vector<Imported> imported(events.size());
+  const std::shared_ptr<const schema::SchemaSet> schemas = deps_.schemas.Current();
   WorkerLease worker(*this);
   ForGroups(events.size(), [&](size_t first, size_t count) {
     std::vector<absl::string_view> cloud_events;
@@ -288,7 +348,8 @@ std::vector<Imported> Admission::Import(absl::string_view peer,
     auto valid = (*worker).admitter.AdmitAll(cloud_events);
     for (size_t k = 0; k < count; ++k) {
       Imported& in = imported[first + k];
-      in.status = AdmitRelayed(peer, events[first + k], std::move(valid[k]), *worker, &in.event);
+      in.status =
+          AdmitRelayed(peer, events[first + k], *schemas, std::move(valid[k]), *worker, &in.event);
     }
   });
   return imported;

@@ -110,6 +110,8 @@ events::v1::DeliveredEvent Deliver(const event::Record& record) {
   *out.mutable_accept_time() = ToProto(record.accept_time());
   out.set_received_from(std::string(record.stored().received_from()));
   out.set_import_rule(std::string(record.stored().import_rule()));
+  event::ForEachNote(record.stored().notes(),
+                     [&out](absl::string_view note) { out.add_notes(std::string(note)); });
   return out;
 }
 

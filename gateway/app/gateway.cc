@@ -130,6 +130,7 @@ absl::Status Gateway::BuildServices() {
       TrustWatchDeps{.domain = config_.domain(),
                      .trust = trust_,
                      .grants = grants_,
+                     .schemas = schemas_,
                      .cut = [this](const std::string& domain) {
                        if (server_ == nullptr) return;
                        server_->CutConnections(
@@ -144,6 +145,7 @@ absl::Status Gateway::BuildServices() {
                                                                       .limits = limits,
                                                                       .store = store,
                                                                       .grants = grants_,
+                                                                      .schemas = schemas_,
                                                                       .clock = clock_,
                                                                       .random = random_,
                                                                       .metrics = metrics_});
@@ -194,6 +196,7 @@ absl::Status Gateway::RegisterServices() {
   describe_ = std::make_unique<api::DescribeApi>(pool_);
   policy_api_ = std::make_unique<api::PolicyApi>(store, pool_);
   grant_api_ = std::make_unique<api::GrantApi>(store, pool_);
+  schema_api_ = std::make_unique<api::SchemaApi>(store, schemas_, pool_);
   outcome_api_ = std::make_unique<api::OutcomeApi>(
       config_.domain(), store, [this](absl::string_view peer) { return links_->FactsOf(peer); },
       pool_);
@@ -211,6 +214,7 @@ absl::Status Gateway::RegisterServices() {
   CDGATE_RETURN_IF_ERROR(describe_->Register(router_));
   CDGATE_RETURN_IF_ERROR(policy_api_->Register(router_));
   CDGATE_RETURN_IF_ERROR(grant_api_->Register(router_));
+  CDGATE_RETURN_IF_ERROR(schema_api_->Register(router_));
   CDGATE_RETURN_IF_ERROR(outcome_api_->Register(router_));
   CDGATE_RETURN_IF_ERROR(peer_api_->Register(router_));
   CDGATE_RETURN_IF_ERROR(api::RegisterSubscribe(router_, {.store = store,

@@ -34,6 +34,7 @@
 #include "gateway/api/peer_api.h"
 #include "gateway/api/policy_api.h"
 #include "gateway/api/publish_api.h"
+#include "gateway/api/schema_api.h"
 #include "gateway/app/enrol_dialer.h"
 #include "gateway/app/links.h"
 #include "gateway/app/refusal_counter.h"
@@ -120,6 +121,7 @@ class Gateway {
   std::unique_ptr<crypto::SivSealer> invite_sealer_;
   std::unique_ptr<Storage> storage_;
   authz::GrantRegistry grants_;
+  schema::SchemaRegistry schemas_;
   std::unique_ptr<TrustWatch> trust_watch_;
   uint64_t watch_ = 0;
 
@@ -135,6 +137,7 @@ class Gateway {
   std::unique_ptr<api::DescribeApi> describe_;
   std::unique_ptr<api::PolicyApi> policy_api_;
   std::unique_ptr<api::GrantApi> grant_api_;
+  std::unique_ptr<api::SchemaApi> schema_api_;
   std::unique_ptr<api::OutcomeApi> outcome_api_;
   std::unique_ptr<api::PeerApi> peer_api_;
   rpc::Router router_;

@@ -13,6 +13,31 @@ namespace cdgate::app {
 void TrustWatch::Apply(const state::ResourceSnapshot& resources) {
   ApplyGrants(resources);
   ApplyPeers(resources);
+  ApplySchemas(resources);
+}
+
+void TrustWatch::ApplySchemas(const state::ResourceSnapshot& resources) {
+  std::map<std::string, uint64_t> now;
+  const std::vector<state::ResourcePtr> stored = resources.List(state::kSchemaKind);
+  for (const state::ResourcePtr& resource : stored) now[resource->name] = resource->version;
+  if (now == schemas_) return;
+  std::vector<schema::SchemaDocument> documents;
+  for (const state::ResourcePtr& resource : stored) {
+    auto schema = resource->As<admin::v1::Schema>();
+    if (schema.ok()) {
+      documents.push_back({resource->name, std::move(*schema->mutable_document())});
+    } else {
+      base::LogError(base::LogLevel::kError, "schema ignored", schema.status(),
+                     {{"uri", resource->name}});
+    }
+  }
+  const auto before = deps_.schemas.Current();
+  auto compiled = schema::SchemaSet::Compile(documents, before.get());
+  for (const auto& [uri, status] : compiled.refused) {
+    base::LogError(base::LogLevel::kError, "schema ignored", status, {{"uri", uri}});
+  }
+  deps_.schemas.Replace(std::move(compiled.set));
+  schemas_ = std::move(now);
 }
 
 void TrustWatch::ApplyGrants(const state::ResourceSnapshot& resources) {

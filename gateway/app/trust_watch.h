@@ -1,5 +1,5 @@
 // Keeps what is derived from resources in step with them: the trust bundles of peers,
-// the compiled grants, and who is frozen.
+// the compiled grants and schemas, and who is frozen.
 //
 // Called with each new snapshot of resources, one at a time; what it publishes is read
 // from any thread.
@@ -16,6 +16,7 @@
 #include "auth/authz/principal.h"
 #include "auth/trust/trust_registry.h"
 #include "gateway/base/mutex.h"
+#include "gateway/schema/schema_set.h"
 #include "gateway/state/resources.h"
 
 namespace cdgate::app {
@@ -25,6 +26,7 @@ struct TrustWatchDeps {
   std::string domain;  // our own; its bundle is the identity store's affair
   trust::TrustRegistry& trust;
   authz::GrantRegistry& grants;
+  schema::SchemaRegistry& schemas;
   // Ends the connections of a domain that may not be connected any more.
   std::function<void(const std::string& domain)> cut;
 };
@@ -33,7 +35,7 @@ class TrustWatch {
  public:
   explicit TrustWatch(TrustWatchDeps deps) : deps_(std::move(deps)) {}
 
-  // Brings everything in step. A grant or peer that does not compile (it was checked when
+  // Brings everything in step. A grant, peer or schema that does not compile (it was checked when
   // it was applied) leaves what is in force and is logged.
   void Apply(const state::ResourceSnapshot& resources);
 
@@ -43,10 +45,12 @@ class TrustWatch {
  private:
   void ApplyPeers(const state::ResourceSnapshot& resources);
   void ApplyGrants(const state::ResourceSnapshot& resources);
+  void ApplySchemas(const state::ResourceSnapshot& resources);
 
   const TrustWatchDeps deps_;
   // What was applied last: version of each peer resource by domain.
   std::map<std::string, uint64_t> peers_;
+  std::map<std::string, uint64_t> schemas_;  // the same by URI
 
   mutable base::Mutex mu_;
   std::shared_ptr<const absl::flat_hash_set<std::string>> frozen_ CDGATE_GUARDED_BY(mu_) =

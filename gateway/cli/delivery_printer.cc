@@ -59,6 +59,11 @@ Node DeliveryNode(const events::v1::DeliveredEvent& delivered) {
   node.Add("sequence", Node::Number(uint64_t{delivered.sequence()}))
       .Add("origin", Node::Text(delivered.origin()))
       .Add("attempt", Node::Number(uint64_t{delivered.attempt()}));
+  if (!delivered.notes().empty()) {
+    Node notes = Node::List();
+    for (const std::string& note : delivered.notes()) notes.Append(Node::Text(note));
+    node.Add("notes", std::move(notes));
+  }
   if (!delivered.converted_from().empty()) {
     node.Add("convertedFrom", Node::Text(delivered.converted_from()));
   }

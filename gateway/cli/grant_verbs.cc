@@ -1,4 +1,4 @@
-// Who may do what, and `apply`, which takes grants and policies from files.
+// Who may do what, and `apply`, which takes grants, policies and schemas from files.
 #include <memory>
 #include <ostream>
 #include <vector>
@@ -6,6 +6,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "gateway/base/encoding.h"
 #include "gateway/base/status_macros.h"
 #include "gateway/cli/describe.h"
@@ -23,6 +24,7 @@ struct GrantFlags {
   std::string role;
   std::vector<std::string> sources;
   std::vector<std::string> types;
+  std::string schema_check;
   bool dry_run = false;
 };
 
@@ -49,6 +51,19 @@ absl::StatusOr<admin::v1::Role> ParseRole(const std::string& text) {
                                  absl::StrJoin(RoleNames(), ", ")));
 }
 
+// "annotate", "refuse-invalid", "require"; empty leaves it to the gateway.
+absl::StatusOr<admin::v1::SchemaCheck> ParseSchemaCheck(const std::string& text) {
+  if (text.empty()) return admin::v1::SCHEMA_CHECK_UNSPECIFIED;
+  const std::string name = absl::StrReplaceAll(absl::AsciiStrToUpper(text), {{"-", "_"}});
+  admin::v1::SchemaCheck check = admin::v1::SCHEMA_CHECK_UNSPECIFIED;
+  if (admin::v1::SchemaCheck_Parse(absl::StrCat("SCHEMA_CHECK_", name), &check) &&
+      check != admin::v1::SCHEMA_CHECK_UNSPECIFIED) {
+    return check;
+  }
+  return UsageError(
+      absl::StrCat("'", base::Shorten(text), "' is none of annotate, refuse-invalid, require"));
+}
+
 std::string Applied(const admin::v1::Grant& grant, bool dry_run) {
   return absl::StrCat("grant ", grant.name(), ": ", grant.principal(), " is ",
                       RoleText(grant.role()), dry_run ? " (not applied: dry run)" : "");
@@ -58,6 +73,8 @@ absl::StatusOr<int> ApplyOne(const GrantFlags& flags, Invocation& run) {
   admin::v1::Grant grant = flags.grant;
   CDGATE_ASSIGN_OR_RETURN(const admin::v1::Role role, ParseRole(flags.role));
   grant.set_role(role);
+  CDGATE_ASSIGN_OR_RETURN(const auto check, ParseSchemaCheck(flags.schema_check));
+  grant.set_schema_check(check);
   for (const std::string& source : flags.sources) grant.add_sources(source);
   for (const std::string& type : flags.types) grant.add_types(type);
   CDGATE_ASSIGN_OR_RETURN(const auto applied, ApplyGrant(grant, flags.dry_run, run));
@@ -125,6 +142,9 @@ void AddApplyGrant(Verbs& verbs, CLI::App* group) {
   verb->add_flag_function(
       "--accept-unknown", [flags](int64_t) { flags->grant.set_accept_unknown(true); },
       "Publisher: events of types that no release has may enter, unread");
+  verb->add_option("--schema-check", flags->schema_check,
+                   "Publisher: annotate, refuse-invalid or require by the events' schemaUri")
+      ->option_text("CHECK");
   verb->add_option("--filter", *grant.mutable_filter(), "Subscriber: CESQL and-ed to its own")
       ->option_text("EXPR");
   verb->add_option("--description", *grant.mutable_description(), "For people")
@@ -145,6 +165,13 @@ absl::Status ApplyResource(const config::Resource& resource, const PolicyApplyOp
     grant.CopyFrom(*resource.message);
     CDGATE_ASSIGN_OR_RETURN(const auto applied, ApplyGrant(grant, options.dry_run, run));
     run.Print(applied, [&] { run.out() << Applied(applied, options.dry_run) << "\n"; });
+    return absl::OkStatus();
+  }
+  if (resource.kind == "schema") {
+    admin::v1::Schema schema;
+    schema.CopyFrom(*resource.message);
+    CDGATE_ASSIGN_OR_RETURN(const auto added, AddSchema(schema, options.dry_run, run));
+    run.Print(added, [&] { run.out() << SchemaAdded(added, options.dry_run) << "\n"; });
     return absl::OkStatus();
   }
   CDGATE_ASSIGN_OR_RETURN(const auto applied, ApplyPolicy(resource, options, run));
@@ -186,7 +213,7 @@ void AddGrantVerbs(Verbs& verbs) {
 void AddApplyVerb(Verbs& verbs) {
   const auto flags = std::make_shared<ApplyFlags>();
   CLI::App* const verb = verbs.AddVerb(
-      nullptr, "apply", "Apply policies and grants from YAML files, which can live in git",
+      nullptr, "apply", "Apply policies, grants and schemas from YAML files, which can live in git",
       "cdgate apply -f policies/ --unplanned", kBoth,
       [flags](Invocation& run) { return ApplyFiles(*flags, run); });
   verb->add_option("-f,--file", flags->files,

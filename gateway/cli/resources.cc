@@ -88,4 +88,18 @@ absl::StatusOr<admin::v1::Grant> ApplyGrant(const admin::v1::Grant& grant, bool 
   return run.Admin(&admin::v1::AdminService::Stub::ApplyGrant, request);
 }
 
+absl::StatusOr<admin::v1::Schema> AddSchema(const admin::v1::Schema& schema, bool dry_run,
+                                            Invocation& run) {
+  admin::v1::AddSchemaRequest request;
+  *request.mutable_schema() = schema;
+  request.set_validate_only(dry_run);
+  return run.Admin(&admin::v1::AdminService::Stub::AddSchema, request);
+}
+
+std::string SchemaAdded(const admin::v1::Schema& schema, bool dry_run) {
+  return absl::StrCat("schema ", schema.uri(),
+                      dry_run ? std::string(": can be added (dry run)")
+                              : absl::StrCat(": version ", schema.version()));
+}
+
 }  // namespace cdgate::cli

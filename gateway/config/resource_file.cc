@@ -21,16 +21,19 @@ constexpr size_t kMaxDocuments = 10'000;
 
 // The kinds that a file may hold; peers and invites are made by enrolment, subscriptions
 // by their owners.
-std::vector<std::string> Kinds() { return {"grant", "policy"}; }
+std::vector<std::string> Kinds() { return {"grant", "policy", "schema"}; }
 
 std::unique_ptr<google::protobuf::Message> NewMessage(absl::string_view kind) {
   if (kind == "grant") return std::make_unique<admin::v1::Grant>();
   if (kind == "policy") return std::make_unique<admin::v1::Policy>();
+  if (kind == "schema") return std::make_unique<admin::v1::Schema>();
   return nullptr;
 }
 
 // The field that names a resource of the kind.
-absl::string_view NameField(absl::string_view kind) { return kind == "policy" ? "peer" : "name"; }
+absl::string_view NameField(absl::string_view kind) {
+  return kind == "policy" ? "peer" : kind == "schema" ? "uri" : "name";
+}
 
 struct Document {
   absl::string_view text;

@@ -26,9 +26,9 @@
 namespace cdgate::config {
 
 struct Resource {
-  std::string kind;  // "policy", "grant"
-  std::string name;  // of the resource: peer of a policy, name of a grant
-  std::unique_ptr<google::protobuf::Message> message;  // Policy, Grant
+  std::string kind;  // "policy", "grant", "schema"
+  std::string name;  // of the resource: peer of a policy, URI of a schema, name of a grant
+  std::unique_ptr<google::protobuf::Message> message;  // Policy, Grant, Schema
   int line = 1;                                        // of `kind`
   std::string source;                                  // the document as it was written
 };

@@ -50,6 +50,8 @@ class Delivered {
             BytesFieldSize(5, accepted_.size()) + TextSize(6, record.stored().received_from()) +
             TextSize(7, record.stored().import_rule()) + TextSize(9, rendition_.converted_from) +
             TextSize(10, rendition_.not_converted);
+    event::ForEachNote(record.stored().notes(),
+                       [this](absl::string_view note) { size_ += TextSize(8, note); });
   }
 
   size_t size() const { return size_; }
@@ -63,6 +65,8 @@ class Delivered {
     accepted_.AppendTo(out);
     AppendText(6, record_.stored().received_from(), out);
     AppendText(7, record_.stored().import_rule(), out);
+    event::ForEachNote(record_.stored().notes(),
+                       [out](absl::string_view note) { AppendText(8, note, out); });
     AppendText(9, rendition_.converted_from, out);
     AppendText(10, rendition_.not_converted, out);
   }

@@ -31,6 +31,23 @@ namespace cdgate::event {
 inline constexpr uint32_t kNoteOuterDisagrees = 1;  // outer time, id or subject disagreed
 inline constexpr uint32_t kNoteRedacted = 2;        // redacted on the way
 inline constexpr uint32_t kNoteUnknownType = 4;     // admitted as an unknown type
+// Of the schema that it names, as this gateway has it: none, and what it says of the event.
+inline constexpr uint32_t kNoteSchemaUnresolved = 8;
+inline constexpr uint32_t kNoteSchemaValid = 16;
+inline constexpr uint32_t kNoteSchemaInvalid = 32;
+
+// Calls f(absl::string_view) with the word for each bit, as DeliveredEvent.notes has them.
+template <typename F>
+void ForEachNote(uint32_t notes, F&& f) {
+  static constexpr absl::string_view kWords[] = {"outer_disagrees", "redacted",
+                                                 "unknown_type",    "schema_unresolved",
+                                                 "schema_valid",    "schema_invalid"};
+  for (const absl::string_view word : kWords) {
+    if (notes == 0) return;
+    if ((notes & 1) != 0) f(word);
+    notes >>= 1;
+  }
+}
 
 class Record {
  public:

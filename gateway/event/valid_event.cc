@@ -328,6 +328,7 @@ ValidEvent Admitter::Render(CloudEventFields* fields, const CdEventEnvelope& inn
   }
   event.seconds_ = inner.seconds;
   event.nanos_ = inner.nanos;
+  event.schema_uri_ = std::string(inner.schema_uri);
   event.Render(fields, &memory_);
   return event;
 }

@@ -67,6 +67,8 @@ class ValidEvent {
   absl::string_view data() const { return At(spans_.data); }
   // The attribute `dataclassification`; empty where there is none that is a text.
   absl::string_view classification() const { return At(spans_.dataclassification); }
+  // The CDEvent's schemaUri; empty where it has none.
+  absl::string_view schema_uri() const { return schema_uri_; }
   // Bits as in record.h.
   uint32_t notes() const { return notes_; }
 
@@ -96,6 +98,7 @@ class ValidEvent {
   uint32_t notes_ = 0;
   // Set only where the outer attribute was kept although it says something else.
   std::string inner_id_, inner_subject_, inner_time_;
+  std::string schema_uri_;
 };
 
 // Not thread-safe; reuses its memory from event to event.

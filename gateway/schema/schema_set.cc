@@ -21,8 +21,6 @@
 namespace cdgate::schema {
 namespace {
 
-using Documents = absl::flat_hash_map<absl::string_view, const SchemaDocument*>;
-
 absl::Status CheckDocument(const SchemaDocument& document) {
   if (!IsAbsoluteUri(document.uri) || document.uri.size() > kMaxUriBytes) {
     return base::MakeError(base::Reason::kInvalidArgument,
@@ -47,15 +45,61 @@ absl::Status TooMany(absl::string_view uri, absl::string_view limit) {
 
 }  // namespace
 
-struct SchemaSet::Schema {
-  std::string digest;  // SHA-256 of its own document
-  // The documents that it was compiled from, with their digests.
-  std::vector<std::pair<std::string, std::string>> made_of;
-  valijson::Schema rules;
-  Patterns patterns;
-};
-
 namespace {
+
+using Refusals = std::vector<std::pair<std::string, absl::Status>>;
+
+// The documents of one set.
+class Documents {
+ public:
+  // Those that are within the limits; the others go to `refused`.
+  Documents(absl::Span<const SchemaDocument> documents, Refusals* refused) {
+    for (const SchemaDocument& document : documents) {
+      if (absl::Status status = Take(document); !status.ok()) {
+        refused->emplace_back(document.uri, std::move(status));
+      }
+    }
+  }
+
+  const std::string* Find(absl::string_view uri) const {
+    const auto found = known_.find(uri);
+    return found == known_.end() ? nullptr : &found->second.document->text;
+  }
+  // SHA-256; empty where there is no such document.
+  const std::string& DigestOf(absl::string_view uri) const {
+    static const std::string* const none = new std::string;
+    const auto found = known_.find(uri);
+    return found == known_.end() ? *none : found->second.digest;
+  }
+  template <typename F>
+  void ForEachUri(F&& f) const {
+    for (const auto& [uri, known] : known_) f(known.document->uri);
+  }
+
+ private:
+  struct Known {
+    const SchemaDocument* document;
+    std::string digest;
+  };
+
+  absl::Status Take(const SchemaDocument& document) {
+    CDGATE_RETURN_IF_ERROR(CheckDocument(document));
+    if (known_.size() == kMaxSchemas) return TooMany(document.uri, "1,000 schemas");
+    if (bytes_ + document.text.size() > kMaxSetBytes) {
+      return TooMany(document.uri, "16 MiB of schemas");
+    }
+    const Known known{&document, crypto::Sha256(document.text)};
+    if (!known_.emplace(document.uri, known).second) {
+      return base::MakeError(base::Reason::kInvalidArgument,
+                             absl::StrCat("the schema ", document.uri, " is there twice"));
+    }
+    bytes_ += document.text.size();
+    return absl::OkStatus();
+  }
+
+  absl::flat_hash_map<absl::string_view, Known> known_;
+  size_t bytes_ = 0;
+};
 
 absl::Status Parse(absl::string_view uri, const Bundle& bundle, valijson::Schema* rules) {
   try {
@@ -69,6 +113,35 @@ absl::Status Parse(absl::string_view uri, const Bundle& bundle, valijson::Schema
 
 }  // namespace
 
+struct SchemaSet::Schema {
+  static absl::StatusOr<SchemaPtr> Make(absl::string_view uri, const Documents& documents) {
+    CDGATE_ASSIGN_OR_RETURN(
+        const Bundle bundle,
+        MakeBundle(uri, [&documents](absl::string_view other) { return documents.Find(other); }));
+    auto schema = std::make_shared<Schema>();
+    CDGATE_RETURN_IF_ERROR(Parse(uri, bundle, &schema->rules));
+    for (const std::string& pattern : bundle.patterns) {
+      CDGATE_ASSIGN_OR_RETURN(schema->patterns[pattern], CompilePattern(pattern));
+    }
+    for (const std::string& part : bundle.documents) {
+      schema->made_of.emplace_back(part, documents.DigestOf(part));
+    }
+    return schema;
+  }
+
+  // Whether it would be made of the same again.
+  bool IsOf(const Documents& documents) const {
+    return std::all_of(made_of.begin(), made_of.end(), [&documents](const auto& part) {
+      return documents.DigestOf(part.first) == part.second;
+    });
+  }
+
+  // The documents that it was compiled from, with their digests.
+  std::vector<std::pair<std::string, std::string>> made_of;
+  valijson::Schema rules;
+  Patterns patterns;
+};
+
 SchemaSet::SchemaSet() = default;
 SchemaSet::~SchemaSet() = default;
 
@@ -76,57 +149,22 @@ SchemaSet::Compiled SchemaSet::Compile(absl::Span<const SchemaDocument> document
                                        const SchemaSet* before) {
   Compiled out;
   auto set = std::make_shared<SchemaSet>();
-  absl::flat_hash_map<absl::string_view, const SchemaDocument*> known;
-  absl::flat_hash_map<absl::string_view, std::string> digests;
-  size_t bytes = 0;
-  for (const SchemaDocument& document : documents) {
-    absl::Status status = CheckDocument(document);
-    bytes += document.text.size();
-    if (status.ok() && known.size() == kMaxSchemas) status = TooMany(document.uri, "1,000 schemas");
-    if (status.ok() && bytes > kMaxSetBytes) status = TooMany(document.uri, "16 MiB of schemas");
-    if (status.ok() && !known.emplace(document.uri, &document).second) {
-      status = base::MakeError(base::Reason::kInvalidArgument,
-                               absl::StrCat("the schema ", document.uri, " is there twice"));
-    }
-    if (!status.ok()) {
-      out.refused.emplace_back(document.uri, status);
-      continue;
-    }
-    digests[document.uri] = crypto::Sha256(document.text);
-  }
-  const auto find = [&known](absl::string_view uri) {
-    const auto found = known.find(uri);
-    return found == known.end() ? nullptr : &found->second->text;
-  };
-  const auto unchanged = [&digests](const Schema& schema) {
-    return std::all_of(schema.made_of.begin(), schema.made_of.end(), [&](const auto& part) {
-      const auto now = digests.find(part.first);
-      return now != digests.end() && now->second == part.second;
-    });
-  };
-  for (const auto& [uri, document] : known) {
+  const Documents known(documents, &out.refused);
+  known.ForEachUri([&](const std::string& uri) {
     if (before != nullptr) {
       const auto old = before->schemas_.find(uri);
-      if (old != before->schemas_.end() && unchanged(*old->second)) {
+      if (old != before->schemas_.end() && old->second->IsOf(known)) {
         set->schemas_.emplace(uri, old->second);
-        continue;
+        return;
       }
     }
-    absl::StatusOr<Bundle> bundle = MakeBundle(uri, find);
-    auto schema = std::make_shared<Schema>();
-    absl::Status status = bundle.ok() ? Parse(uri, *bundle, &schema->rules) : bundle.status();
-    if (!status.ok()) {
-      out.refused.emplace_back(uri, status);
-      continue;
+    absl::StatusOr<SchemaPtr> schema = Schema::Make(uri, known);
+    if (schema.ok()) {
+      set->schemas_.emplace(uri, *std::move(schema));
+    } else {
+      out.refused.emplace_back(uri, schema.status());
     }
-    for (const std::string& pattern : bundle->patterns) {
-      schema->patterns.emplace(pattern, *CompilePattern(pattern));
-    }
-    for (const std::string& part : bundle->documents) {
-      schema->made_of.emplace_back(part, digests[part]);
-    }
-    set->schemas_.emplace(uri, std::move(schema));
-  }
+  });
   out.set = std::move(set);
   return out;
 }

@@ -1,5 +1,5 @@
-// Resources (peers, policies, grants, subscriptions, invites, interests) as one moment of the log
-// has them.
+// Resources (peers, policies, grants, subscriptions, invites, interests, schemas) as one moment of
+// the log has them.
 //
 //   std::shared_ptr<const ResourceSnapshot> now = store.Resources();
 //   if (ResourcePtr r = now->Find("policy", "beta.example")) {
@@ -29,6 +29,7 @@ inline constexpr char kPolicyKind[] = "policy";
 inline constexpr char kGrantKind[] = "grant";
 inline constexpr char kSubscriptionKind[] = "subscription";
 inline constexpr char kInviteKind[] = "invite";
+inline constexpr char kSchemaKind[] = "schema";      // named by its URI
 inline constexpr char kInterestKind[] = "interest";  // what a peer showed of its rules
 
 // One version of one resource.

@@ -211,6 +211,25 @@ TEST(GrantsTest, TheFirstByNameDecidesThePlane) {
   EXPECT_EQ(right.plane, "security");
 }
 
+TEST(GrantsTest, TheGrantThatDecidesSaysWhatSchemasDo) {
+  Grant strict = Publisher("a", "service/jenkins", {"/strict/%"});
+  strict.set_schema_check(admin::v1::SCHEMA_CHECK_REQUIRE);
+  Grant half = Publisher("b", "service/jenkins", {"/half/%"});
+  half.set_schema_check(admin::v1::SCHEMA_CHECK_REFUSE_INVALID);
+  const auto grants = Compile({strict, half, Publisher("c", "service/jenkins", {"%"})});
+  const std::pair<const char*, SchemaCheck> cases[] = {{"/strict/1", SchemaCheck::kRequire},
+                                                       {"/half/1", SchemaCheck::kRefuseInvalid},
+                                                       {"/x", SchemaCheck::kAnnotate}};
+  for (const auto& [source, expected] : cases) {
+    absl::string_view plane;
+    SchemaCheck check = SchemaCheck::kAnnotate;
+    CDGATE_EXPECT_OK(grants->MayPublish(Service("jenkins"), source, "t", &plane, &check));
+    EXPECT_EQ(check, expected) << source;
+  }
+  strict.set_schema_check(static_cast<admin::v1::SchemaCheck>(9));
+  EXPECT_THAT(CheckGrant(strict), test::HasReason(Reason::kInvalidArgument));
+}
+
 TEST(GrantsTest, PrincipalPatternsStayInTheirDomain) {
   const auto grants = Compile({MakeGrant("g", "user/%", admin::v1::ROLE_OPERATOR)});
   CDGATE_EXPECT_OK(grants->MayCall(User("ann"), kFreeze, Listener::kApi));

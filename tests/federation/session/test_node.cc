@@ -95,6 +95,7 @@ TestNode::Run::Run(TestNode& node)
                                             .limits = {},
                                             .store = *store,
                                             .grants = grants,
+                                            .schemas = schemas,
                                             .clock = base::SystemClock(),
                                             .random = base::SystemRandom(),
                                             .metrics = metrics}));

@@ -104,6 +104,7 @@ class TestNode {
     std::unique_ptr<state::Store> store;
     std::unique_ptr<eventlog::Feed> feed;
     authz::GrantRegistry grants;
+    schema::SchemaRegistry schemas;
     std::unique_ptr<admission::Admission> admission;
     std::unique_ptr<session::SivTokenSealer> sealer;
     std::unique_ptr<Dialer> dialer;

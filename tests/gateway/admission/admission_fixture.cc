@@ -47,6 +47,7 @@ AdmissionFixture::AdmissionFixture(event::AdmitLimits limits)
                                .limits = limits,
                                .store = *store,
                                .grants = grants,
+                               .schemas = schemas,
                                .clock = clock,
                                .random = base::SystemRandom(),
                                .metrics = metrics});

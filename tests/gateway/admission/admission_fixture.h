@@ -44,6 +44,7 @@ class AdmissionFixture {
   FakeClock clock;
   base::Metrics metrics;
   authz::GrantRegistry grants;
+  schema::SchemaRegistry schemas;
   std::unique_ptr<state::Store> store;
   std::unique_ptr<admission::Admission> admission;
 

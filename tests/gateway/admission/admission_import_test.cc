@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_replace.h"
 #include "cdgate/federation/v1/link.pb.h"
 #include "gateway/admission/admission.h"
 #include "gateway/event/digests.h"
@@ -283,6 +284,24 @@ TEST(AdmissionImportTest, OneFaultyEventStopsNoOther) {
   EXPECT_THAT(imported[1].status, test::HasReason(Reason::kInvalidCloudEvent));
   CDGATE_EXPECT_OK(imported[2].status);
   EXPECT_EQ(event::Record(base::Sequence(0), imported[2].event.stored).id(), "3");
+}
+
+TEST(AdmissionImportTest, TheSchemaIsJudgedByOurOwnRegistryAndRefusesNothing) {
+  AdmissionFixture f;
+  const std::vector<schema::SchemaDocument> documents = {{"urn:known", R"({"maxProperties": 1})"}};
+  f.schemas.Replace(schema::SchemaSet::Compile(documents).set);
+  const auto note_of = [&f](const std::string& uri, uint32_t theirs) {
+    RelayedEvent relayed = Relayed(
+        absl::StrReplaceAll(SampleJson("1", "/beta/ci"),
+                            {{R"("context":{)", R"("context":{"schemaUri":")" + uri + R"(",)"}}));
+    relayed.set_notes(theirs);
+    const Imported in = ImportOne(f, relayed);
+    CDGATE_EXPECT_OK(in.status);
+    return state::ViewOf(in.event).notes();
+  };
+  EXPECT_EQ(note_of("urn:known", event::kNoteSchemaValid), event::kNoteSchemaInvalid);
+  EXPECT_EQ(note_of("urn:other", event::kNoteSchemaValid | event::kNoteOuterDisagrees),
+            event::kNoteSchemaUnresolved | event::kNoteOuterDisagrees);
 }
 
 }  // namespace

@@ -22,6 +22,7 @@
 #include "gateway/api/grant_api.h"
 #include "gateway/api/peer_api.h"
 #include "gateway/api/policy_api.h"
+#include "gateway/api/schema_api.h"
 #include "gateway/base/executor.h"
 #include "gateway/rpc/bytes.h"
 #include "gateway/rpc/router.h"
@@ -35,6 +36,7 @@ class AdminTest : public testing::Test {
  protected:
   AdminTest() {
     CDGATE_EXPECT_OK(grant_api_.Register(router_));
+    CDGATE_EXPECT_OK(schema_api_.Register(router_));
     CDGATE_EXPECT_OK(policy_api_.Register(router_));
     CDGATE_EXPECT_OK(peer_api_.Register(router_));
   }
@@ -109,6 +111,8 @@ class AdminTest : public testing::Test {
   base::ThreadPool pool_{{.name = "api", .threads = 2}};
   admin::v1::LinkStatus link_;
   GrantApi grant_api_{alpha_.store(), pool_};
+  schema::SchemaRegistry schemas_;
+  SchemaApi schema_api_{alpha_.store(), schemas_, pool_};
   PolicyApi policy_api_{alpha_.store(), pool_};
   PeerApi peer_api_{
       {.domain = "alpha.example",

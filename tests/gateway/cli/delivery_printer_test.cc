@@ -43,6 +43,16 @@ TEST(DeliveryPrinterTest, JsonIsOneLineWithTheEventAsPublished) {
             "\"event\":{\"context\":{\"id\":\"x\"},\"n\":1.0}}\n");
 }
 
+TEST(DeliveryPrinterTest, JsonHasTheNotesWhereThereAreAny) {
+  events::v1::DeliveredEvent delivered = Delivered();
+  delivered.add_notes("outer_disagrees");
+  delivered.add_notes("schema_valid");
+  EXPECT_EQ(DeliveryNode(delivered).ToJson(),
+            "{\"sequence\":42,\"origin\":\"alpha.example\",\"attempt\":1,"
+            "\"notes\":[\"outer_disagrees\",\"schema_valid\"],"
+            "\"event\":{\"context\":{\"id\":\"x\"},\"n\":1.0}}");
+}
+
 TEST(DeliveryPrinterTest, CloudEventIsTheJsonEventFormat) {
   EXPECT_EQ(Printed("cloudevent"),
             "{\"specversion\":\"1.0\",\"id\":\"271069a8-fc18-44f1-b38f-9d70a1695819\","

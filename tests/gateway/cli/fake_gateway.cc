@@ -39,6 +39,10 @@ class FakeGateway::Admin final : public admin::v1::AdminService::Service {
   CDGATE_FAKE_METHOD(ListGrants)
   CDGATE_FAKE_METHOD(ListSubscriptions)
   CDGATE_FAKE_METHOD(DeleteSubscription)
+  CDGATE_FAKE_METHOD_NAMED(AddSchema, AddSchemaRequest, Schema)
+  CDGATE_FAKE_METHOD(ListSchemas)
+  CDGATE_FAKE_METHOD_NAMED(GetSchema, GetSchemaRequest, Schema)
+  CDGATE_FAKE_METHOD(DeleteSchema)
   CDGATE_FAKE_METHOD(GetStatus)
 #undef CDGATE_FAKE_METHOD
 #undef CDGATE_FAKE_METHOD_NAMED

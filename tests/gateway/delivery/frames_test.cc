@@ -21,6 +21,11 @@ events::v1::DeliveredEvent Generated(const event::Record& record, uint32_t attem
       static_cast<int32_t>(record.stored().accepted_time_nanos() % 1'000'000'000));
   out.set_received_from(std::string(record.stored().received_from()));
   out.set_import_rule(std::string(record.stored().import_rule()));
+  if (record.stored().notes() != 0) {
+    for (const char* note : {"outer_disagrees", "unknown_type", "schema_invalid"}) {
+      out.add_notes(note);
+    }
+  }
   return out;
 }
 
@@ -32,6 +37,8 @@ event::CommitPtr ReceivedCommit() {
   received = test::SampleEvent(2, "artifact");
   received.set_received_from("beta.example");
   received.set_import_rule("releases@3");
+  received.set_notes(event::kNoteOuterDisagrees | event::kNoteUnknownType |
+                     event::kNoteSchemaInvalid);
   return event::MakeCommit(std::move(record));
 }
 
