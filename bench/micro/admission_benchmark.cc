@@ -104,6 +104,7 @@ struct World {
                                                           .limits = {},
                                                           .store = *store,
                                                           .grants = grants,
+                                                          .schemas = schemas,
                                                           .clock = base::SystemClock(),
                                                           .random = base::SystemRandom(),
                                                           .metrics = metrics});
@@ -113,6 +114,7 @@ struct World {
 
   base::Metrics metrics;
   authz::GrantRegistry grants;
+  schema::SchemaRegistry schemas;
   eventlog::MemoryLog log;
   base::ThreadPool background{{.name = "background", .threads = 1}};
   std::unique_ptr<state::Store> store;

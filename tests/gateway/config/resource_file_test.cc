@@ -63,7 +63,8 @@ TEST(ResourceFileTest, ErrorsNameTheLineInTheFile) {
        "r.yaml:17: export.rules[1].nam: unknown key; expected one of name, when, action, redact, "
        "pseudonymise, links, terms; did you mean name"},
       {"kind: polcy\npeer: b\n",
-       "r.yaml:1: kind: found \"polcy\"; expected one of grant, policy; did you mean policy"},
+       "r.yaml:1: kind: found \"polcy\"; expected one of grant, policy, schema; did you mean "
+       "policy"},
       {"kind: peer\n", "r.yaml:1: kind: found \"peer\""},
       {"kind:\n", "r.yaml:1: kind: found \"\""},
       {"name: x\nkind: grant\n", "r.yaml:1: a resource begins with its kind"},
