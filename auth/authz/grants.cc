@@ -143,6 +143,11 @@ absl::StatusOr<std::shared_ptr<const Grants>> Grants::Compile(
 // Both lists ascend, so merging them gives the order of names. Allocates nothing.
 template <typename Visit>
 void Grants::ForEachOf(const Principal& principal, Visit visit) const {
+  if (principal.kind == Principal::Kind::kToken) {
+    const Entry* const only = Named(principal.grant);
+    if (only != nullptr && only->role == Role::kPublisher) visit(*only);
+    return;
+  }
   static const std::vector<size_t>* const none = new std::vector<size_t>;
   const auto found = exact_.find(principal.id);
   const std::vector<size_t>& exact = found == exact_.end() ? *none : found->second;
@@ -157,8 +162,16 @@ void Grants::ForEachOf(const Principal& principal, Visit visit) const {
   }
 }
 
+const Grants::Entry* Grants::Named(absl::string_view name) const {
+  const auto found = std::lower_bound(
+      entries_.begin(), entries_.end(), name,
+      [](const Entry& entry, absl::string_view wanted) { return entry.name < wanted; });
+  return found != entries_.end() && found->name == name ? &*found : nullptr;
+}
+
 EnumSet<Role> Grants::RolesOf(const Principal& principal) const {
   if (principal.kind == Principal::Kind::kLocal) return kRolesOfLocal;
+  if (principal.kind == Principal::Kind::kToken) return {};
   EnumSet<Role> roles;
   ForEachOf(principal, [&roles](const Entry& entry) {
     roles.Add(entry.role);
@@ -208,11 +221,24 @@ absl::Status Grants::MayPublish(const Principal& principal, absl::string_view so
     *right = {allowed->name, allowed->plane, allowed->accept_unknown, allowed->schema_check};
     return absl::OkStatus();
   }
+  if (publisher == nullptr && principal.kind == Principal::Kind::kToken) {
+    return UselessToken(principal);
+  }
   if (publisher == nullptr) {
     return NotGranted(principal, "publish", "a grant of the role publisher");
   }
   return of_source == nullptr ? SourceNotGranted(principal, source, *publisher)
                               : TypeNotGranted(principal, type, *of_source);
+}
+
+absl::Status Grants::UselessToken(const Principal& token) const {
+  const bool there = Named(token.grant) != nullptr;
+  return base::MakeError(
+      base::Reason::kNotGranted,
+      absl::StrCat(token.id, " may not publish: it is bound to the grant ", token.grant,
+                   there ? ", which is not of the role publisher" : ", which does not exist",
+                   "; have an operator apply that grant or make another token"),
+      {{"principal", token.id}, {"grant", token.grant}});
 }
 
 absl::Status Grants::SourceNotGranted(const Principal& principal, absl::string_view source,

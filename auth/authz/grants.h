@@ -14,6 +14,9 @@
 //
 // Local principals (the Unix socket) are operator, policy author and auditor without a
 // grant, for break-glass; no grant can name them, so they never publish or subscribe.
+//
+// Tokens (token.h) have the one grant they are bound to, whoever its principal is, and only
+// where it is a publisher's; they have no role, so they call no method and read nothing.
 #pragma once
 
 #include <memory>
@@ -94,6 +97,8 @@ class Grants {
   // false.
   template <typename Visit>
   void ForEachOf(const Principal& principal, Visit visit) const;
+  const Entry* Named(absl::string_view name) const;
+  absl::Status UselessToken(const Principal& token) const;
   absl::Status SourceNotGranted(const Principal& principal, absl::string_view source,
                                 const Entry& grant) const;
   absl::Status TypeNotGranted(const Principal& principal, absl::string_view type,

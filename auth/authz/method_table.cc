@@ -51,6 +51,9 @@ std::vector<MethodRow> MakeTable() {
         "/cdgate.admin.v1.AdminService/ResumePeer", "/cdgate.admin.v1.AdminService/RevokeInvite"}) {
     add(method, kAdmin, Admits::kRoles, kOperators);
   }
+  add("/cdgate.admin.v1.AdminService/CreateToken", kAdmin, Admits::kRoles, kOperators);
+  add("/cdgate.admin.v1.AdminService/DeleteToken", kAdmin, Admits::kRoles, kOperators);
+  add("/cdgate.admin.v1.AdminService/ListTokens", kAdmin, Admits::kRoles, kOperatorsAndAuditors);
   add("/cdgate.admin.v1.AdminService/ApplyPolicy", kAdmin, Admits::kRoles, {Role::kPolicyAuthor});
   add("/cdgate.admin.v1.AdminService/CheckPolicy", kAdmin, Admits::kRoles, kPolicyPeople);
   for (const absl::string_view method :

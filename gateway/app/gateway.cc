@@ -131,6 +131,7 @@ absl::Status Gateway::BuildServices() {
                      .trust = trust_,
                      .grants = grants_,
                      .schemas = schemas_,
+                     .tokens = tokens_,
                      .cut = [this](const std::string& domain) {
                        if (server_ == nullptr) return;
                        server_->CutConnections(
@@ -197,6 +198,7 @@ absl::Status Gateway::RegisterServices() {
   policy_api_ = std::make_unique<api::PolicyApi>(store, pool_);
   grant_api_ = std::make_unique<api::GrantApi>(store, pool_);
   schema_api_ = std::make_unique<api::SchemaApi>(store, schemas_, pool_);
+  token_api_ = std::make_unique<api::TokenApi>(store, clock_, random_, pool_);
   outcome_api_ = std::make_unique<api::OutcomeApi>(
       config_.domain(), store, [this](absl::string_view peer) { return links_->FactsOf(peer); },
       pool_);
@@ -215,6 +217,7 @@ absl::Status Gateway::RegisterServices() {
   CDGATE_RETURN_IF_ERROR(policy_api_->Register(router_));
   CDGATE_RETURN_IF_ERROR(grant_api_->Register(router_));
   CDGATE_RETURN_IF_ERROR(schema_api_->Register(router_));
+  CDGATE_RETURN_IF_ERROR(token_api_->Register(router_));
   CDGATE_RETURN_IF_ERROR(outcome_api_->Register(router_));
   CDGATE_RETURN_IF_ERROR(peer_api_->Register(router_));
   CDGATE_RETURN_IF_ERROR(api::RegisterSubscribe(router_, {.store = store,

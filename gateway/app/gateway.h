@@ -22,6 +22,7 @@
 #include "absl/time/time.h"
 #include "auth/authz/grants.h"
 #include "auth/authz/method_table.h"
+#include "auth/authz/token.h"
 #include "auth/credentials/identity_store.h"
 #include "auth/trust/trust_registry.h"
 #include "cdgate/config/v1/config.pb.h"
@@ -35,6 +36,7 @@
 #include "gateway/api/policy_api.h"
 #include "gateway/api/publish_api.h"
 #include "gateway/api/schema_api.h"
+#include "gateway/api/token_api.h"
 #include "gateway/app/enrol_dialer.h"
 #include "gateway/app/links.h"
 #include "gateway/app/refusal_counter.h"
@@ -122,6 +124,7 @@ class Gateway {
   std::unique_ptr<Storage> storage_;
   authz::GrantRegistry grants_;
   schema::SchemaRegistry schemas_;
+  authz::TokenRegistry tokens_;
   std::unique_ptr<TrustWatch> trust_watch_;
   uint64_t watch_ = 0;
 
@@ -138,6 +141,7 @@ class Gateway {
   std::unique_ptr<api::PolicyApi> policy_api_;
   std::unique_ptr<api::GrantApi> grant_api_;
   std::unique_ptr<api::SchemaApi> schema_api_;
+  std::unique_ptr<api::TokenApi> token_api_;
   std::unique_ptr<api::OutcomeApi> outcome_api_;
   std::unique_ptr<api::PeerApi> peer_api_;
   rpc::Router router_;

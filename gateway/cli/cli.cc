@@ -51,6 +51,7 @@ void AddAllVerbs(Verbs& verbs, const Daemon& daemon) {
   AddPolicyVerbs(verbs);
   AddGrantVerbs(verbs);
   AddSchemaVerbs(verbs);
+  AddTokenVerbs(verbs);
   AddApplyVerb(verbs);
   AddPublishVerb(verbs);
   AddSubscribeVerb(verbs);

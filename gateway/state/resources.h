@@ -1,4 +1,4 @@
-// Resources (peers, policies, grants, subscriptions, invites, interests, schemas) as one moment of
+// Resources (peers, policies, grants, subscriptions, invites, interests, schemas, tokens) as one moment of
 // the log has them.
 //
 //   std::shared_ptr<const ResourceSnapshot> now = store.Resources();
@@ -31,6 +31,7 @@ inline constexpr char kSubscriptionKind[] = "subscription";
 inline constexpr char kInviteKind[] = "invite";
 inline constexpr char kSchemaKind[] = "schema";      // named by its URI
 inline constexpr char kInterestKind[] = "interest";  // what a peer showed of its rules
+inline constexpr char kTokenKind[] = "token";        // for the HTTP ingress
 
 // One version of one resource.
 struct StoredResource {
