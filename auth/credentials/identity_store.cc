@@ -48,6 +48,10 @@ class IdentityStore::State {
     base::MutexLock lock(mu_);
     return std::shared_ptr<const IdentityInfo>(material_, &material_->info);
   }
+  std::shared_ptr<const Material> CurrentMaterial() const {
+    base::MutexLock lock(mu_);
+    return material_;
+  }
   std::shared_ptr<CertificateProviderInterface> provider() const { return provider_; }
   std::shared_ptr<const PublishedDirectory> directory() const { return directory_; }
 
@@ -171,6 +175,9 @@ absl::StatusOr<std::unique_ptr<IdentityStore>> IdentityStore::Create(IdentityOpt
 absl::Status IdentityStore::Reload() { return state_->Load(); }
 bool IdentityStore::FilesChanged() const { return state_->FilesChanged(); }
 std::shared_ptr<const IdentityInfo> IdentityStore::Current() const { return state_->Current(); }
+std::shared_ptr<const Material> IdentityStore::CurrentMaterial() const {
+  return state_->CurrentMaterial();
+}
 std::shared_ptr<CertificateProviderInterface> IdentityStore::provider() const {
   return state_->provider();
 }

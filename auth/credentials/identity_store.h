@@ -31,6 +31,8 @@ class CertificateProviderInterface;
 
 namespace cdgate::credentials {
 
+struct Material;  // identity_files.h
+
 struct IdentityOptions {
   std::string certificate_path;        // PEM chain, leaf first
   std::string key_path;                // PEM PKCS#8; readable by the owner only
@@ -79,6 +81,9 @@ class IdentityStore {
   bool FilesChanged() const;
 
   std::shared_ptr<const IdentityInfo> Current() const;
+  // The same with chain and key, for listeners that are not gRPC's. Another object exactly
+  // where another identity is in use.
+  std::shared_ptr<const Material> CurrentMaterial() const;
 
   // For credentials.cc. The provider may outlive the store and then keeps the last material;
   // whoever keeps it also keeps the published files, which it goes on reading.

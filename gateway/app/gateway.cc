@@ -20,6 +20,8 @@ namespace {
 
 constexpr absl::Duration kUpkeepInterval = absl::Seconds(2);
 constexpr absl::Duration kInviteUpkeepInterval = absl::Hours(1);
+// Of an HTTP body, for what is around the event.
+constexpr size_t kEnvelopeRoom = 64 << 10;
 constexpr absl::Duration kExpiryWarning = absl::Hours(24 * 14);
 
 size_t PoolThreads() { return std::max(2u, std::thread::hardware_concurrency()); }
@@ -100,6 +102,7 @@ absl::Status Gateway::Build() {
   CDGATE_RETURN_IF_ERROR(BuildServices());
   CDGATE_RETURN_IF_ERROR(RegisterServices());
   CDGATE_RETURN_IF_ERROR(Listen());
+  CDGATE_RETURN_IF_ERROR(ListenIngress());
   CDGATE_RETURN_IF_ERROR(ListenOps());
   WatchResources();
   links_->Start();
@@ -299,6 +302,36 @@ absl::Status Gateway::Listen() {
   return absl::OkStatus();
 }
 
+absl::Status Gateway::ListenIngress() {
+  const config::v1::Listeners& listeners = config_.listeners();
+  if (listeners.ingress().empty()) return absl::OkStatus();
+  http::IngressOptions options{
+      .address = listeners.ingress(),
+      .handler = {
+          .domain = config_.domain(),
+          .admission = *admission_,
+          .tokens = tokens_,
+          .trust = trust_.source(),
+          .deny =
+              [this](const authz::Principal& principal) { return trust_watch_->Denied(principal); },
+          .epoch = [this] { return storage_->store().head().epoch; },
+          .clock = clock_,
+          .metrics = metrics_}};
+  const bool cleartext = listeners.ingress_transport() == config::v1::INGRESS_TRANSPORT_CLEARTEXT;
+  options.identity = cleartext ? nullptr : identity_.get();
+  options.observer = refusals_;
+  const config::v1::LimitsConfig& limits = config_.limits();
+  if (limits.max_connections() != 0) options.caps.max_connections = limits.max_connections();
+  if (limits.max_connections_per_address() != 0) {
+    options.caps.max_connections_per_address = limits.max_connections_per_address();
+  }
+  if (limits.max_event_bytes() != 0) {
+    options.max_body_bytes = limits.max_event_bytes() + kEnvelopeRoom;
+  }
+  CDGATE_ASSIGN_OR_RETURN(ingress_, http::IngressListener::Start(std::move(options)));
+  return absl::OkStatus();
+}
+
 absl::Status Gateway::ListenOps() {
   const std::string address =
       config_.listeners().ops().empty() ? "127.0.0.1:0" : config_.listeners().ops();
@@ -425,6 +458,10 @@ std::string Gateway::BoundAddress(authz::Listener kind) const {
   return server_ == nullptr ? "" : server_->BoundAddress(kind);
 }
 
+std::string Gateway::IngressAddress() const {
+  return ingress_ == nullptr ? "" : ingress_->bound_address();
+}
+
 std::string Gateway::OpsAddress() const { return ops_ == nullptr ? "" : ops_->bound_address(); }
 
 void Gateway::Shutdown() {
@@ -435,7 +472,12 @@ void Gateway::Shutdown() {
   }
   const absl::Duration limit =
       config_.has_drain_timeout() ? ToDuration(config_.drain_timeout()) : absl::Seconds(10);
+  const absl::Duration end = clock_.Monotonic() + limit;
+  if (ingress_ != nullptr) ingress_->Drain();
   if (server_ != nullptr) server_->Shutdown(limit);
+  if (ingress_ != nullptr) {
+    ingress_->Shutdown(std::max(end - clock_.Monotonic(), absl::ZeroDuration()));
+  }
   if (links_ != nullptr) links_->Shutdown();
   if (watch_ != 0) storage_->store().Unwatch(watch_);
   if (alive_ != nullptr) alive_->Detach();

@@ -49,6 +49,7 @@
 #include "gateway/base/random.h"
 #include "gateway/base/timer_queue.h"
 #include "gateway/delivery/subscriptions.h"
+#include "gateway/http/ingress_listener.h"
 #include "gateway/http/ops_listener.h"
 #include "gateway/rpc/health.h"
 #include "gateway/rpc/router.h"
@@ -81,6 +82,8 @@ class Gateway {
   // "127.0.0.1:40123"; empty where there is no such listener.
   std::string BoundAddress(authz::Listener kind) const;
   std::string OpsAddress() const;
+  // Empty where there is no HTTP ingress.
+  std::string IngressAddress() const;
 
  private:
   Gateway(const config::v1::GatewayConfig& config, std::function<void(absl::Status)> on_fatal);
@@ -92,6 +95,7 @@ class Gateway {
   absl::Status RegisterServices();
   absl::Status Listen();
   absl::Status ListenOps();
+  absl::Status ListenIngress();
   std::vector<rpc::ListenerOptions> Listeners() const;
   rpc::ListenerOptions TcpListener(authz::Listener kind, const std::string& address) const;
   void WatchResources();
@@ -155,6 +159,7 @@ class Gateway {
   std::shared_ptr<Alive> alive_;
 
   std::unique_ptr<rpc::Server> server_;
+  std::unique_ptr<http::IngressListener> ingress_;
   std::unique_ptr<http::OpsListener> ops_;
 };
 

@@ -59,6 +59,7 @@ void LogReady(const Gateway& gateway, const config::v1::GatewayConfig& config) {
              {"api", gateway.BoundAddress(authz::Listener::kApi)},
              {"peers", gateway.BoundAddress(authz::Listener::kPeers)},
              {"enrolment", gateway.BoundAddress(authz::Listener::kEnrolment)},
+             {"ingress", gateway.IngressAddress()},
              {"ops", gateway.OpsAddress()},
              {"local", gateway.BoundAddress(authz::Listener::kLocal)}});
 }

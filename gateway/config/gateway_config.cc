@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <optional>
 
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "gateway/base/encoding.h"
@@ -162,8 +163,26 @@ class Checker {
     Address("listeners.api", listeners.api(), true);
     Address("listeners.enrolment", listeners.enrolment(), true);
     Address("listeners.ops", listeners.ops(), true);
+    Address("listeners.ingress", listeners.ingress(), true);
+    Ingress(&listeners);
     Address("advertise.peers", config_.advertise().peers(), false);
     Address("advertise.enrolment", config_.advertise().enrolment(), false);
+  }
+
+  void Ingress(v1::Listeners* listeners) {
+    if (listeners->ingress_transport() == v1::INGRESS_TRANSPORT_UNSPECIFIED) {
+      listeners->set_ingress_transport(v1::INGRESS_TRANSPORT_TLS);
+    }
+    if (listeners->ingress_transport() != v1::INGRESS_TRANSPORT_CLEARTEXT) return;
+    const absl::string_view address = listeners->ingress();
+    if (absl::StartsWith(address, "127.") || absl::StartsWith(address, "[::1]:") ||
+        absl::StartsWith(address, "localhost:")) {
+      return;
+    }
+    Fail("listeners.ingress_transport",
+         absl::StrCat("found cleartext with listeners.ingress \"", base::Shorten(address),
+                      "\"; expected TLS, or a loopback address such as 127.0.0.1:8080: tokens "
+                      "would cross the network in clear text"));
   }
 
   void Log() {

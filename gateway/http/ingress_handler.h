@@ -1,0 +1,102 @@
+// What the ingress does with a request once it is read: who sends it, may they, publish,
+// answer. No sockets; the connection (ingress_connection.h) calls it.
+//
+//   if (auto answer = handler.BeforeBody(head, client, &principal)) return Send(*answer);
+//   ...read the body...
+//   handler.Publish(principal, head, body, [](HttpAnswer answer) { ... });
+//
+// POST to / and to /events publishes, OPTIONS there is the webhook handshake (CloudEvents
+// http-webhook 1.0.2, section 4), everything else is refused. Who sends is decided for each
+// request anew, before its body is read: by its bearer token where it has one, else by
+// the connection's certificate, which is verified again where trust has changed since. So a
+// token or certificate that is revoked ends with the request that is under way.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "auth/authz/principal.h"
+#include "auth/authz/token.h"
+#include "auth/trust/trust_registry.h"
+#include "auth/trust/verify.h"
+#include "gateway/admission/admission.h"
+#include "gateway/base/clock.h"
+#include "gateway/base/errors.h"
+#include "gateway/base/metrics.h"
+#include "gateway/http/http_reader.h"
+#include "gateway/http/ingress_answer.h"
+#include "gateway/http/ingress_request.h"
+
+namespace cdgate::http {
+
+// The client certificate of a connection that showed one.
+struct ClientCertificate {
+  trust::VerifiedPeer peer;
+  std::shared_ptr<const trust::TrustSnapshot> verified_under;
+};
+
+// The other end of a connection.
+struct IngressClient {
+  std::optional<ClientCertificate> certificate;
+  std::string address;  // for the log
+};
+
+// All outlive the handler.
+struct IngressDeps {
+  std::string domain;  // our own
+  admission::Admission& admission;
+  const authz::TokenRegistry& tokens;
+  std::shared_ptr<const trust::SnapshotSource> trust;
+  // Whether a principal is refused for the time being; as rpc::DenyList.
+  std::function<absl::Status(const authz::Principal&)> deny;
+  // The log's, for answers.
+  std::function<base::Epoch()> epoch;
+  const base::Clock& clock;
+  base::Metrics& metrics;
+};
+
+// Verifies a certificate as the api listener does: a principal of our own domain. Errors of
+// trust::Verify, WRONG_PEER.
+absl::StatusOr<ClientCertificate> VerifyClient(const trust::SnapshotSource& trust,
+                                               absl::string_view domain, absl::string_view leaf_pem,
+                                               absl::string_view chain_pem, absl::Time now);
+
+// Thread-safe, but for RequestReader, which the caller brings.
+class IngressHandler {
+ public:
+  using Done = std::function<void(HttpAnswer)>;
+
+  explicit IngressHandler(IngressDeps deps);
+
+  // The answer to a request whose body need not be read; none where it is to be read and
+  // published in the name of `*principal`.
+  std::optional<HttpAnswer> BeforeBody(const HttpHead& head, IngressClient& client,
+                                       authz::Principal* principal) const;
+
+  // `done` runs once: in this call, or when the events are on disk, on a thread of the
+  // store. `body` is read before this returns.
+  void Publish(const authz::Principal& principal, const HttpHead& head, absl::string_view body,
+               RequestReader& reader, Done done) const;
+
+  // The answer to a request that cannot be read, counted.
+  HttpAnswer Refuse(const absl::Status& status) const;
+
+  const IngressDeps& deps() const { return deps_; }
+
+ private:
+  absl::StatusOr<authz::Principal> Authenticate(const HttpHead& head, IngressClient& client) const;
+  absl::StatusOr<authz::Principal> ByCertificate(IngressClient& client) const;
+  absl::StatusOr<authz::Principal> ByToken(absl::string_view authorization) const;
+  void CountAnswer(IngressMode mode, const HttpAnswer& answer) const;
+
+  const IngressDeps deps_;
+  // Fixed after construction.
+  std::map<std::pair<IngressMode, bool>, base::Counter*> requests_;  // by mode, and 202 or not
+  std::map<base::Reason, base::Counter*> refusals_;
+};
+
+}  // namespace cdgate::http
