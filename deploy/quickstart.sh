@@ -106,6 +106,7 @@ listeners:
   peers: 127.0.0.1:$(free_port)
   api: 127.0.0.1:$(free_port)
   enrolment: 127.0.0.1:$(free_port)
+  ingress: 127.0.0.1:$(free_port)
   ops: 127.0.0.1:$(free_port)
   local: $(socket_of "$1")
 YAML

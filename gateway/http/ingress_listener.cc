@@ -223,7 +223,7 @@ void IngressListener::Core::Run() {
     const int count = epoll_wait(epoll_.get(), events, kEventsPerTurn, busy ? kTickMillis : -1);
     if (draining_) listening_.fd = rpc::OwnedFd();  // which also takes it out of the epoll
     for (int i = 0; i < count; ++i) Handle(events[i].data.u64);
-    if (!draining_ && Now() < next_tick) continue;
+    if (count > 0 && !draining_ && Now() < next_tick) continue;
     next_tick = Now() + absl::Milliseconds(kTickMillis);
     EndOverdue();
     ResumeAccepting();
