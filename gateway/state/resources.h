@@ -1,5 +1,5 @@
-// Resources (peers, policies, grants, subscriptions, invites, interests, schemas, tokens) as one moment of
-// the log has them.
+// Resources (peers, policies, grants, subscriptions, invites, interests, schemas, tokens) as one
+// moment of the log has them.
 //
 //   std::shared_ptr<const ResourceSnapshot> now = store.Resources();
 //   if (ResourcePtr r = now->Find("policy", "beta.example")) {

@@ -221,10 +221,9 @@ TEST(GrantsTest, TheGrantThatDecidesSaysWhatSchemasDo) {
                                                        {"/half/1", SchemaCheck::kRefuseInvalid},
                                                        {"/x", SchemaCheck::kAnnotate}};
   for (const auto& [source, expected] : cases) {
-    absl::string_view plane;
-    SchemaCheck check = SchemaCheck::kAnnotate;
-    CDGATE_EXPECT_OK(grants->MayPublish(Service("jenkins"), source, "t", &plane, &check));
-    EXPECT_EQ(check, expected) << source;
+    PublishRight right;
+    CDGATE_EXPECT_OK(grants->MayPublish(Service("jenkins"), source, "t", &right));
+    EXPECT_EQ(right.schema_check, expected) << source;
   }
   strict.set_schema_check(static_cast<admin::v1::SchemaCheck>(9));
   EXPECT_THAT(CheckGrant(strict), test::HasReason(Reason::kInvalidArgument));

@@ -23,6 +23,7 @@
 #include "gateway/api/peer_api.h"
 #include "gateway/api/policy_api.h"
 #include "gateway/api/schema_api.h"
+#include "gateway/api/token_api.h"
 #include "gateway/base/executor.h"
 #include "gateway/rpc/bytes.h"
 #include "gateway/rpc/router.h"
@@ -39,6 +40,7 @@ class AdminTest : public testing::Test {
     CDGATE_EXPECT_OK(schema_api_.Register(router_));
     CDGATE_EXPECT_OK(policy_api_.Register(router_));
     CDGATE_EXPECT_OK(peer_api_.Register(router_));
+    CDGATE_EXPECT_OK(token_api_.Register(router_));
   }
   ~AdminTest() override { pool_.Shutdown(); }
 
@@ -128,6 +130,7 @@ class AdminTest : public testing::Test {
            .lag = [](absl::string_view) { return ExportLag{.events = 3, .age = absl::Seconds(7)}; },
            .problems = [] { return std::vector<std::string>{"a problem"}; },
            .certificate_expiry = [this] { return clock_.Now(); }}}};
+  TokenApi token_api_{alpha_.store(), clock_, base::SystemRandom(), pool_};
   rpc::Router router_;
 };
 

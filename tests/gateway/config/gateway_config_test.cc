@@ -36,6 +36,20 @@ TEST(GatewayConfigTest, DefaultsAreFilledIn) {
   EXPECT_TRUE(test::MatchesGolden("tests/gateway/config/testdata/defaults.txt", text));
 }
 
+TEST(GatewayConfigTest, ClearTextIsForLoopbackAddresses) {
+  for (const char* address : {"127.0.0.1:0", "127.1.2.3:80", "\"[::1]:80\"", "localhost:80"}) {
+    const auto config = ParseGatewayConfig(
+        std::string(kLeast) + "  ingress: " + address + "\n  ingress_transport: cleartext\n",
+        "gateway.yaml");
+    CDGATE_ASSERT_OK(config);
+    EXPECT_EQ(config->listeners().ingress_transport(), v1::INGRESS_TRANSPORT_CLEARTEXT);
+  }
+  const auto config =
+      ParseGatewayConfig(std::string(kLeast) + "  ingress: 0.0.0.0:8443\n", "gateway.yaml");
+  CDGATE_ASSERT_OK(config);
+  EXPECT_EQ(config->listeners().ingress_transport(), v1::INGRESS_TRANSPORT_TLS);
+}
+
 TEST(GatewayConfigTest, EveryKeyCanBeGiven) {
   const std::string yaml = R"(
 domain: alpha.example
@@ -47,6 +61,8 @@ listeners:
   api: "[::1]:7444"
   enrolment: alpha.example:7445
   ops: 127.0.0.1:9090
+  ingress: 127.0.0.1:8080
+  ingress_transport: cleartext
   local: run/local.sock
 log: {backend: memory, retention: 2d, retention_bytes: 10GB, dedup_horizon: 2d,
       min_free_percent: 10, tail_bytes: 1MiB}
@@ -95,6 +111,11 @@ TEST(GatewayConfigTest, ErrorsReadWell) {
       {"no host", std::string(kLeast) + "advertise:\n  enrolment: \":443\"\n"},
       {"IPv6 without brackets", std::string(kLeast) + "advertise:\n  peers: ::1:443\n"},
       {"URL for an address", std::string(kLeast) + "advertise:\n  peers: https://gw:443\n"},
+      {"clear text for all",
+       std::string(kLeast) + "  ingress: 0.0.0.0:8080\n" + "  ingress_transport: cleartext\n"},
+      {"clear text by name",
+       std::string(kLeast) + "  ingress: gw.example:8080\n" + "  ingress_transport: CLEARTEXT\n"},
+      {"no ingress port", std::string(kLeast) + "  ingress: 127.0.0.1\n"},
       {"retention short", std::string(kLeast) + "log:\n  retention: 59m\n"},
       {"retention beyond the horizon", std::string(kLeast) + "log:\n  retention: 91d\n"},
       {"horizon below default retention", std::string(kLeast) + "log:\n  dedup_horizon: 1d\n"},

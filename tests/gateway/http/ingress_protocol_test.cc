@@ -1,0 +1,301 @@
+// HTTP as the ingress speaks it, hostile clients, and the end.
+#include <thread>
+
+#include "tests/gateway/http/ingress_fixture.h"
+
+namespace cdgate::http {
+namespace {
+
+using test::SampleJson;
+using testing::HasSubstr;
+using testing::Not;
+
+using IngressProtocolTest = IngressTest;
+
+// ------------------------------------------------------------------ HTTP
+
+TEST_F(IngressProtocolTest, PathsAndMethods) {
+  Start();
+  EXPECT_EQ(Connect().Ask("GET / HTTP/1.1\r\nHost: a\r\n\r\n").status, 405);
+  EXPECT_EQ(Connect().Ask("PUT /events HTTP/1.1\r\nHost: a\r\n\r\n").status, 405);
+  EXPECT_EQ(Connect().Ask("POST /other HTTP/1.1\r\nHost: a\r\n\r\n").status, 404);
+  TestClient client = Connect();
+  client.Send("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n");
+  client.EndSending();
+  const Reply head = client.Read();
+  EXPECT_EQ(head.status, 405);
+  EXPECT_THAT(head.head, HasSubstr("Allow: POST, OPTIONS"));
+  EXPECT_EQ(head.body, "");
+}
+
+TEST_F(IngressProtocolTest, TheWebhookHandshakeNeedsNoIdentity) {
+  Start();
+  TestClient client = Connect();
+  Reply reply = client.Ask(
+      "OPTIONS /events HTTP/1.1\r\nHost: a\r\nWebHook-Request-Origin: "
+      "emitter.example\r\nWebHook-Request-Rate: 120\r\nWebHook-Request-Callback: "
+      "https://emitter.example/confirm\r\n\r\n");
+  EXPECT_EQ(reply.status, 200);
+  EXPECT_THAT(reply.head, HasSubstr("WebHook-Allowed-Origin: emitter.example\r\n"));
+  EXPECT_THAT(reply.head, HasSubstr("WebHook-Allowed-Rate: *\r\n"));
+  reply = client.Ask("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_EQ(reply.status, 204);
+  EXPECT_THAT(reply.head, Not(HasSubstr("WebHook-Allowed")));
+  for (const char* origin : {"a b", "", "a\tb", "\xc3\xa4"}) {
+    reply = client.Ask(absl::StrCat(
+        "OPTIONS / HTTP/1.1\r\nHost: a\r\nWebHook-Request-Origin: ", origin, "\r\n\r\n"));
+    EXPECT_EQ(reply.status, 400) << origin;
+  }
+}
+
+TEST_F(IngressProtocolTest, PipelinedRequestsAreAnsweredInOrder) {
+  Start();
+  TestClient client = Connect();
+  std::string all;
+  for (int i = 0; i < 20; ++i) absl::StrAppend(&all, Event(absl::StrCat(i)));
+  client.Send(all);
+  for (int i = 0; i < 20; ++i) {
+    const Reply reply = client.Read();
+    EXPECT_EQ(reply.status, 202);
+    EXPECT_THAT(reply.body, HasSubstr(absl::StrCat("\"id\":\"", i, "\"")));
+  }
+}
+
+TEST_F(IngressProtocolTest, PipelinedRefusalsAreAllAnswered) {
+  Start();
+  TestClient client = Connect();
+  std::string all;
+  for (int i = 0; i < 100; ++i) absl::StrAppend(&all, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  client.Send(all);
+  for (int i = 0; i < 100; ++i) ASSERT_EQ(client.Read().status, 405) << i;
+}
+
+TEST_F(IngressProtocolTest, BytesOneByOneAreARequest) {
+  Start();
+  TestClient client = Connect();
+  for (const char c : Event("1")) client.Send(std::string(1, c));
+  EXPECT_EQ(client.Read().status, 202);
+}
+
+TEST_F(IngressProtocolTest, Http10EndsWithItsAnswer) {
+  Start();
+  TestClient client = Connect();
+  const std::string body = SampleJson("1");
+  const Reply reply = client.Ask(absl::StrCat("POST / HTTP/1.0\r\n", Bearer(),
+                                              "Content-Length: ", body.size(), "\r\n\r\n", body));
+  EXPECT_EQ(reply.status, 202);
+  EXPECT_THAT(reply.head, HasSubstr("Connection: close"));
+  EXPECT_TRUE(client.AtEnd());
+}
+
+TEST_F(IngressProtocolTest, ChunkedBodiesAreTaken) {
+  Start();
+  TestClient client = Connect();
+  const std::string body = SampleJson("1");
+  client.Send(absl::StrCat("POST / HTTP/1.1\r\nHost: a\r\n", Bearer(),
+                           "Transfer-Encoding: chunked\r\n\r\n5\r\n", body.substr(0, 5), "\r\n"));
+  const std::string rest = body.substr(5);
+  EXPECT_EQ(client.Ask(absl::StrCat(absl::Hex(rest.size()), "\r\n", rest, "\r\n0\r\n\r\n")).status,
+            202);
+  EXPECT_EQ(client.Ask(Event("2")).status, 202);
+}
+
+TEST_F(IngressProtocolTest, WhoWaitsForContinueGetsItOnlyWhereTheBodyIsWanted) {
+  Start();
+  const std::string body = SampleJson("1");
+  const auto head = [&](const std::string& fields) {
+    return absl::StrCat("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n", fields,
+                        "Content-Length: ", body.size(), "\r\n\r\n");
+  };
+  TestClient client = Connect();
+  EXPECT_EQ(client.Ask(head(Bearer())).status, 100);
+  EXPECT_EQ(client.Ask(body).status, 202);
+  EXPECT_EQ(Connect().Ask(head("")).status, 401);
+}
+
+TEST_F(IngressProtocolTest, SmugglingIsRefusedAndEndsTheConnection) {
+  Start();
+  for (const char* fields : {"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n",
+                             "Content-Length: 2\r\nContent-Length: 2\r\n",
+                             "Transfer-Encoding: identity\r\n", "Content-Length : 2\r\n"}) {
+    TestClient client = Connect();
+    const Reply reply = client.Ask(absl::StrCat("POST / HTTP/1.1\r\nHost: a\r\n", Bearer(), fields,
+                                                "\r\n{}", Event("smuggled")));
+    EXPECT_EQ(reply.status, 400) << fields;
+    client.EndSending();
+    EXPECT_TRUE(client.AtEnd()) << fields;
+  }
+}
+
+TEST_F(IngressProtocolTest, HeadsAndBodiesAreBounded) {
+  Start();
+  EXPECT_EQ(Connect().Ask(absl::StrCat("POST / HTTP/1.1\r\nx: ", std::string(40'000, 'a'))).status,
+            431);
+  std::string many = "POST / HTTP/1.1\r\nHost: a\r\n";
+  for (int i = 0; i < 200; ++i) absl::StrAppend(&many, "x: y\r\n");
+  EXPECT_EQ(Connect().Ask(many + "\r\n").status, 431);
+  // Announced: before it comes. Not announced: as soon as it is too much.
+  EXPECT_EQ(Connect()
+                .Ask(absl::StrCat("POST / HTTP/1.1\r\nHost: a\r\n", Bearer(),
+                                  "Content-Length: 2000000\r\n\r\n"))
+                .status,
+            413);
+  EXPECT_EQ(Connect()
+                .Ask(absl::StrCat("POST / HTTP/1.1\r\nHost: a\r\n", Bearer(),
+                                  "Transfer-Encoding: chunked\r\n\r\n200000\r\n"))
+                .status,
+            413);
+}
+
+TEST_F(IngressProtocolTest, AnAnswerBeforeTheBodyReachesWhoStillSends) {
+  Start();
+  TestClient client = Connect();
+  const Reply reply = client.Ask(Post("", std::string(500'000, ' ')));
+  EXPECT_EQ(reply.status, 401);
+  EXPECT_THAT(reply.head, HasSubstr("Connection: close"));
+}
+
+TEST_F(IngressProtocolTest, BodiesShareABudget) {
+  IngressOptions options = Options();
+  options.body_budget_bytes = 1000;
+  Start(&options);
+  const auto announce = [this](int bytes) {
+    return absl::StrCat("POST / HTTP/1.1\r\nHost: a\r\n", Bearer(), "Expect: 100-continue\r\n",
+                        "Content-Length: ", bytes, "\r\n\r\n");
+  };
+  {
+    TestClient first = Connect();
+    EXPECT_EQ(first.Ask(announce(900)).status, 100);
+    const Reply reply = Connect().Ask(announce(900));
+    EXPECT_EQ(reply.status, 429);
+    EXPECT_THAT(reply.head, HasSubstr("Retry-After: 1"));
+    EXPECT_EQ(first.Ask(std::string(900, ' ')).status, 400);
+  }
+  EXPECT_EQ(Connect().Ask(announce(900)).status, 100);
+}
+
+// ------------------------------------------------------------------ hostile clients
+
+TEST_F(IngressProtocolTest, SilentConnectionsDelayNobody) {
+  Start();
+  std::vector<std::unique_ptr<TestClient>> silent;
+  for (int i = 0; i < 90; ++i) {
+    silent.push_back(std::make_unique<TestClient>(listener_->bound_address()));
+    if (i % 2 == 0) silent.back()->Send("POST / HT");
+    if (i % 3 == 0) silent.back()->Send(Event("x").substr(0, 200));
+  }
+  // The clock stands still: whoever had to wait for one of them would wait for ever.
+  TestClient client = Connect();
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(client.Ask(Event(absl::StrCat(i))).status, 202);
+}
+
+TEST_F(IngressProtocolTest, OneAddressHasItsShare) {
+  IngressOptions options = Options();
+  options.caps.max_connections_per_address = 2;
+  Start(&options);
+  auto first = std::make_unique<TestClient>(listener_->bound_address());
+  TestClient second = Connect();
+  EXPECT_EQ(first->Ask(Event("1")).status, 202);
+  EXPECT_EQ(second.Ask(Event("2")).status, 202);
+  EXPECT_TRUE(Connect().AtEnd());
+  EXPECT_EQ(f_.Counted("cdgate_http_connections_refused_total", {{"cause", "address_full"}}), 1);
+  first.reset();
+  while (listener_->live_connections() > 1) std::this_thread::yield();
+  EXPECT_EQ(Connect().Ask(Event("3")).status, 202);
+}
+
+TEST_F(IngressProtocolTest, ASlowHeadHasATimeAsAWhole) {
+  Start();
+  TestClient client = Connect();
+  client.Send("POST / HTTP/1.1\r\n");
+  EXPECT_EQ(Connect().Ask(Event("1")).status, 202);  // by now the first bytes are in
+  for (int i = 0; i < 5; ++i) {
+    f_.clock.Advance(absl::Seconds(2));
+    client.Send("x: y\r\n");  // does not win time
+  }
+  f_.clock.Advance(absl::Seconds(1));
+  EXPECT_EQ(client.Read().status, 408);
+  client.EndSending();
+  EXPECT_TRUE(client.AtEnd());
+}
+
+TEST_F(IngressProtocolTest, ASlowBodyHasATimeAsAWhole) {
+  Start();
+  TestClient client = Connect();
+  EXPECT_EQ(client
+                .Ask(absl::StrCat("POST / HTTP/1.1\r\nHost: a\r\n", Bearer(),
+                                  "Expect: 100-continue\r\nContent-Length: 10\r\n\r\n"))
+                .status,
+            100);
+  client.Send("{");
+  f_.clock.Advance(absl::Seconds(31));
+  EXPECT_EQ(client.Read().status, 408);
+}
+
+TEST_F(IngressProtocolTest, AHandshakeHasATime) {
+  StartTls();
+  TestClient client = Connect();
+  while (listener_->live_connections() == 0) std::this_thread::yield();
+  f_.clock.Advance(absl::Seconds(11));
+  EXPECT_TRUE(client.AtEnd());
+}
+
+TEST_F(IngressProtocolTest, IdleConnectionsEnd) {
+  Start();
+  TestClient client = Connect();
+  EXPECT_EQ(client.Ask(Event("1")).status, 202);
+  f_.clock.Advance(absl::Seconds(31));
+  EXPECT_TRUE(client.AtEnd());
+}
+
+TEST_F(IngressProtocolTest, WhoDoesNotTakeAnswersIsEnded) {
+  Start();
+  TestClient client = Connect();
+  const std::string request = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+  std::string many;
+  for (int i = 0; i < 2000; ++i) many += request;
+  // Until neither side takes more.
+  std::thread sender([&] {
+    for (int i = 0; i < 1000; ++i) client.Send(many);
+  });
+  while (f_.Counted("cdgate_http_connections_timed_out_total", {}) == 0) {
+    f_.clock.Advance(absl::Seconds(11));
+    std::this_thread::yield();
+  }
+  sender.join();
+  while (listener_->live_connections() > 0) std::this_thread::yield();
+}
+
+// ------------------------------------------------------------------ the end
+
+TEST_F(IngressProtocolTest, ADrainFinishesWhatIsUnderWay) {
+  Start();
+  TestClient idle = Connect();
+  EXPECT_EQ(idle.Ask(Event("1")).status, 202);
+  TestClient busy = Connect();
+  const std::string event = Event("2");
+  busy.Send(event.substr(0, 100));
+  while (listener_->live_connections() < 2) std::this_thread::yield();
+  EXPECT_EQ(Connect().Ask(Event("3")).status, 202);  // by now its first bytes are in
+  std::thread draining([this] { listener_->Shutdown(absl::Seconds(10)); });
+  EXPECT_TRUE(idle.AtEnd());
+  const Reply reply = busy.Ask(event.substr(100));
+  EXPECT_EQ(reply.status, 202);
+  EXPECT_THAT(reply.head, HasSubstr("Connection: close"));
+  busy.EndSending();
+  draining.join();
+  EXPECT_FALSE(Connect().connected());
+}
+
+TEST_F(IngressProtocolTest, ALimitEndsTheRest) {
+  Start();
+  TestClient client = Connect();
+  client.Send("POST / HTTP/1.1\r\n");
+  while (listener_->live_connections() == 0) std::this_thread::yield();
+  listener_->Shutdown(absl::ZeroDuration());
+  EXPECT_TRUE(client.AtEnd());
+  listener_.reset();
+}
+
+}  // namespace
+}  // namespace cdgate::http
