@@ -213,9 +213,8 @@ absl::Status Bundler::CopyReference(const Place& at, const Value& schema, const 
   }
   CDGATE_ASSIGN_OR_RETURN(const size_t target, Refer(at, in));
   if (at.in_place) targets_[at.target].in_place.push_back(target);
-  const auto all = out->FindMember("allOf");
-  if (all != out->MemberEnd()) {
-    all->value.PushBack(ReferenceTo(target), memory_);
+  if (out->HasMember("allOf")) {
+    (*out)["allOf"].PushBack(ReferenceTo(target), memory_);
     return absl::OkStatus();
   }
   out->AddMember("allOf", Value(rapidjson::kArrayType).PushBack(ReferenceTo(target), memory_),
@@ -314,14 +313,15 @@ bool HasNoEffect(absl::string_view name, const Value& schema) {
 absl::Status Bundler::CopyApplicator(const Applicator& keyword, const Place& at,
                                      const Value& schema, const Value& in, Value* out) {
   Value copy;
-  const auto there = out->FindMember(Text(keyword.name));
-  if (there != out->MemberEnd()) copy = there->value;  // allOf, from $ref
+  const Value name = Text(keyword.name);
+  const bool there = out->HasMember(name);
+  if (there) copy = (*out)[name];  // allOf, from $ref
   CDGATE_RETURN_IF_ERROR(CopySubschemas(keyword, at, in, &copy));
   if (keyword.holds == Holds::kUnused || HasNoEffect(keyword.name, schema)) {
     return absl::OkStatus();
   }
-  if (there != out->MemberEnd()) {
-    out->FindMember(Text(keyword.name))->value = copy;
+  if (there) {
+    (*out)[name] = copy;
   } else {
     out->AddMember(Text(keyword.name), copy, memory_);
   }
