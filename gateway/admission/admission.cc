@@ -92,13 +92,9 @@ absl::Status SchemaUnresolved(absl::string_view uri) {
 }
 
 absl::Status SchemaInvalid(absl::string_view uri, const std::vector<schema::Fault>& faults) {
-  const std::string told = absl::StrJoin(faults, "; ", [](std::string* out, const auto& fault) {
-    absl::StrAppend(out, schema::ToText(fault));
-  });
-  return base::MakeError(
+  return cdevents::FaultsError(
       base::Reason::kSchemaInvalid,
-      absl::StrCat("the event is not valid under ", base::Shorten(uri, 200), ": ", told),
-      {{"schema", base::Shorten(uri, 200)}, {"path", faults.empty() ? "" : faults.front().path}});
+      absl::StrCat("the event is not valid under ", base::Shorten(uri, 200)), {faults, 0});
 }
 
 // Refuses by the grant, else says what is to be noted.

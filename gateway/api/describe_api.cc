@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "auth/authz/pattern.h"
 #include "auth/crypto/digest.h"
+#include "cdgate/admin/v1/resources.pb.h"
 #include "gateway/api/unary.h"
 #include "gateway/base/errors.h"
 #include "gateway/base/status_macros.h"
@@ -75,11 +76,23 @@ absl::StatusOr<events::v1::DescribeResponse> DescribeTypes(
   return response;
 }
 
+absl::StatusOr<events::v1::DescribeResponse> DescribeApi::Describe(
+    const events::v1::DescribeRequest& request) const {
+  CDGATE_ASSIGN_OR_RETURN(events::v1::DescribeResponse response, DescribeTypes(request));
+  for (const auto& resource : store_.Resources()->List(state::kSchemaKind)) {
+    CDGATE_ASSIGN_OR_RETURN(const auto schema, resource->As<admin::v1::Schema>());
+    events::v1::RegisteredSchema* const out = response.add_schemas();
+    out->set_uri(resource->name);
+    out->set_digest(crypto::Sha256(schema.document()));
+  }
+  return response;
+}
+
 absl::Status DescribeApi::Register(rpc::Router& router) {
   using namespace events::v1;  // request and response names, here only
   return router.Register(OnPool<DescribeRequest, DescribeResponse>(
       kDescribe, pool_,
-      [](const rpc::Call&, const auto& request) { return DescribeTypes(request); }));
+      [this](const rpc::Call&, const auto& request) { return Describe(request); }));
 }
 
 }  // namespace cdgate::api

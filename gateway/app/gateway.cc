@@ -197,7 +197,7 @@ absl::Status Gateway::RegisterServices() {
   state::Store& store = storage_->store();
   publish_api_ = std::make_unique<api::PublishApi>(*admission_, store, pool_);
   event_queries_ = std::make_unique<api::EventQueries>(store, storage_->log(), grants_, pool_);
-  describe_ = std::make_unique<api::DescribeApi>(pool_);
+  describe_ = std::make_unique<api::DescribeApi>(store, pool_);
   policy_api_ = std::make_unique<api::PolicyApi>(store, pool_);
   grant_api_ = std::make_unique<api::GrantApi>(store, pool_);
   schema_api_ = std::make_unique<api::SchemaApi>(store, schemas_, pool_);

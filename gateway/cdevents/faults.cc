@@ -49,27 +49,30 @@ Fault FromProto(const google::rpc::BadRequest::FieldViolation& violation) {
 }  // namespace
 
 std::string ToText(const Fault& fault) {
-  return absl::StrCat(fault.path.empty() ? "the event" : fault.path, ": ", Describe(fault));
+  return absl::StrCat(fault.path.empty() ? "the data" : fault.path, ": ", Describe(fault));
 }
 
-absl::Status FaultsError(const Faults& faults, absl::string_view what) {
+absl::Status FaultsError(base::Reason reason, absl::string_view begin, const Faults& faults) {
   const size_t named = std::min(faults.list.size(), kNamedFaults);
   const size_t all = faults.list.size() + faults.more;
   const auto text = [](std::string* out, const Fault& fault) {
     absl::StrAppend(out, ToText(fault));
   };
-  std::string message =
-      absl::StrCat("not a conforming ", what, ": ",
-                   absl::StrJoin(faults.list.begin(), faults.list.begin() + named, "; ", text));
+  std::string message = absl::StrCat(
+      begin, ": ", absl::StrJoin(faults.list.begin(), faults.list.begin() + named, "; ", text));
   if (all > named) absl::StrAppend(&message, "; and ", all - named, " more");
   const Fault first = faults.list.empty() ? Fault() : faults.list.front();
-  absl::Status status = base::MakeError(base::Reason::kInvalidEvent, message,
+  absl::Status status = base::MakeError(reason, message,
                                         {{"path", first.path},
                                          {"rule", first.rule},
                                          {"value", first.value},
                                          {"faults", absl::StrCat(all)}});
   status.SetPayload(kBadRequestUrl, absl::Cord(ToProto(faults).SerializeAsString()));
   return status;
+}
+
+absl::Status FaultsError(const Faults& faults, absl::string_view what) {
+  return FaultsError(base::Reason::kInvalidEvent, absl::StrCat("not a conforming ", what), faults);
 }
 
 std::vector<Fault> FaultsOf(const absl::Status& status) {

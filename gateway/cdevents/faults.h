@@ -14,6 +14,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "gateway/base/errors.h"
 
 namespace cdgate::cdevents {
 
@@ -36,8 +37,10 @@ struct Faults {
 // "/subject/content/uri: format uri, found \"job/1\""
 std::string ToText(const Fault& fault);
 
-// INVALID_EVENT. The message names `what` and the first faults; metadata are path, rule and
-// value of the first, and how many there are. Carried are as many as 2 KiB hold.
+// The message is `begin` and the first faults; metadata are path, rule and value of the
+// first, and how many there are. Carried are as many as 2 KiB hold.
+absl::Status FaultsError(base::Reason reason, absl::string_view begin, const Faults& faults);
+// INVALID_EVENT: "not a conforming `what`".
 absl::Status FaultsError(const Faults& faults, absl::string_view what);
 
 // The faults that an error carries; none of other errors.

@@ -85,8 +85,14 @@ absl::StatusOr<int> Types(const TypesFlags& flags, Invocation& run) {
   } else {
     Node types = Node::List();
     for (const events::v1::EventType& type : answer.types()) types.Append(TypeNode(type));
+    Node schemas = Node::List();
+    for (const events::v1::RegisteredSchema& schema : answer.schemas()) {
+      schemas.Append(std::move(Node::Object()
+                                   .Add("uri", Node::Text(schema.uri()))
+                                   .Add("digest", Node::Text(base::HexEncode(schema.digest())))));
+    }
     Node node = Node::Object();
-    node.Add("types", std::move(types));
+    node.Add("types", std::move(types)).Add("schemas", std::move(schemas));
     run.Print(node, [&] { PrintTypes(answer, run); });
   }
   return answer.types().empty() ? kExitNo : kExitDone;

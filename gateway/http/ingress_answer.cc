@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "gateway/cdevents/faults.h"
 
 namespace cdgate::http {
 namespace {
@@ -61,19 +62,15 @@ Reason ReasonFor(const absl::Status& status) {
   return base::ReasonOf(status).value_or(Reason::kInternal);
 }
 
-// Metadata of an error with one or several faults: `path`, `rule` and `value`, each `path`
-// beginning a fault. Empty where it has none.
+// The faults that an error carries, as a member. Empty where it has none.
 std::string FaultsJson(const absl::Status& status) {
-  std::vector<std::string> faults;
-  for (const auto& [key, value] : base::MetadataOf(status)) {
-    if (key == "path") {
-      faults.push_back(absl::StrCat("\"path\":", JsonQuote(value)));
-    } else if ((key == "rule" || key == "value") && !faults.empty()) {
-      absl::StrAppend(&faults.back(), ",\"", key, "\":", JsonQuote(value));
-    }
-  }
+  const std::vector<cdevents::Fault> faults = cdevents::FaultsOf(status);
   if (faults.empty()) return "";
-  return absl::StrCat(",\"faults\":[{", absl::StrJoin(faults, "},{"), "}]");
+  const auto fault = [](std::string* out, const cdevents::Fault& one) {
+    absl::StrAppend(out, "{\"path\":", JsonQuote(one.path), ",\"rule\":", JsonQuote(one.rule),
+                    ",\"value\":", JsonQuote(one.value), "}");
+  };
+  return absl::StrCat(",\"faults\":[", absl::StrJoin(faults, ",", fault), "]");
 }
 
 // The members of a problem, without the braces.

@@ -8,7 +8,7 @@
 //
 // One thread waits for all connections, and hands each that can go on to a few that work
 // and never wait for a client: a thousand silent connections cost a thousand descriptors
-// and delay nobody. See docs/adr/0013-http-ingress.md for why it is not the HTTP library that
+// and delay nobody. See docs/adr/0014-http-ingress.md for why it is not the HTTP library that
 // serves /metrics.
 //
 // TLS 1.3 with our certificate as it is at each handshake; a client certificate is asked

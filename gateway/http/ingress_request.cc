@@ -12,7 +12,8 @@
 #include "gateway/base/status_macros.h"
 #include "gateway/event/cdevent_envelope.h"
 #include "gateway/event/cloud_event_writer.h"
-#include "gateway/event/timestamp.h"
+#include "gateway/base/timestamp.h"
+#include "gateway/cdevents/validator.h"
 #include "gateway/http/ce_header.h"
 
 namespace cdgate::http {
@@ -94,7 +95,7 @@ absl::Status SetAttribute(const std::string& name, std::string text, CloudEvent*
   else if (name == "time") {
     int64_t seconds = 0;
     int32_t nanos = 0;
-    if (!event::ParseRfc3339(text, &seconds, &nanos)) {
+    if (!base::ParseRfc3339(text, &seconds, &nanos)) {
       return InvalidAttribute(name, "is not a timestamp of RFC 3339");
     }
     auto& time = *(*event->mutable_attributes())[name].mutable_ce_timestamp();
@@ -253,11 +254,11 @@ IngressEvent RequestReader::Finish(absl::Status status, CloudEvent* event) {
   const std::string& data =
       event->data_case() == CloudEvent::kTextData ? event->text_data() : event->binary_data();
   // What is wrong with the data, admission says; here it is only asked for its name.
-  if (const auto root = parser_.ParseIJson(data); root.ok()) {
-    if (const auto inner = event::CheckCdEvent(*root); inner.ok()) {
-      out.id = std::string(inner->id);
-      out.source = std::string(inner->source);
-    }
+  if (parser_.ParseIJson(data).ok()) {
+    cdevents::Envelope inner;
+    cdevents::Judge(parser_.document(), &inner);
+    if (!inner.id.empty()) out.id = std::string(inner.id);
+    if (!inner.source.empty()) out.source = std::string(inner.source);
   }
   if (out.status.ok()) out.cloud_event = event->SerializeAsString();
   return out;
@@ -270,7 +271,7 @@ IngressEvent RequestReader::ReadRaw(absl::string_view json) {
     out.status = root.status();
     return out;
   }
-  const auto inner = event::CheckCdEvent(*root);
+  const auto inner = event::CheckCdEvent(parser_.document());
   if (!inner.ok()) {
     out.status = inner.status();
     std::string_view id;

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "gateway/base/errors.h"
 #include "gateway/base/logging.h"
+#include "gateway/cdevents/faults.h"
 #include "google/rpc/error_details.pb.h"
 
 namespace cdgate::rpc {
@@ -125,6 +126,11 @@ google::rpc::Status ToProto(const absl::Status& status) {
   proto.set_code(static_cast<int>(registered.code()));
   proto.set_message(Bounded(registered.message(), kMaxMessageBytes));
   proto.add_details()->PackFrom(ErrorInfoOf(registered));
+  if (const auto faults = registered.GetPayload(cdevents::kBadRequestUrl)) {
+    google::protobuf::Any* const detail = proto.add_details();
+    detail->set_type_url(cdevents::kBadRequestUrl);
+    detail->set_value(std::string(*faults));
+  }
   if (MayRetry(registered.code())) {
     google::rpc::RetryInfo retry;
     retry.mutable_retry_delay()->set_seconds(absl::ToInt64Seconds(kRetryDelay));
@@ -139,7 +145,12 @@ absl::Status FromProto(const google::rpc::Status& proto) {
   const auto reason = FindReason(proto, &metadata);
   // A reason that stands for no error (ALLOWED_BY_RULE) must not turn one into OK.
   if (reason && base::InfoOf(*reason).code != absl::StatusCode::kOk) {
-    return base::MakeError(*reason, proto.message(), std::move(metadata));
+    absl::Status status = base::MakeError(*reason, proto.message(), std::move(metadata));
+    for (const auto& detail : proto.details()) {
+      if (!detail.Is<google::rpc::BadRequest>()) continue;
+      status.SetPayload(cdevents::kBadRequestUrl, absl::Cord(detail.value()));
+    }
+    return status;
   }
   return base::MakeError(NearestReason(CodeFromWire(proto.code())), proto.message());
 }

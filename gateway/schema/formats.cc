@@ -7,19 +7,17 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "gateway/event/timestamp.h"
+#include "gateway/base/formats.h"
 
 namespace cdgate::schema {
 namespace {
 
+using base::IsDateTime;
+using base::IsUri;
+using base::IsUriReference;
+
 bool Matches(absl::string_view text, const re2::RE2& pattern) {
   return re2::RE2::FullMatch(re2::StringPiece(text.data(), text.size()), pattern);
-}
-
-bool IsDateTime(absl::string_view text) {
-  int64_t seconds;
-  int32_t nanos;
-  return event::ParseRfc3339(text, &seconds, &nanos);
 }
 
 bool IsDate(absl::string_view text) {
@@ -27,32 +25,6 @@ bool IsDate(absl::string_view text) {
 }
 
 bool IsTime(absl::string_view text) { return IsDateTime(absl::StrCat("2020-01-01T", text)); }
-
-// Within one of these, and within the parts that it does not look into, any order is right.
-bool HasOnlyUriCharacters(absl::string_view text) {
-  static const re2::RE2 pattern(
-      R"((?:[A-Za-z][A-Za-z0-9+.-]*:)?)"
-      R"((?://(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2}|\[[0-9A-Fa-f:.vV]+\])*)?)"
-      R"((?:[A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-Fa-f]{2})*)"
-      R"((?:#(?:[A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-Fa-f]{2})*)?)");
-  return Matches(text, pattern);
-}
-
-bool HasScheme(absl::string_view text) {
-  static const re2::RE2 pattern("[A-Za-z][A-Za-z0-9+.-]*");
-  const size_t end = text.find_first_of(":/?#");
-  return end != absl::string_view::npos && text[end] == ':' &&
-         Matches(text.substr(0, end), pattern);
-}
-
-bool IsUri(absl::string_view text) { return HasScheme(text) && HasOnlyUriCharacters(text); }
-
-bool IsUriReference(absl::string_view text) {
-  // A colon in the first segment ends a scheme.
-  const size_t end = text.find_first_of(":/?#");
-  const bool colon = end != absl::string_view::npos && text[end] == ':';
-  return (!colon || HasScheme(text)) && HasOnlyUriCharacters(text);
-}
 
 bool IsUuid(absl::string_view text) {
   static const re2::RE2 pattern(

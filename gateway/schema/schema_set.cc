@@ -199,12 +199,6 @@ std::vector<std::string> SchemaSet::UsersOf(absl::string_view uri) const {
   return users;
 }
 
-std::string ToText(const Fault& fault) {
-  const absl::string_view found = fault.value.empty() ? "" : ", found ";
-  return absl::StrCat(fault.path.empty() ? "the data" : fault.path, ": ", fault.rule, found,
-                      fault.value);
-}
-
 std::shared_ptr<const SchemaSet> SchemaRegistry::Current() const {
   base::MutexLock lock(mu_);
   return current_;

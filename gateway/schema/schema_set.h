@@ -19,6 +19,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "gateway/base/mutex.h"
+#include "gateway/cdevents/faults.h"
 
 namespace cdgate::schema {
 
@@ -33,15 +34,8 @@ struct SchemaDocument {
   std::string text;  // JSON
 };
 
-// One thing that a schema forbids.
-struct Fault {
-  std::string path;   // JSON Pointer in the data; empty: all of it
-  std::string rule;   // the keyword with what it demands, "maxLength 3"
-  std::string value;  // what stands there as JSON, shortened
-};
-
-// "/context/id: maxLength 3, found \"abcd\"", for messages.
-std::string ToText(const Fault& fault);
+// One thing that a schema forbids; the rule is the keyword with what it demands.
+using cdevents::Fault;
 
 struct Verdict {
   enum Result { kUnresolved, kValid, kInvalid };

@@ -48,7 +48,7 @@ bool Holds(const std::string& text, const std::string& data) {
 
 std::vector<std::string> FaultsOf(const std::string& text, const std::string& data) {
   std::vector<std::string> out;
-  for (const Fault& fault : Judge(text, data).faults) out.push_back(ToText(fault));
+  for (const Fault& fault : Judge(text, data).faults) out.push_back(cdevents::ToText(fault));
   return out;
 }
 
@@ -288,7 +288,7 @@ TEST(SchemaSetTest, WorkIsBoundedWhateverTheEventHolds) {
   const Verdict verdict = Judge(alternatives + "]}}", data + "]");
   EXPECT_EQ(verdict.result, Verdict::kInvalid);
   ASSERT_EQ(verdict.faults.size(), 1u);
-  EXPECT_THAT(ToText(verdict.faults[0]), HasSubstr("more work"));
+  EXPECT_THAT(cdevents::ToText(verdict.faults[0]), HasSubstr("more work"));
   // `not` does not turn what could not be finished into what is valid.
   EXPECT_FALSE(Holds(R"({"not": )" + alternatives + "]}}}", data + "]"));
 }
