@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
@@ -37,8 +38,9 @@ absl::string_view FormatName(Format format) {
 // 0.6 draft: only type and resource may not be empty, and GROUPS neither begins nor ends with
 // a slash.
 bool IsDomainId(absl::string_view text) {
-  if (!absl::ConsumePrefix(&text, "cdevents:v0:")) return false;
-  const std::vector<absl::string_view> parts = absl::StrSplit(text, absl::MaxSplits(':', 5));
+  absl::string_view rest = text;
+  if (!absl::ConsumePrefix(&rest, "cdevents:v0:")) return false;
+  const std::vector<absl::string_view> parts = absl::StrSplit(rest, absl::MaxSplits(':', 5));
   if (parts.size() != 6 || parts[4].empty() || parts[5].empty()) return false;
   const absl::string_view groups = parts[3];
   if (!groups.empty() && (groups.front() == '/' || groups.back() == '/')) return false;
@@ -323,12 +325,15 @@ bool IsComplete(const Envelope& envelope) {
          !envelope.subject.empty() && base::IsDateTime(envelope.timestamp);
 }
 
-// Faults of an event whose type no release has: those around its content.
+// Faults of an event whose type no release has: those around its content. Whether it has a
+// subject.type, and which, only its type could tell.
 void FindEnvelopeFaults(const Envelope& envelope, Checker* checker, Faults* faults) {
   const Form& like = Catalogue::Get().custom().FormOf(envelope.version, envelope.specversion);
   checker->CheckRoot(*like.root, JsonTape::kRoot);
-  // What a custom event's subject type has to be says nothing of this one.
-  std::erase_if(faults->list, [](const Fault& fault) { return fault.path == "/subject/type"; });
+  const auto of_custom_events = [](const Fault& fault) {
+    return fault.path == "/subject/type" && !absl::StartsWith(fault.rule, "type ");
+  };
+  std::erase_if(faults->list, of_custom_events);
   for (Fault& fault : faults->list) {
     if (fault.path == "/context/type" && !envelope.type.empty()) fault.rule = "known type";
   }

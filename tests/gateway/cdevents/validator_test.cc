@@ -164,6 +164,9 @@ TEST(ValidatorTest, TheDraftIsStricterWhereTheEventDeclaresIt) {
             Verdict::kValid);
   EXPECT_THAT(link("0.6.0", "{}").faults,
               ElementsAre("/context/links/0/target: anyOf required contextId|domainId: "));
+  // Each part may be fine and the whole no URI reference.
+  EXPECT_EQ(link("0.6.0", R"({"domainId": "cdevents:v0://[::1]/x:repo:pr:4"})").verdict,
+            Verdict::kInvalid);
   EXPECT_THAT(link("0.6.0", R"({"domainId": "x"})").faults,
               ElementsAre("/context/links/0/target/domainId: pattern domainId: \"x\""));
 }
@@ -179,6 +182,12 @@ TEST(ValidatorTest, TypesOfNoReleaseAreUnknown) {
     EXPECT_THAT(judged.faults,
                 ElementsAre(absl::StrCat("/context/type: known type: \"", type, "\"")));
   }
+  // Only its type could tell what subject.type has to be.
+  const std::string older = R"({"context": {"version": "0.4.1", "id": "1", "source": "/s",
+      "type": "dev.cdevents.build.queued.0.9.0", "timestamp": "2026-01-02T03:04:05Z"},
+      "subject": {"id": "b", "type": "build", "content": {}}})";
+  EXPECT_THAT(JudgeText(older).faults,
+              ElementsAre("/context/type: known type: \"dev.cdevents.build.queued.0.9.0\""));
   // Not even that, where it lacks what all events have.
   EXPECT_EQ(JudgeText(R"({"context": {"id": "1", "source": "/s", "type": "x.y",
       "timestamp": "2026-01-02T03:04:05Z"}, "subject": {"content": {}}})")
