@@ -24,7 +24,9 @@
 namespace cdgate::test {
 
 struct OracleQuestion {
-  // A folder of the schemas, "v0.5.1". Empty: the one that has the text's type.
+  // A folder of the schemas, "v0.5.1", or one that is made of the catalogue: "v0.4.0" (as
+  // receivers have to take it: 0.4.1 with `chain_id`), "0.6.0-draft". Empty: the folder that
+  // has the text's type.
   std::string release;
   // A file there without ".json": "pipelinerunfinished", "links/linkend", or "custom".
   // Empty: the one that has the text's type. Links have no type and need both.

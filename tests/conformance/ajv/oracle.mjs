@@ -3,14 +3,16 @@
 //   node oracle.mjs FOLDER < questions > verdicts
 //
 // FOLDER has the releases as folders: v0.5.1/schemas/*.json, v0.5.1/schemas/links/*.json,
-// v0.5.1/custom/schema.json. A question is a line
+// v0.5.1/custom/schema.json, and catalogue.json, from which those of v0.4.0 and 0.6.0-draft
+// are made (catalogue.mjs). A question is a line
 //
 //   {"release":"v0.5.1","schema":"pipelinerunfinished","text":"{\"context\":..."}
 //
 // whose schema is the name of a file without ".json": of an event, "links/linkend", or
-// "custom". Without a release all are looked at, without a schema it is the one that has
-// the text's context.type in its enum; links, which have no type, need both. A type dev.cdeventsx.* is a custom event, without a
-// release of v0.5.1 where it has context.specversion, else of v0.4.1.
+// "custom". Without a release the three that have files are looked at, without a schema it
+// is the one that has the text's context.type in its enum; links, which have no type, need
+// both. A type dev.cdeventsx.* is a custom event, without a release of v0.5.1 where it has
+// context.specversion, else of v0.4.1.
 //
 // A verdict is a line
 //
@@ -21,13 +23,15 @@
 // one too many. Of links in an array there are the faults of every kind of link, then one
 // `anyOf`. Two keywords are this program's own: "json" where the text is not JSON, and
 // "schema" where no schema has its type.
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";
+import { catalogueSchemas } from "./catalogue.mjs";
 import { answer, questions } from "./lines.mjs";
 
 const RELEASES = ["v0.3.0", "v0.4.1", "v0.5.1"];
+const CATALOGUE_RELEASES = ["v0.4.0", "0.6.0-draft"];
 
 function readJson(path) {
   return JSON.parse(readFileSync(path, "utf8"));
@@ -41,26 +45,26 @@ function schemaFiles(folder, prefix = "") {
   });
 }
 
+// [name, schema] of each file.
+function folderSchemas(folder) {
+  const schemas = join(folder, "schemas");
+  const found = schemaFiles(schemas).map((name) => [name, readJson(join(schemas, `${name}.json`))]);
+  const custom = join(folder, "custom", "schema.json");
+  return existsSync(custom) ? [...found, ["custom", readJson(custom)]] : found; // not in v0.3.0
+}
+
 // The schemas of one release; each is compiled when it is first asked for.
 class Release {
   #ajv = new Ajv2020({ strict: false, allErrors: true });
   #schemas = new Map();
   #types = new Map(); // type -> name of its schema
 
-  constructor(folder) {
+  constructor(schemas) {
     addFormats(this.#ajv);
-    const schemas = join(folder, "schemas");
-    for (const name of schemaFiles(schemas)) this.#add(name, join(schemas, `${name}.json`));
-    const custom = join(folder, "custom");
-    try {
-      this.#add("custom", join(custom, "schema.json"));
-    } catch (error) {
-      if (error.code !== "ENOENT") throw error; // v0.3.0 has no custom events
-    }
+    for (const [name, schema] of schemas) this.#add(name, schema);
   }
 
-  #add(name, path) {
-    const schema = readJson(path);
+  #add(name, schema) {
     this.#ajv.addSchema(schema);
     this.#schemas.set(name, schema.$id);
     for (const type of schema.properties?.context?.properties?.type?.enum ?? []) {
@@ -117,7 +121,10 @@ function judge(releases, question) {
 }
 
 if (process.argv.length !== 3) throw new Error("usage: node oracle.mjs FOLDER < questions > verdicts");
-const releases = new Map(RELEASES.map((name) => [name, new Release(join(process.argv[2], name))]));
+const folder = process.argv[2];
+const releases = new Map(RELEASES.map((name) => [name, new Release(folderSchemas(join(folder, name)))]));
+const catalogue = readJson(join(folder, "catalogue.json"));
+for (const name of CATALOGUE_RELEASES) releases.set(name, new Release(catalogueSchemas(catalogue, name)));
 const verdicts = [];
 for await (const question of questions()) verdicts.push(JSON.stringify(judge(releases, question)));
 answer(verdicts);
