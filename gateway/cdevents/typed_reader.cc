@@ -113,12 +113,36 @@ absl::Status AddTexts(od::value value, Message* message) {
   return absl::OkStatus();
 }
 
+// True for a name that is `name`, escapes decoded. The library's own search compares what is
+// written, and a name that was decoded cannot be decoded again: only those with escapes are,
+// whose two copies its buffer has room for.
+absl::StatusOr<bool> HasName(od::field field, std::string_view name) {
+  const char* const raw = field.key().raw();
+  const char* end = raw;
+  while (*end != '"' && *end != '\\') ++end;
+  if (*end == '"') return std::string_view(raw, end - raw) == name;
+  std::string_view key;
+  CDGATE_RETURN_IF_ERROR(ToStatus(field.unescaped_key().get(key)));
+  return key == name;
+}
+
+// The object has to be reset afterwards.
+absl::Status FindLinkType(od::object object, std::string_view* type) {
+  for (auto member : object) {
+    od::field field;
+    CDGATE_RETURN_IF_ERROR(ToStatus(std::move(member).get(field)));
+    CDGATE_ASSIGN_OR_RETURN(const bool found, HasName(field, "linkType"));
+    if (found) return ToStatus(field.value().get_string().get(*type));
+  }
+  return NotSuchAnEvent("a link without linkType");
+}
+
 // A link becomes the field of the message whose linkType it has.
 absl::Status ReadLink(od::value value, const Member& member, Message* link) {
   od::object object;
   CDGATE_RETURN_IF_ERROR(ToStatus(value.get_object().get(object)));
   std::string_view type;
-  CDGATE_RETURN_IF_ERROR(ToStatus(object["linkType"].get_string().get(type)));
+  CDGATE_RETURN_IF_ERROR(FindLinkType(object, &type));
   const Object* chosen = nullptr;
   int index = 0;
   for (const Object* const alternative : member.alternatives) {

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "cdevents/v1/core.pb.h"
 #include "cdevents/v1/custom.pb.h"
 #include "cdevents/v1/operations.pb.h"
@@ -89,6 +90,13 @@ TEST(TypedTest, KeepsWhatIsOpenWithItsDigits) {
   EXPECT_THAT(back, HasSubstr("1.50"));
   EXPECT_THAT(back, HasSubstr("1e400"));
   EXPECT_THAT(back, HasSubstr("2024-12-18 17:58:39.674637507+0100"));
+}
+
+// Names may be written with escapes, also the one that says what a link is.
+TEST(TypedTest, ReadsNamesThatAreEscaped) {
+  const std::string json = absl::StrReplaceAll(
+      kOdd, {{"\"linkType\"", "\"link\\u0054ype\""}, {"\"from\"", "\"\\u0066rom\""}});
+  EXPECT_EQ(AsJson(ThereAndBack(json)), AsJson(kOdd));
 }
 
 TEST(TypedTest, TellsEmptyFromAbsent) {
