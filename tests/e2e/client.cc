@@ -1,11 +1,14 @@
 // cdgate_e2e_client: what the end-to-end tests need of a client and the command line does
 // not offer: speed, events made to a plan, calls no honest client makes.
 //
-//   publish    chaos events, each until it is acknowledged, through any number of
+//   publish    the events of a plan, each until it is acknowledged, through any number of
 //              connections; prints a JSON summary
-//   subscribe  chaos events into a file, which is also the position to resume from
+//   subscribe  the events of a plan into a file, which is also the position to resume from
 //   send       CloudEvents as the lines of standard input say (protobuf JSON), one call
 //              each; prints one JSON object per line: sequence, duplicate, code, reason
+//
+// A plan says which bytes event number n has: "chaos" (chaos_events.h), or "random", valid
+// events of every type (tests/support/random_event.h).
 //
 // Exit status: 0 done, 1 gave up or refused.
 #include <sys/prctl.h>
@@ -15,9 +18,11 @@
 #include <csignal>
 #include <cstdio>
 #include <fstream>
+#include <functional>
 #include <iostream>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <sstream>
 #include <string>
 #include <thread>
@@ -30,6 +35,7 @@
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
 #include "tests/e2e/chaos_events.h"
+#include "tests/support/random_event.h"
 
 #include <grpcpp/grpcpp.h>
 
@@ -41,6 +47,7 @@ using events::v1::EventsService;
 using std::chrono::milliseconds;
 
 constexpr uint64_t kBatch = 64;
+constexpr size_t kBatchBytes = 1 << 20;
 
 struct Options {
   std::string gateway;
@@ -55,7 +62,35 @@ struct Options {
   uint32_t outstanding = 1000;
   uint64_t linger_ms = 1500;
   std::string name;
+  std::string plan = "chaos";
 };
+
+// Which events there are.
+struct Plan {
+  std::function<io::cloudevents::v1::CloudEvent(uint64_t)> make;
+  std::function<std::optional<uint64_t>(absl::string_view)> index_of;  // of an id
+};
+
+io::cloudevents::v1::CloudEvent ToCloudEvent(const test::RandomEvent& random) {
+  io::cloudevents::v1::CloudEvent event;
+  event.set_id(random.id);
+  event.set_source(random.source);
+  event.set_spec_version("1.0");
+  event.set_type(random.type);
+  event.set_binary_data(random.json);
+  return event;
+}
+
+Plan PlanOf(const Options& options) {
+  const uint64_t seed = options.seed;
+  if (options.plan == "chaos") {
+    return {[=](uint64_t index) { return MakeEvent(seed, index); },
+            [=](absl::string_view id) { return IndexOf(seed, id); }};
+  }
+  const auto events = std::make_shared<const test::RandomEvents>(seed);
+  return {[=](uint64_t index) { return ToCloudEvent(events->Make(index)); },
+          [=](absl::string_view id) { return events->IndexOf(id); }};
+}
 
 std::string ReadFile(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
@@ -114,7 +149,8 @@ void CheckMayRetry(const grpc::Status& status) {
 
 class Publisher {
  public:
-  explicit Publisher(const Options& options) : options_(options), stub_(Dial(options)) {}
+  explicit Publisher(const Options& options)
+      : options_(options), plan_(PlanOf(options)), stub_(Dial(options)) {}
 
   void Run() {
     began_ = Clock::now();
@@ -187,11 +223,15 @@ class Publisher {
     events::v1::PublishStreamRequest request;
     std::lock_guard<std::mutex> lock(mutex_);
     const uint64_t end = std::min({Due(), answered_ + options_.window, sent_ + kBatch});
-    for (; sent_ < end; ++sent_) *request.add_events() = MakeEvent(options_.seed, sent_);
+    for (size_t bytes = 0; sent_ < end && bytes < kBatchBytes; ++sent_) {
+      *request.add_events() = plan_.make(sent_);
+      bytes += request.events().rbegin()->binary_data().size();
+    }
     return request;
   }
 
   const Options options_;
+  const Plan plan_;
   const std::unique_ptr<EventsService::Stub> stub_;
   Clock::time_point began_;
   std::mutex mutex_;
@@ -248,7 +288,7 @@ class Journal {
 class Subscriber {
  public:
   explicit Subscriber(const Options& options)
-      : options_(options), stub_(Dial(options)), journal_(options.out) {
+      : options_(options), plan_(PlanOf(options)), stub_(Dial(options)), journal_(options.out) {
     if (journal_.EndsWith(options.until)) ended_ = Clock::now().time_since_epoch().count();
   }
 
@@ -290,7 +330,7 @@ class Subscriber {
   void Record(const events::v1::EventBatch& batch) {
     bool last = false;
     for (const auto& delivered : batch.events()) {
-      const auto index = IndexOf(options_.seed, delivered.event().id());
+      const auto index = plan_.index_of(delivered.event().id());
       journal_.Add(delivered.sequence(), Describe(delivered.event(), index), delivered.attempt());
       last = last || index == options_.until;
     }
@@ -300,7 +340,7 @@ class Subscriber {
   std::string Describe(const io::cloudevents::v1::CloudEvent& event,
                        std::optional<uint64_t> index) const {
     if (!index) return "?";
-    const auto published = MakeEvent(options_.seed, *index);
+    const auto published = plan_.make(*index);
     const bool same = event.binary_data() == published.binary_data() &&
                       event.source() == published.source() && event.type() == published.type();
     return same ? absl::StrCat(*index) : "!";
@@ -316,6 +356,7 @@ class Subscriber {
   }
 
   const Options options_;
+  const Plan plan_;
   const std::unique_ptr<EventsService::Stub> stub_;
   Journal journal_;
   std::atomic<Clock::rep> ended_{0};  // when the last expected event came; 0: not yet
@@ -362,6 +403,7 @@ int Main(int argc, char** argv) {
     command->add_option("--gateway", options.gateway)->required();
     command->add_option("--identity", options.identity)->required();
     command->add_option("--seed", options.seed);
+    command->add_option("--plan", options.plan)->check(CLI::IsMember({"chaos", "random"}));
     return command;
   };
   auto* publish = connection(app.add_subcommand("publish"));
