@@ -12,6 +12,7 @@
 #include "gateway/cli/input.h"
 #include "gateway/cli/verbs.h"
 #include "gateway/event/cdevent_envelope.h"
+#include "gateway/event/event_remarks.h"
 
 namespace cdgate::cli {
 namespace {
@@ -21,6 +22,7 @@ struct Verdict {
   std::string release;  // whose rules it was judged by; else what the event declares
   std::vector<cdevents::Fault> faults;
   size_t more_faults = 0;
+  std::vector<event::Remark> remarks;  // where they were asked for
 };
 
 // What an error names, where it is about the envelope or the text as a whole.
@@ -38,6 +40,9 @@ cdevents::Fault FaultOf(const absl::Status& status) {
 // Judges JSON texts. Not thread-safe.
 class Validator {
  public:
+  // `lint`: with remarks on valid events.
+  explicit Validator(bool lint) : lint_(lint) {}
+
   Verdict Judge(absl::string_view json) {
     Verdict verdict;
     if (absl::Status status = Check(json, &verdict); !status.ok() && verdict.faults.empty()) {
@@ -50,17 +55,17 @@ class Validator {
  private:
   absl::Status Check(absl::string_view json, Verdict* verdict) {
     CDGATE_ASSIGN_OR_RETURN(const auto root, parser_.ParseIJson(json));
-    if (!event::LooksStructured(root)) return CheckEvent(verdict);
+    if (!event::LooksStructured(root)) return CheckEvent(root, verdict);
     io::cloudevents::v1::CloudEvent envelope;
     CDGATE_RETURN_IF_ERROR(structured_.Read(json, &envelope));
     const std::string data = envelope.binary_data();
-    CDGATE_RETURN_IF_ERROR(parser_.ParseIJson(data).status());
-    CDGATE_RETURN_IF_ERROR(CheckEvent(verdict));
+    CDGATE_ASSIGN_OR_RETURN(const auto inner, parser_.ParseIJson(data));
+    CDGATE_RETURN_IF_ERROR(CheckEvent(inner, verdict));
     return admitter_.Admit(envelope.SerializeAsString()).status();
   }
 
   // Of what was parsed last.
-  absl::Status CheckEvent(Verdict* verdict) {
+  absl::Status CheckEvent(const simdjson::dom::element& root, Verdict* verdict) {
     cdevents::Envelope envelope;
     cdevents::Judge(parser_.document(), &envelope);
     verdict->type = std::string(envelope.type);
@@ -71,9 +76,11 @@ class Validator {
     cdevents::Faults faults = cdevents::FindFaults(parser_.document());
     verdict->faults = std::move(faults.list);
     verdict->more_faults = faults.more;
+    if (lint_) verdict->remarks = event::RemarksOn(root);
     return event::CheckCdEvent(parser_.document()).status();
   }
 
+  const bool lint_;
   event::JsonParser parser_;
   event::StructuredReader structured_;
   event::Admitter admitter_{{.max_event_bytes = size_t{64} << 20}};
@@ -92,10 +99,18 @@ Node ToNode(const InputText& text, const Verdict& verdict) {
   Node node = Node::Object();
   node.Add("file", Node::Text(text.file));
   if (text.line > 1) node.Add("line", Node::Number(uint64_t{text.line}));
-  return std::move(node.Add("valid", Node::Bool(verdict.faults.empty()))
-                       .Add("type", TextOrNull(verdict.type))
-                       .Add("release", TextOrNull(verdict.release))
-                       .Add("faults", std::move(faults)));
+  node.Add("valid", Node::Bool(verdict.faults.empty()))
+      .Add("type", TextOrNull(verdict.type))
+      .Add("release", TextOrNull(verdict.release))
+      .Add("faults", std::move(faults));
+  if (verdict.remarks.empty()) return node;
+  Node remarks = Node::List();
+  for (const event::Remark& remark : verdict.remarks) {
+    remarks.Append(std::move(Node::Object()
+                                 .Add("path", Node::Text(remark.path))
+                                 .Add("remark", Node::Text(remark.text))));
+  }
+  return std::move(node.Add("remarks", std::move(remarks)));
 }
 
 void PrintForPeople(const InputText& text, const Verdict& verdict, std::ostream& out) {
@@ -107,10 +122,13 @@ void PrintForPeople(const InputText& text, const Verdict& verdict, std::ostream&
     out << "  " << cdevents::ToText(fault) << "\n";
   }
   if (verdict.more_faults > 0) out << "  and " << verdict.more_faults << " more\n";
+  for (const event::Remark& remark : verdict.remarks) {
+    out << "  remark: " << remark.path << ": " << base::Shorten(remark.text, 200) << "\n";
+  }
 }
 
-absl::StatusOr<int> Validate(const std::vector<std::string>& files, Invocation& run) {
-  Validator validator;
+absl::StatusOr<int> Validate(const std::vector<std::string>& files, bool lint, Invocation& run) {
+  Validator validator(lint);
   bool all_valid = true;
   CDGATE_RETURN_IF_ERROR(ReadInputs(files, run.streams(), {.text = [&](const InputText& text) {
                                       const Verdict verdict = validator.Judge(text.json);
@@ -131,15 +149,18 @@ absl::StatusOr<int> Validate(const std::vector<std::string>& files, Invocation& 
 
 void AddValidateVerb(Verbs& verbs) {
   const auto files = std::make_shared<std::vector<std::string>>();
-  verbs
-      .AddVerb(nullptr, "validate",
-               "Say whether each event conforms to its CDEvents release, and what is wrong",
-               "cdgate validate event.json\n"
-               "cdgate validate -o json < events.ndjson",
-               Verbs::kPrints, [files](Invocation& run) { return Validate(*files, run); })
-      ->add_option("FILE", *files,
+  const auto lint = std::make_shared<bool>(false);
+  CLI::App* const verb = verbs.AddVerb(
+      nullptr, "validate",
+      "Say whether each event conforms to its CDEvents release, and what is wrong",
+      "cdgate validate event.json\n"
+      "cdgate validate -o json < events.ndjson",
+      Verbs::kPrints, [files, lint](Invocation& run) { return Validate(*files, *lint, run); });
+  verb->add_option("FILE", *files,
                    "CDEvents or CloudEvents in JSON: one, NDJSON or an array; - or none reads "
                    "standard input");
+  verb->add_flag("--lint", *lint,
+                 "Remark also on package URLs and domain ids, which no schema looks into");
 }
 
 }  // namespace cdgate::cli

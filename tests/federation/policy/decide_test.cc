@@ -53,6 +53,20 @@ TEST_F(DecideTest, WithoutAPolicyNothingCrosses) {
   EXPECT_EQ(Import(nullptr).reason, Reason::kNoPolicy);
 }
 
+TEST_F(DecideTest, UnknownTypesAreTakenWhereThePolicySaysSo) {
+  FromBeta();
+  event_.fields().unknown_type = true;
+  constexpr char kAllow[] = R"(import { rules { name: "all" action: ACTION_ALLOW } })";
+  EXPECT_EQ(Import(test::CompilePolicy(kAllow).get()).reason, Reason::kUnknownType);
+  const std::string accepting = std::string(kAllow) + " import { accept_unknown: true }";
+  EXPECT_TRUE(Import(test::CompilePolicy(accepting).get()).allow);
+  // It is a permission, not a rule.
+  const auto nothing = test::CompilePolicy("import { accept_unknown: true }");
+  EXPECT_EQ(Import(nothing.get()).reason, Reason::kNoRule);
+  event_.fields().unknown_type = false;
+  EXPECT_TRUE(Import(test::CompilePolicy(kAllow).get()).allow);
+}
+
 TEST_F(DecideTest, AnEmptyPolicyLetsNothingCross) {
   const auto policy = test::CompilePolicy("");
   EXPECT_EQ(Export(policy.get()).reason, Reason::kNoRule);

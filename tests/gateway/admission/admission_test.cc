@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "cdgate/admin/v1/resources.pb.h"
 #include "gateway/event/digests.h"
 #include "gateway/event/record.h"
 #include "io/cloudevents/v1/cloudevents.pb.h"
@@ -156,6 +157,32 @@ TEST(AdmissionTest, OnlyWhoIsGrantedPublishes) {
   f.grants.Replace(std::make_shared<const authz::Grants>());
   EXPECT_THAT(f.Publish({Event("1")})[0].status, test::HasReason(Reason::kNotGranted));
   EXPECT_EQ(f.store->head().sequence, Sequence(0));
+}
+
+// A type that no release has: only where the grant says so, and then stamped.
+TEST(AdmissionTest, UnknownTypesEnterByTheirGrantOnly) {
+  AdmissionFixture f;
+  const std::string unknown = SampleCloudEvent(SampleJson(
+      "1", "/alpha/jenkins/1", "dev.cdevents.build.queued.9.9.9", R"(,"customData":{"any":[1]})"));
+  EXPECT_THAT(f.Publish({unknown})[0].status,
+              test::HasReasonAndMessage(
+                  Reason::kUnknownType,
+                  testing::AllOf(testing::HasSubstr("dev.cdevents.build.queued.0.2.0"),
+                                 testing::HasSubstr("accept_unknown in grant jenkins"))));
+  EXPECT_EQ(f.store->head().sequence, Sequence(0));
+  admin::v1::Grant grant;
+  grant.set_name("jenkins");
+  grant.set_principal("spiffe://alpha.example/service/jenkins");
+  grant.set_role(admin::v1::ROLE_PUBLISHER);
+  grant.add_sources("%");
+  grant.set_accept_unknown(true);
+  f.grants.Replace(*authz::Grants::Compile({grant}));
+  CDGATE_EXPECT_OK(f.Publish({unknown, Event("2")})[0].status);
+  EXPECT_EQ(f.Stored(Sequence(1)).notes(), event::kNoteUnknownType);
+  EXPECT_EQ(f.Stored(Sequence(2)).notes(), 0u);
+  // That of a known type which does not conform is no unknown type.
+  const std::string faulty = absl::StrReplaceAll(unknown, {{"9.9.9", "0.3.0"}});
+  EXPECT_THAT(f.Publish({faulty})[0].status, test::HasReason(Reason::kInvalidEvent));
 }
 
 TEST(AdmissionTest, ReservedAttributesAndLargeEventsAreRefused) {

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "gateway/base/errors.h"
+#include "gateway/cdevents/faults.h"
 #include "google/rpc/error_details.pb.h"
 #include "tests/support/status_matchers.h"
 
@@ -31,6 +32,19 @@ TEST(StatusTest, ErrorCarriesReasonDomainAndMetadata) {
   EXPECT_EQ(info.reason(), "IDENTITY_CONFLICT");
   EXPECT_EQ(info.domain(), "cdgate.dev");
   EXPECT_EQ(info.metadata().at("id"), "7");
+}
+
+TEST(StatusTest, FaultsOfAnEventCross) {
+  const cdevents::Faults faults{{{"/a", "required", ""}, {"/b", "type string", "1"}}, 0};
+  const absl::Status error = cdevents::FaultsError(faults, "event");
+  const google::rpc::Status proto = ToProto(error);
+  ASSERT_EQ(proto.details_size(), 2);
+  google::rpc::BadRequest bad;
+  ASSERT_TRUE(proto.details(1).UnpackTo(&bad));
+  ASSERT_EQ(bad.field_violations_size(), 2);
+  EXPECT_EQ(bad.field_violations(1).field(), "/b");
+  EXPECT_EQ(bad.field_violations(1).description(), "type string, found 1");
+  EXPECT_EQ(cdevents::FaultsOf(FromProto(proto)), faults.list);
 }
 
 TEST(StatusTest, RetryInfoWhereAnotherTryMayHelp) {
