@@ -103,14 +103,4 @@ absl::StatusOr<Principal> Tokens::Authenticate(absl::string_view bearer, absl::T
       {{"principal", entry.principal.id}});
 }
 
-std::shared_ptr<const Tokens> TokenRegistry::Current() const {
-  base::MutexLock lock(mu_);
-  return current_;
-}
-
-void TokenRegistry::Replace(std::shared_ptr<const Tokens> tokens) {
-  base::MutexLock lock(mu_);
-  current_.swap(tokens);  // the old ones die outside the lock
-}
-
 }  // namespace cdgate::authz

@@ -5,7 +5,7 @@
 //   resource.set_secret_digest(minted.digest); // 32 bytes, kept
 //   ...
 //   CDGATE_ASSIGN_OR_RETURN(authz::Principal principal,
-//                           registry.Current()->Authenticate(bearer, clock.Now()));
+//                           tokens.Authenticate(bearer, clock.Now()));
 //
 // The text is "cdgate_" and 48 characters of base64url: 32 random bytes, and 4 bytes of a
 // digest of them. So scanners for secrets find it by its form
@@ -18,7 +18,6 @@
 // grant that it is bound to allows a publisher, as that grant is now, and nothing else.
 #pragma once
 
-#include <memory>
 #include <string>
 
 #include "absl/container/flat_hash_map.h"
@@ -28,7 +27,6 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "auth/authz/principal.h"
-#include "gateway/base/mutex.h"
 #include "gateway/base/random.h"
 
 namespace cdgate::admin::v1 {
@@ -72,17 +70,6 @@ class Tokens {
     absl::Time expires;
   };
   absl::flat_hash_map<std::string, Entry> by_digest_;
-};
-
-// The tokens in force. Thread-safe.
-class TokenRegistry {
- public:
-  std::shared_ptr<const Tokens> Current() const;
-  void Replace(std::shared_ptr<const Tokens> tokens);
-
- private:
-  mutable base::Mutex mu_;
-  std::shared_ptr<const Tokens> current_ CDGATE_GUARDED_BY(mu_) = std::make_shared<const Tokens>();
 };
 
 }  // namespace cdgate::authz

@@ -129,12 +129,12 @@ absl::Status Gateway::BuildIdentity() {
 absl::Status Gateway::BuildServices() {
   CDGATE_ASSIGN_OR_RETURN(const Secrets secrets, Secrets::Load(config_.data_dir(), random_));
   state::Store& store = storage_->store();
+  tokens_ = std::make_unique<TokenSource>(config_.domain(), store);
   trust_watch_ = std::make_unique<TrustWatch>(
       TrustWatchDeps{.domain = config_.domain(),
                      .trust = trust_,
                      .grants = grants_,
                      .schemas = schemas_,
-                     .tokens = tokens_,
                      .cut = [this](const std::string& domain) {
                        if (server_ == nullptr) return;
                        server_->CutConnections(
@@ -310,7 +310,7 @@ absl::Status Gateway::ListenIngress() {
       .handler = {
           .domain = config_.domain(),
           .admission = *admission_,
-          .tokens = tokens_,
+          .tokens = [this] { return tokens_->Current(); },
           .trust = trust_.source(),
           .deny =
               [this](const authz::Principal& principal) { return trust_watch_->Denied(principal); },

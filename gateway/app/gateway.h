@@ -22,7 +22,6 @@
 #include "absl/time/time.h"
 #include "auth/authz/grants.h"
 #include "auth/authz/method_table.h"
-#include "auth/authz/token.h"
 #include "auth/credentials/identity_store.h"
 #include "auth/trust/trust_registry.h"
 #include "cdgate/config/v1/config.pb.h"
@@ -42,6 +41,7 @@
 #include "gateway/app/refusal_counter.h"
 #include "gateway/app/secrets.h"
 #include "gateway/app/storage.h"
+#include "gateway/app/token_source.h"
 #include "gateway/app/trust_watch.h"
 #include "gateway/base/clock.h"
 #include "gateway/base/executor.h"
@@ -128,7 +128,7 @@ class Gateway {
   std::unique_ptr<Storage> storage_;
   authz::GrantRegistry grants_;
   schema::SchemaRegistry schemas_;
-  authz::TokenRegistry tokens_;
+  std::unique_ptr<TokenSource> tokens_;
   std::unique_ptr<TrustWatch> trust_watch_;
   uint64_t watch_ = 0;
 

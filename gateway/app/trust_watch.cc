@@ -12,7 +12,6 @@ namespace cdgate::app {
 
 void TrustWatch::Apply(const state::ResourceSnapshot& resources) {
   ApplyGrants(resources);
-  ApplyTokens(resources);
   ApplyPeers(resources);
   ApplySchemas(resources);
 }
@@ -58,20 +57,6 @@ void TrustWatch::ApplyGrants(const state::ResourceSnapshot& resources) {
     return;
   }
   deps_.grants.Replace(*std::move(compiled));
-}
-
-void TrustWatch::ApplyTokens(const state::ResourceSnapshot& resources) {
-  std::vector<admin::v1::Token> tokens;
-  for (const state::ResourcePtr& resource : resources.List(state::kTokenKind)) {
-    auto token = resource->As<admin::v1::Token>();
-    if (!token.ok()) {
-      base::LogError(base::LogLevel::kError, "token ignored", token.status(),
-                     {{"name", resource->name}});
-      continue;
-    }
-    tokens.push_back(*std::move(token));
-  }
-  deps_.tokens.Replace(std::make_shared<const authz::Tokens>(deps_.domain, tokens));
 }
 
 void TrustWatch::ApplyPeers(const state::ResourceSnapshot& resources) {

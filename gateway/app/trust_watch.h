@@ -1,5 +1,5 @@
 // Keeps what is derived from resources in step with them: the trust bundles of peers,
-// the compiled grants and schemas, the tokens, and who is frozen.
+// the compiled grants and schemas, and who is frozen.
 //
 // Called with each new snapshot of resources, one at a time; what it publishes is read
 // from any thread.
@@ -14,7 +14,6 @@
 #include "absl/status/status.h"
 #include "auth/authz/grants.h"
 #include "auth/authz/principal.h"
-#include "auth/authz/token.h"
 #include "auth/trust/trust_registry.h"
 #include "gateway/base/mutex.h"
 #include "gateway/schema/schema_set.h"
@@ -28,7 +27,6 @@ struct TrustWatchDeps {
   trust::TrustRegistry& trust;
   authz::GrantRegistry& grants;
   schema::SchemaRegistry& schemas;
-  authz::TokenRegistry& tokens;
   // Ends the connections of a domain that may not be connected any more.
   std::function<void(const std::string& domain)> cut;
 };
@@ -48,7 +46,6 @@ class TrustWatch {
   void ApplyPeers(const state::ResourceSnapshot& resources);
   void ApplyGrants(const state::ResourceSnapshot& resources);
   void ApplySchemas(const state::ResourceSnapshot& resources);
-  void ApplyTokens(const state::ResourceSnapshot& resources);
 
   const TrustWatchDeps deps_;
   // What was applied last: version of each peer resource by domain.

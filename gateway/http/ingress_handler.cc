@@ -117,7 +117,10 @@ std::optional<HttpAnswer> IngressHandler::BeforeBody(const HttpHead& head, Ingre
   if (!refused.ok()) {
     base::LogError(base::LogLevel::kWarning, "request refused", refused,
                    {{"listener", "ingress"}, {"address", client.address}});
-    return Refuse(refused);
+    // So that who goes on trying is slowed down by the limit on new connections.
+    HttpAnswer answer = Refuse(refused);
+    answer.close = true;
+    return answer;
   }
   *principal = *std::move(caller);
   return std::nullopt;
@@ -137,8 +140,7 @@ absl::StatusOr<authz::Principal> IngressHandler::ByToken(absl::string_view autho
                      "the Authorization is not of the scheme Bearer, which is the only one here");
   }
   authorization.remove_prefix(kBearer.size());
-  return deps_.tokens.Current()->Authenticate(absl::StripAsciiWhitespace(authorization),
-                                              deps_.clock.Now());
+  return deps_.tokens()->Authenticate(absl::StripAsciiWhitespace(authorization), deps_.clock.Now());
 }
 
 absl::StatusOr<authz::Principal> IngressHandler::ByCertificate(IngressClient& client) const {

@@ -49,7 +49,8 @@ struct IngressClient {
 struct IngressDeps {
   std::string domain;  // our own
   admission::Admission& admission;
-  const authz::TokenRegistry& tokens;
+  // Those in force.
+  std::function<std::shared_ptr<const authz::Tokens>()> tokens;
   std::shared_ptr<const trust::SnapshotSource> trust;
   // Whether a principal is refused for the time being; as rpc::DenyList.
   std::function<absl::Status(const authz::Principal&)> deny;

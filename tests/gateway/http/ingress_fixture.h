@@ -59,8 +59,13 @@ class IngressTest : public testing::Test {
     token.set_grant(grant);
     token.set_secret_digest(token_.digest);
     token.mutable_expire_time()->set_seconds(absl::ToUnixSeconds(expires));
-    tokens_.Replace(
+    SetTokens(
         std::make_shared<const authz::Tokens>("alpha.example", absl::MakeConstSpan(&token, 1)));
+  }
+
+  void SetTokens(std::shared_ptr<const authz::Tokens> tokens) {
+    base::MutexLock lock(mu_);
+    tokens_ = std::move(tokens);
   }
 
   void Start(IngressOptions* changed = nullptr) {
@@ -73,7 +78,11 @@ class IngressTest : public testing::Test {
     return {.address = "127.0.0.1:0",
             .handler = {.domain = "alpha.example",
                         .admission = *f_.admission,
-                        .tokens = tokens_,
+                        .tokens =
+                            [this] {
+                              base::MutexLock lock(mu_);
+                              return tokens_;
+                            },
                         .trust = trust_.source(),
                         .deny = nullptr,
                         .epoch = [] { return base::Epoch("e"); },
@@ -108,7 +117,8 @@ class IngressTest : public testing::Test {
   test::TempDir dir_;
   test::TestCa ca_{"alpha.example", f_.clock.Now()};
   trust::TrustRegistry trust_;
-  authz::TokenRegistry tokens_;
+  base::Mutex mu_;
+  std::shared_ptr<const authz::Tokens> tokens_ CDGATE_GUARDED_BY(mu_);
   authz::MintedToken token_;
   std::shared_ptr<Recorder> observer_ = std::make_shared<Recorder>();
   std::unique_ptr<credentials::IdentityStore> identity_;

@@ -93,7 +93,7 @@ TEST_F(IngressListenerTest, ARevokedTokenEndsWithTheRequestUnderWay) {
   StartTls();
   TestClient client = ConnectTls();
   EXPECT_EQ(client.Ask(Event("1")).status, 202);
-  tokens_.Replace(std::make_shared<const authz::Tokens>());
+  SetTokens(std::make_shared<const authz::Tokens>());
   const Reply reply = client.Ask(Event("2"));
   EXPECT_EQ(reply.status, 401);
   EXPECT_THAT(reply.body, HasSubstr("ACCESS_TOKEN_INVALID"));
