@@ -10,6 +10,7 @@
 #include "absl/strings/string_view.h"
 #include "gateway/base/status_macros.h"
 #include "gateway/cdevents/faults.h"
+#include "gateway/cdevents/json_numbers.h"
 #include "gateway/cdevents/json_text.h"
 #include "gateway/cdevents/typed.h"
 
@@ -50,6 +51,7 @@ class Writer {
                             bool* first);
   absl::Status WriteValue(const Message& owner, const Member& member);
   absl::Status WriteOthers(const Message& message, const Object& model, bool* first);
+  bool IsObject(absl::string_view json);
   absl::Status WriteAnyObject(absl::string_view json);
   absl::Status WriteObjectOrText(const Message& message);
   absl::Status WriteLinks(const Message& message, const Member& member);
@@ -76,13 +78,20 @@ void Writer::WriteText(const Message& message, const FieldDescriptor* field) {
   AppendJsonText(Text(message, field, &scratch_), &out_);
 }
 
-absl::Status Writer::WriteAnyObject(absl::string_view json) {
+// Whatever else passed would become members of the objects around it.
+bool Writer::IsObject(absl::string_view json) {
   simdjson::dom::element element;
-  const auto error = parser_.parse(json.data(), json.size()).get(element);
-  // Numbers beyond 64 bits are JSON as well; admission sees to the rest.
-  if (error != simdjson::NUMBER_ERROR && (error != simdjson::SUCCESS || !element.is_object())) {
-    return Fail(path_, "type object, as JSON");
+  auto error = parser_.parse(json.data(), json.size()).get(element);
+  if (error == simdjson::NUMBER_ERROR) {
+    std::string copy(json);
+    if (!ReplaceNumbers(&copy)) return false;
+    error = parser_.parse(copy).get(element);
   }
+  return error == simdjson::SUCCESS && element.is_object();
+}
+
+absl::Status Writer::WriteAnyObject(absl::string_view json) {
+  if (!IsObject(json)) return Fail(path_, "type object, as JSON");
   absl::StrAppend(&out_, json);
   return absl::OkStatus();
 }

@@ -1,5 +1,6 @@
 // A valid event is equal as JSON after its typed form; what is no event is refused by the
-// reader, whatever form it is taken for; and any message gives JSON or an error.
+// reader, whatever form it is taken for; and any message gives JSON or an error. Bytes that
+// have to be an object never become members of what is around them.
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/message.h>
 
@@ -10,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "cdevents/v1/custom.pb.h"
 #include "cdevents/v1/event.pb.h"
 #include "gateway/base/errors.h"
 #include "gateway/cdevents/typed.h"
@@ -106,6 +108,21 @@ void CheckAsMessage(absl::string_view bytes) {
   }
 }
 
+void CheckAsObject(absl::string_view bytes) {
+  cdevents::v1::CustomEvent event;
+  event.mutable_context()->set_specversion("0.5.1");
+  event.mutable_subject()->set_id("s");
+  event.set_content(std::string(bytes));
+  const auto written = cdgate::cdevents::WriteJson(event, Family::k05);
+  if (!written.ok()) return;
+  static cdgate::event::JsonParser parser;
+  const auto root = parser.ParseAdmitted(*written);
+  Check(root.ok());
+  Check(simdjson::dom::object(*root).size() == 2);
+  Check(simdjson::dom::object((*root)["subject"]).size() == 2);
+  Check((*root)["subject"]["content"].is_object());
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -113,5 +130,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   CheckValid(bytes);
   CheckAsAnyForm(bytes);
   CheckAsMessage(bytes);
+  CheckAsObject(bytes);
   return 0;
 }

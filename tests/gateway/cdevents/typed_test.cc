@@ -162,11 +162,23 @@ TEST(TypedTest, NothingThatIsSetIsLost) {
 
 TEST(TypedTest, BytesHaveToBeObjects) {
   v1::PipelineRunFinished event = Finished();
-  for (const char* const wrong : {"", "1", "[]", "{", "{}{}", "{\"a\":1},\"b\":{}"}) {
+  for (const char* const wrong :
+       {"", "1", "[]", "{", "{}{}", "{\"a\":1},\"b\":{}", "1e400", "[1e400]", "{\"a\":1e400",
+        "{\"a\":1e400},\"b\":{}", "{\"a\":01e400}", "{\"a\":1e400,\"b\":1.}", "{\"a\":1e400-1}",
+        "{\"a\":1e400 1}", "{\"a\":true1e400}"}) {
     event.mutable_custom_data()->set_object(wrong);
     EXPECT_THAT(WriteJson(event, Family::k05).status(),
                 test::MessageIs(HasSubstr("/customData: type object")))
         << wrong;
+  }
+}
+
+TEST(TypedTest, NumbersInBytesHaveAnySize) {
+  v1::PipelineRunFinished event = Finished();
+  for (const char* const right : {R"({"a":1e400})", R"({"1e400\"":[-1E+400,{"b":0.5e-999}]})",
+                                  R"({"a":123456789012345678901234567890})"}) {
+    event.mutable_custom_data()->set_object(right);
+    EXPECT_THAT(*WriteJson(event, Family::k05), HasSubstr(right));
   }
 }
 
