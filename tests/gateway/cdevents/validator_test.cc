@@ -206,6 +206,18 @@ TEST(ValidatorTest, StopsCountingAtAnEnd) {
   EXPECT_EQ(faults.more, 1000 - kMaxFaults);
 }
 
+TEST(ValidatorTest, CountsThoseOfAnUnknownTypeAlike) {
+  std::string many;
+  for (int i = 0; i < 100; ++i) absl::StrAppend(&many, ", \"x", i, "\": ", i);
+  simdjson::dom::parser parser;
+  const std::string json = absl::StrCat(R"({"subject": {"type": "t")", many, "}}");
+  ASSERT_EQ(parser.parse(json).error(), simdjson::SUCCESS);
+  const Faults faults = FindFaults(parser.doc);
+  EXPECT_THAT(faults.list, SizeIs(kMaxFaults));
+  // 100 members, and id, content and context that are missing.
+  EXPECT_EQ(faults.more, 103 - kMaxFaults);
+}
+
 TEST(ValidatorTest, ShortensWhatItQuotes) {
   const Judged judged =
       JudgeText(With("\"outcome\": \"success\"", "\"outcome\": \"" + std::string(5000, 'x') +
