@@ -104,6 +104,34 @@ TEST(AjvOracleTest, FaultsOfLinksAreThoseOfEveryKind) {
   EXPECT_GT(verdicts[0].faults.size(), 3u);
 }
 
+// Of these two no files are at hand.
+TEST(AjvOracleTest, MakesTheSchemasOfTwoReleasesFromTheCatalogue) {
+  const std::string older = "v0.4.1/conformance/ticket_closed.json";
+  const std::string newer = "v0.5.1/conformance/taskrun_finished.json";
+  const std::string chained = Changed(older, "\"timestamp\"", "\"chain_id\": \"c\", \"timestamp\"");
+  std::vector<OracleQuestion> questions = {
+      {"v0.4.0", "", Changed(older, "\"resolution\": \"", "\"resolution\": \"un")},
+      {"v0.4.0", "", chained},
+      {"0.6.0-draft", "", Official(newer)},
+      {"0.6.0-draft", "custom", Official("v0.5.1/custom/conformance.json")},
+      {"v0.4.1", "", chained},
+      {"0.6.0-draft", "", Changed(newer, "\"outcome\": \"", "\"outcome\": \"un")},
+      {"0.6.0-draft", "links/linkrelation", R"({"chainId":"c","linkType":"RELATION",
+          "timestamp":"2026-01-02T03:04:05Z","source":{"domainId":"x"},"target":{}})"}};
+  for (OracleQuestion& question : OfficialEvents("v0.4.1")) {
+    questions.push_back({"v0.4.0", "", question.text});
+  }
+  ASK_OR_SKIP(verdicts, questions);
+  for (size_t i = 0; i < questions.size(); ++i) {
+    const bool wrong = i >= 4 && i <= 6;
+    EXPECT_EQ(verdicts[i].valid, !wrong) << questions[i].text;
+  }
+  EXPECT_THAT(verdicts[4].faults,
+              ElementsAre(OracleFault{"/context/chain_id", "additionalProperties"}));
+  EXPECT_THAT(verdicts[5].faults, ElementsAre(OracleFault{"/subject/content/outcome", "enum"}));
+  EXPECT_THAT(verdicts[6].faults, testing::Contains(OracleFault{"/source/domainId", "pattern"}));
+}
+
 TEST(AjvOracleTest, WhatHasNoSchemaIsNotValid) {
   ASK_OR_SKIP(verdicts, {{"", "", "{"},
                          {"", "", "7"},
