@@ -13,10 +13,10 @@
 #include "gateway/base/encoding.h"
 #include "gateway/base/errors.h"
 #include "gateway/base/status_macros.h"
-#include "gateway/event/cdevent_envelope.h"
-#include "gateway/event/cloud_event_writer.h"
 #include "gateway/base/timestamp.h"
 #include "gateway/cdevents/validator.h"
+#include "gateway/event/cdevent_envelope.h"
+#include "gateway/event/cloud_event_writer.h"
 #include "gateway/http/ce_header.h"
 
 namespace cdgate::http {

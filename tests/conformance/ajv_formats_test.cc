@@ -205,9 +205,9 @@ std::vector<test::FormatQuestion> MakeQuestions() {
 }
 
 bool Accepts(const test::FormatQuestion& question) {
-  if (question.format == "uri") return IsUri(question.text);
-  if (question.format == "uri-reference") return IsUriReference(question.text);
-  return IsDateTime(question.text);
+  if (question.format == "uri") return base::IsUri(question.text);
+  if (question.format == "uri-reference") return base::IsUriReference(question.text);
+  return base::IsDateTime(question.text);
 }
 
 TEST(AjvFormatsTest, AgreesOnTextsOfEveryKind) {

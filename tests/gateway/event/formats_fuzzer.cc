@@ -7,16 +7,16 @@
 #include "absl/strings/match.h"
 #include "absl/strings/string_view.h"
 #include "gateway/base/formats.h"
-#include "gateway/event/lints.h"
 #include "gateway/base/timestamp.h"
+#include "gateway/event/lints.h"
 
 namespace {
 
-using cdgate::event::DomainIdFault;
-using cdgate::event::DomainIdRemark;
 using cdgate::base::IsDateTime;
 using cdgate::base::IsUri;
 using cdgate::base::IsUriReference;
+using cdgate::event::DomainIdFault;
+using cdgate::event::DomainIdRemark;
 using cdgate::event::PackageUrlFault;
 
 void Check(bool condition) {
