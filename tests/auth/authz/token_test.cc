@@ -107,9 +107,9 @@ TEST(TokenTest, ItMayDoWhatItsGrantAllowsAndNothingElse) {
                                               Publisher("other", "/other/%")};
   CDGATE_ASSERT_OK_AND_ASSIGN(const auto grants, Grants::Compile(list));
   const Principal token = Principal::Token("alpha.example", "ci", "jenkins");
-  absl::string_view plane;
-  CDGATE_EXPECT_OK(grants->MayPublish(token, "/ci/1", "dev.cdevents.x", &plane));
-  EXPECT_THAT(grants->MayPublish(token, "/other/1", "dev.cdevents.x", &plane),
+  PublishRight right;
+  CDGATE_EXPECT_OK(grants->MayPublish(token, "/ci/1", "dev.cdevents.x", &right));
+  EXPECT_THAT(grants->MayPublish(token, "/other/1", "dev.cdevents.x", &right),
               test::HasReasonAndMessage(Reason::kSourceNotGranted, HasSubstr("token:ci")));
   EXPECT_TRUE(grants->RolesOf(token).empty());
   EXPECT_TRUE(grants->SubscriberFilters(token).empty());
@@ -120,9 +120,9 @@ TEST(TokenTest, ItMayDoWhatItsGrantAllowsAndNothingElse) {
 TEST(TokenTest, WithoutItsGrantItIsUselessAndSaysWhy) {
   const Grants none;
   const Principal token = Principal::Token("alpha.example", "ci", "jenkins");
-  absl::string_view plane;
+  PublishRight right;
   EXPECT_THAT(
-      none.MayPublish(token, "/ci/1", "t", &plane),
+      none.MayPublish(token, "/ci/1", "t", &right),
       test::HasReasonAndMessage(Reason::kNotGranted,
                                 HasSubstr("bound to the grant jenkins, which does not exist")));
 }
@@ -135,8 +135,8 @@ TEST(TokenTest, AGrantOfAnotherRoleIsNone) {
     grant.set_role(role);
     CDGATE_ASSERT_OK_AND_ASSIGN(const auto grants, Grants::Compile(absl::MakeConstSpan(&grant, 1)));
     const Principal token = Principal::Token("alpha.example", "ci", "ops");
-    absl::string_view plane;
-    EXPECT_THAT(grants->MayPublish(token, "/ci/1", "t", &plane),
+    PublishRight right;
+    EXPECT_THAT(grants->MayPublish(token, "/ci/1", "t", &right),
                 test::HasReasonAndMessage(Reason::kNotGranted, HasSubstr("role publisher")));
     EXPECT_TRUE(grants->RolesOf(token).empty());
     EXPECT_TRUE(grants->SubscriberFilters(token).empty());
@@ -150,9 +150,9 @@ TEST(TokenTest, NoPatternOfAGrantMatchesAToken) {
   EXPECT_THAT(CheckGrant(grant), test::HasReason(Reason::kInvalidArgument));
   grant.set_principal("spiffe://alpha.example/%");
   CDGATE_ASSERT_OK_AND_ASSIGN(const auto grants, Grants::Compile(absl::MakeConstSpan(&grant, 1)));
-  absl::string_view plane;
+  PublishRight right;
   EXPECT_THAT(
-      grants->MayPublish(Principal::Token("alpha.example", "ci", "gone"), "/a", "t", &plane),
+      grants->MayPublish(Principal::Token("alpha.example", "ci", "gone"), "/a", "t", &right),
       test::HasReason(Reason::kNotGranted));
 }
 

@@ -29,8 +29,12 @@ TEST(FaultsTest, AnErrorCarriesThemAll) {
   EXPECT_THAT(FaultsOf(error), ElementsAreArray(faults.list));
   EXPECT_THAT(FaultsOf(base::Annotate(error, "event 7")), ElementsAreArray(faults.list));
   for (const auto& [key, value] : base::MetadataOf(error)) {
-    if (key == "path") EXPECT_EQ(value, "/a");
-    if (key == "faults") EXPECT_EQ(value, "4");
+    if (key == "path") {
+      EXPECT_EQ(value, "/a");
+    }
+    if (key == "faults") {
+      EXPECT_EQ(value, "4");
+    }
   }
 }
 
