@@ -302,8 +302,14 @@ absl::Status Admission::AdmitRelayed(absl::string_view peer, const event::Relaye
                                      absl::StatusOr<event::ValidEvent> event, Worker& worker,
                                      state::NewEvent* out) const {
   CDGATE_ASSIGN_OR_RETURN(event::ValidEvent valid, std::move(event));
-  const auto identity = deps_.store.identities().Of(relayed.origin(), valid.source(), valid.id());
+  CDGATE_RETURN_IF_ERROR(CheckRelayed(peer, relayed, worker.now));
   const auto commitment = event::Commitment(relayed.salt(), valid.content_digest(), worker.hasher);
+  if (relayed.salt().size() != event::kSaltBytes ||
+      event::AsBytes(commitment) != relayed.commitment()) {
+    return base::MakeError(base::Reason::kAttestationInvalid,
+                           "relayed event: its commitment does not fit its data and salt");
+  }
+  const auto identity = deps_.store.identities().Of(relayed.origin(), valid.source(), valid.id());
   event::StoredFields fields;
   fields.origin = relayed.origin();
   fields.accepted_time_nanos = relayed.accepted_time_nanos();
@@ -323,13 +329,7 @@ absl::Status Admission::AdmitRelayed(absl::string_view peer, const event::Relaye
   std::vector<schema::Fault> faults;
   fields.notes |= SchemaNote(valid, schemas, &faults);
   *out = Finish(std::move(valid), fields, identity);
-  CDGATE_RETURN_IF_ERROR(CheckRelayed(peer, relayed, worker.now));
-  if (relayed.salt().size() == event::kSaltBytes &&
-      event::AsBytes(commitment) == relayed.commitment()) {
-    return absl::OkStatus();
-  }
-  return base::MakeError(base::Reason::kAttestationInvalid,
-                         "relayed event: its commitment does not fit its data and salt");
+  return absl::OkStatus();
 }
 
 std::vector<Imported> Admission::Import(absl::string_view peer,

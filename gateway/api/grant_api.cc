@@ -49,12 +49,14 @@ state::Proposal DeletionOf(const rpc::Call& call, absl::string_view kind, const 
 // Proposes, and answers `response` once that is on disk.
 template <typename Response>
 void ProposeAndReply(state::Store& store, state::Proposal proposal, Response response,
-                     const rpc::Reply<Response>& reply) {
-  const absl::Status queued = store.Propose(
-      std::move(proposal), [reply, response = std::move(response)](state::Outcome outcome) {
-        if (!outcome.status.ok()) return reply(outcome.status);
-        reply(response);
-      });
+                     const std::function<void()>& applied, const rpc::Reply<Response>& reply) {
+  const absl::Status queued =
+      store.Propose(std::move(proposal),
+                    [reply, applied, response = std::move(response)](state::Outcome outcome) {
+                      if (!outcome.status.ok()) return reply(outcome.status);
+                      if (applied) applied();
+                      reply(response);
+                    });
   if (!queued.ok()) reply(queued);
 }
 
@@ -94,7 +96,7 @@ void GrantApi::Apply(const rpc::Call& call, const admin::v1::ApplyGrantRequest& 
   edit.value = request.grant().SerializeAsString();
   edit.author = call.principal.id;
   proposal.resources.push_back(std::move(edit));
-  ProposeAndReply(store_, std::move(proposal), request.grant(), reply);
+  ProposeAndReply(store_, std::move(proposal), request.grant(), applied_, reply);
 }
 
 void GrantApi::DeleteGrant(const rpc::Call& call, const admin::v1::DeleteGrantRequest& request,
@@ -103,7 +105,7 @@ void GrantApi::DeleteGrant(const rpc::Call& call, const admin::v1::DeleteGrantRe
     return reply(NoSuch("grant", request.name()));
   }
   ProposeAndReply(store_, DeletionOf(call, state::kGrantKind, request.name()),
-                  admin::v1::DeleteGrantResponse(), reply);
+                  admin::v1::DeleteGrantResponse(), applied_, reply);
 }
 
 absl::StatusOr<admin::v1::ListGrantsResponse> GrantApi::List(
@@ -154,7 +156,8 @@ void GrantApi::DeleteSubscription(const rpc::Call& call,
   cursor.move.set_reader(absl::StrCat("subscription/", request.name()));
   cursor.move.set_removed(true);
   proposal.cursors.push_back(std::move(cursor));
-  ProposeAndReply(store_, std::move(proposal), admin::v1::DeleteSubscriptionResponse(), reply);
+  ProposeAndReply(store_, std::move(proposal), admin::v1::DeleteSubscriptionResponse(), applied_,
+                  reply);
 }
 
 }  // namespace cdgate::api

@@ -10,6 +10,9 @@
 // nothing.
 #pragma once
 
+#include <functional>
+#include <utility>
+
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "cdgate/admin/v1/admin.pb.h"
@@ -22,7 +25,9 @@ namespace cdgate::api {
 // Thread-safe; outlives the router's server, and what it is given outlives both.
 class GrantApi {
  public:
-  GrantApi(state::Store& store, base::Executor& pool) : store_(store), pool_(pool) {}
+  // `applied` is called once a change is on disk, before it is answered.
+  GrantApi(state::Store& store, base::Executor& pool, std::function<void()> applied = nullptr)
+      : store_(store), pool_(pool), applied_(std::move(applied)) {}
 
   // Adds its methods, once, before the server starts. Errors of Router::Register.
   absl::Status Register(rpc::Router& router);
@@ -42,6 +47,7 @@ class GrantApi {
 
   state::Store& store_;
   base::Executor& pool_;
+  const std::function<void()> applied_;
 };
 
 }  // namespace cdgate::api

@@ -39,6 +39,11 @@ absl::StatusOr<admin::v1::Schema> ToSchema(const state::StoredResource& resource
   return schema;
 }
 
+absl::Status AnotherChange() {
+  return base::MakeError(base::Reason::kEtagMismatch,
+                         "another change of the schemas is under way; try again");
+}
+
 state::ResourceEdit EditOf(const rpc::Call& call, const admin::v1::AddSchemaRequest& request) {
   admin::v1::Schema stored;
   stored.set_uri(request.schema().uri());
@@ -103,29 +108,41 @@ absl::Status SchemaApi::Check(const admin::v1::Schema& schema) const {
   return absl::OkStatus();
 }
 
+template <typename Response>
+void SchemaApi::EndChange(const rpc::Reply<Response>& reply, absl::StatusOr<Response> answer) {
+  if (answer.ok() && applied_) applied_();
+  changing_ = false;
+  reply(std::move(answer));
+}
+
 void SchemaApi::Add(const rpc::Call& call, const admin::v1::AddSchemaRequest& request,
                     const rpc::Reply<admin::v1::Schema>& reply) {
-  if (absl::Status status = Check(request.schema()); !status.ok()) return reply(status);
+  if (request.validate_only()) return reply(CheckOnly(request.schema()));
+  if (!BeginChange()) return reply(AnotherChange());
+  if (absl::Status status = Check(request.schema()); !status.ok())
+    return EndChange<admin::v1::Schema>(reply, status);
   state::Proposal proposal;
   proposal.resources.push_back(EditOf(call, request));
   const std::string uri = request.schema().uri();
-  if (request.validate_only()) {
-    admin::v1::Schema checked;
-    checked.set_uri(uri);
-    checked.set_digest(crypto::Sha256(request.schema().document()));
-    checked.set_description(request.schema().description());
-    return reply(checked);
-  }
   const absl::Status queued =
       store_.Propose(std::move(proposal), [this, reply, uri](state::Outcome outcome) {
-        if (!outcome.status.ok()) return reply(outcome.status);
+        if (!outcome.status.ok()) return EndChange<admin::v1::Schema>(reply, outcome.status);
         const state::ResourcePtr added = store_.Resources()->Find(state::kSchemaKind, uri);
-        if (added == nullptr) return reply(NoSuch(uri));
+        if (added == nullptr) return EndChange<admin::v1::Schema>(reply, NoSuch(uri));
         auto schema = ToSchema(*added);
         if (schema.ok()) schema->clear_document();
-        reply(std::move(schema));
+        EndChange<admin::v1::Schema>(reply, std::move(schema));
       });
-  if (!queued.ok()) reply(queued);
+  if (!queued.ok()) EndChange<admin::v1::Schema>(reply, queued);
+}
+
+absl::StatusOr<admin::v1::Schema> SchemaApi::CheckOnly(const admin::v1::Schema& schema) const {
+  CDGATE_RETURN_IF_ERROR(Check(schema));
+  admin::v1::Schema checked;
+  checked.set_uri(schema.uri());
+  checked.set_digest(crypto::Sha256(schema.document()));
+  checked.set_description(schema.description());
+  return checked;
 }
 
 absl::StatusOr<admin::v1::ListSchemasResponse> SchemaApi::List(
@@ -168,7 +185,11 @@ void SchemaApi::Delete(const rpc::Call& call, const admin::v1::DeleteSchemaReque
   if (store_.Resources()->Find(state::kSchemaKind, request.uri()) == nullptr) {
     return reply(NoSuch(request.uri()));
   }
-  if (absl::Status status = CheckUnused(request.uri()); !status.ok()) return reply(status);
+  if (!BeginChange()) return reply(AnotherChange());
+  using Response = admin::v1::DeleteSchemaResponse;
+  if (absl::Status status = CheckUnused(request.uri()); !status.ok()) {
+    return EndChange<Response>(reply, status);
+  }
   state::ResourceEdit edit;
   edit.kind = state::kSchemaKind;
   edit.name = request.uri();
@@ -176,11 +197,12 @@ void SchemaApi::Delete(const rpc::Call& call, const admin::v1::DeleteSchemaReque
   edit.author = call.principal.id;
   state::Proposal proposal;
   proposal.resources.push_back(std::move(edit));
-  const absl::Status queued = store_.Propose(std::move(proposal), [reply](state::Outcome outcome) {
-    if (!outcome.status.ok()) return reply(outcome.status);
-    reply(admin::v1::DeleteSchemaResponse());
-  });
-  if (!queued.ok()) reply(queued);
+  const absl::Status queued =
+      store_.Propose(std::move(proposal), [this, reply](state::Outcome outcome) {
+        if (!outcome.status.ok()) return EndChange<Response>(reply, outcome.status);
+        EndChange<Response>(reply, Response());
+      });
+  if (!queued.ok()) EndChange<Response>(reply, queued);
 }
 
 }  // namespace cdgate::api

@@ -11,6 +11,9 @@
 // Store::Propose. validate_only checks and changes nothing.
 #pragma once
 
+#include <atomic>
+#include <functional>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -26,9 +29,11 @@ namespace cdgate::api {
 // Thread-safe; outlives the router's server, and what it is given outlives both.
 class SchemaApi {
  public:
-  // `registry` has what was compiled before, so that it need not be compiled again.
-  SchemaApi(state::Store& store, const schema::SchemaRegistry& registry, base::Executor& pool)
-      : store_(store), registry_(registry), pool_(pool) {}
+  // `registry` has what was compiled before, so that it need not be compiled again. `applied`
+  // is called once a change is on disk, before it is answered.
+  SchemaApi(state::Store& store, const schema::SchemaRegistry& registry, base::Executor& pool,
+            std::function<void()> applied = nullptr)
+      : store_(store), registry_(registry), pool_(pool), applied_(std::move(applied)) {}
 
   // Adds its methods, once, before the server starts. Errors of Router::Register.
   absl::Status Register(rpc::Router& router);
@@ -45,11 +50,20 @@ class SchemaApi {
   absl::StatusOr<std::vector<schema::SchemaDocument>> Documents() const;
   // Whether the set can be as it would be with this schema in it.
   absl::Status Check(const admin::v1::Schema& schema) const;
+  absl::StatusOr<admin::v1::Schema> CheckOnly(const admin::v1::Schema& schema) const;
   absl::Status CheckUnused(const std::string& uri) const;
+
+  // One change at a time, from its check to its answer: what is checked is what it is made to.
+  // False where another is under way.
+  bool BeginChange() { return !changing_.exchange(true); }
+  template <typename Response>
+  void EndChange(const rpc::Reply<Response>& reply, absl::StatusOr<Response> answer);
 
   state::Store& store_;
   const schema::SchemaRegistry& registry_;
   base::Executor& pool_;
+  const std::function<void()> applied_;
+  std::atomic<bool> changing_ = false;
 };
 
 }  // namespace cdgate::api

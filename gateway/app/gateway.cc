@@ -101,6 +101,8 @@ absl::Status Gateway::Build() {
                                                             .on_fatal = on_fatal_}));
   CDGATE_RETURN_IF_ERROR(BuildServices());
   CDGATE_RETURN_IF_ERROR(RegisterServices());
+  // Who may do what is known before anybody can ask.
+  ApplyResources();
   CDGATE_RETURN_IF_ERROR(Listen());
   CDGATE_RETURN_IF_ERROR(ListenIngress());
   CDGATE_RETURN_IF_ERROR(ListenOps());
@@ -199,8 +201,9 @@ absl::Status Gateway::RegisterServices() {
   event_queries_ = std::make_unique<api::EventQueries>(store, storage_->log(), grants_, pool_);
   describe_ = std::make_unique<api::DescribeApi>(store, pool_);
   policy_api_ = std::make_unique<api::PolicyApi>(store, pool_);
-  grant_api_ = std::make_unique<api::GrantApi>(store, pool_);
-  schema_api_ = std::make_unique<api::SchemaApi>(store, schemas_, pool_);
+  grant_api_ = std::make_unique<api::GrantApi>(store, pool_, [this] { ApplyResources(); });
+  schema_api_ =
+      std::make_unique<api::SchemaApi>(store, schemas_, pool_, [this] { ApplyResources(); });
   token_api_ = std::make_unique<api::TokenApi>(store, clock_, random_, pool_);
   outcome_api_ = std::make_unique<api::OutcomeApi>(
       config_.domain(), store, [this](absl::string_view peer) { return links_->FactsOf(peer); },
@@ -349,6 +352,8 @@ absl::Status Gateway::ListenOps() {
                                                     .before_metrics = [this] { UpdateGauges(); }}));
   return absl::OkStatus();
 }
+
+void Gateway::ApplyResources() { trust_watch_->Apply(*storage_->store().Resources()); }
 
 void Gateway::WatchResources() {
   alive_ = std::make_shared<Alive>();

@@ -99,6 +99,7 @@ class Gateway {
   std::vector<rpc::ListenerOptions> Listeners() const;
   rpc::ListenerOptions TcpListener(authz::Listener kind, const std::string& address) const;
   void WatchResources();
+  void ApplyResources();
   void ScheduleUpkeep();
   // Certificate files, health of peers: every few seconds; old invites: every hour.
   void Upkeep();

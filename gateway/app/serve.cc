@@ -1,5 +1,6 @@
 #include "gateway/app/serve.h"
 
+#include <google/protobuf/stubs/logging.h>
 #include <malloc.h>
 
 #include <memory>
@@ -86,9 +87,14 @@ void KeepFreedMemory() {
 #endif
 }
 
+// The library writes a line of its own on standard error about input that it refuses, which is
+// refused with a reason here.
+void SilenceProtobuf() { google::protobuf::SetLogHandler(nullptr); }
+
 absl::Status Run(const config::v1::GatewayConfig& config, const std::string& config_path) {
   RaiseFileLimit();
   KeepFreedMemory();
+  SilenceProtobuf();
   CDGATE_RETURN_IF_ERROR(crypto::ConfigureTlsProcessWide());
 
   Ending ending;

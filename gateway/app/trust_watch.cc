@@ -11,9 +11,17 @@
 namespace cdgate::app {
 
 void TrustWatch::Apply(const state::ResourceSnapshot& resources) {
-  ApplyGrants(resources);
-  ApplyPeers(resources);
-  ApplySchemas(resources);
+  std::vector<std::string> to_cut;
+  {
+    base::MutexLock lock(applying_);
+    if (commit_ != 0 && resources.commit() <= commit_) return;
+    // Before the grants that refuse events by them.
+    ApplySchemas(resources);
+    ApplyGrants(resources);
+    to_cut = ApplyPeers(resources);
+    commit_ = resources.commit();
+  }
+  for (const std::string& domain : to_cut) deps_.cut(domain);
 }
 
 void TrustWatch::ApplySchemas(const state::ResourceSnapshot& resources) {
@@ -59,7 +67,7 @@ void TrustWatch::ApplyGrants(const state::ResourceSnapshot& resources) {
   deps_.grants.Replace(*std::move(compiled));
 }
 
-void TrustWatch::ApplyPeers(const state::ResourceSnapshot& resources) {
+std::vector<std::string> TrustWatch::ApplyPeers(const state::ResourceSnapshot& resources) {
   std::map<std::string, uint64_t> now;
   absl::flat_hash_set<std::string> frozen;
   std::vector<std::string> to_cut;
@@ -91,7 +99,7 @@ void TrustWatch::ApplyPeers(const state::ResourceSnapshot& resources) {
     to_cut.push_back(domain);
   }
   peers_ = std::move(now);
-  for (const std::string& domain : to_cut) deps_.cut(domain);
+  return to_cut;
 }
 
 absl::Status TrustWatch::Denied(const authz::Principal& principal) const {

@@ -1,14 +1,15 @@
 // Keeps what is derived from resources in step with them: the trust bundles of peers,
 // the compiled grants and schemas, and who is frozen.
 //
-// Called with each new snapshot of resources, one at a time; what it publishes is read
-// from any thread.
+// Called with each new snapshot of resources, and by the calls that change grants and schemas
+// before they answer; what it publishes is read from any thread.
 #pragma once
 
 #include <functional>
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
@@ -35,22 +36,28 @@ class TrustWatch {
  public:
   explicit TrustWatch(TrustWatchDeps deps) : deps_(std::move(deps)) {}
 
-  // Brings everything in step. A grant, peer or schema that does not compile (it was checked when
-  // it was applied) leaves what is in force and is logged.
+  // Brings everything in step; nothing where it is with these or later ones already. A grant,
+  // peer or schema that does not compile (it was checked when it was applied) leaves what is
+  // in force and is logged. Thread-safe.
   void Apply(const state::ResourceSnapshot& resources);
 
   // FROZEN where the principal's domain is a frozen peer. Thread-safe, fast.
   absl::Status Denied(const authz::Principal& principal) const;
 
  private:
-  void ApplyPeers(const state::ResourceSnapshot& resources);
+  // The domains whose connections are to be ended.
+  std::vector<std::string> ApplyPeers(const state::ResourceSnapshot& resources)
+      CDGATE_REQUIRES(applying_);
   void ApplyGrants(const state::ResourceSnapshot& resources);
-  void ApplySchemas(const state::ResourceSnapshot& resources);
+  void ApplySchemas(const state::ResourceSnapshot& resources) CDGATE_REQUIRES(applying_);
 
   const TrustWatchDeps deps_;
-  // What was applied last: version of each peer resource by domain.
-  std::map<std::string, uint64_t> peers_;
-  std::map<std::string, uint64_t> schemas_;  // the same by URI
+
+  base::Mutex applying_;
+  // Of what was applied last, and the version of each peer resource by domain.
+  uint64_t commit_ CDGATE_GUARDED_BY(applying_) = 0;
+  std::map<std::string, uint64_t> peers_ CDGATE_GUARDED_BY(applying_);
+  std::map<std::string, uint64_t> schemas_ CDGATE_GUARDED_BY(applying_);  // the same by URI
 
   mutable base::Mutex mu_;
   std::shared_ptr<const absl::flat_hash_set<std::string>> frozen_ CDGATE_GUARDED_BY(mu_) =

@@ -23,6 +23,8 @@ inline void AppendJsonText(absl::string_view text, std::string* out) {
     switch (byte) {
       case '"': out->append("\\\""); break;
       case '\\': out->append("\\\\"); break;
+      case '\b': out->append("\\b"); break;
+      case '\f': out->append("\\f"); break;
       case '\n': out->append("\\n"); break;
       case '\r': out->append("\\r"); break;
       case '\t': out->append("\\t"); break;

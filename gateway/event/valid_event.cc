@@ -328,7 +328,7 @@ ValidEvent Admitter::Render(CloudEventFields* fields, const CdEventEnvelope& inn
   }
   event.seconds_ = inner.seconds;
   event.nanos_ = inner.nanos;
-  event.schema_uri_ = std::string(inner.schema_uri);
+  event.schema_uri_.assign(inner.schema_uri.begin(), inner.schema_uri.end());
   event.Render(fields, &memory_);
   return event;
 }

@@ -27,6 +27,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
@@ -68,7 +69,7 @@ class ValidEvent {
   // The attribute `dataclassification`; empty where there is none that is a text.
   absl::string_view classification() const { return At(spans_.dataclassification); }
   // The CDEvent's schemaUri; empty where it has none.
-  absl::string_view schema_uri() const { return schema_uri_; }
+  absl::string_view schema_uri() const { return {schema_uri_.data(), schema_uri_.size()}; }
   // Bits as in record.h.
   uint32_t notes() const { return notes_; }
 
@@ -98,7 +99,7 @@ class ValidEvent {
   uint32_t notes_ = 0;
   // Set only where the outer attribute was kept although it says something else.
   std::string inner_id_, inner_subject_, inner_time_;
-  std::string schema_uri_;
+  absl::InlinedVector<char, 64> schema_uri_;
 };
 
 // Not thread-safe; reuses its memory from event to event.

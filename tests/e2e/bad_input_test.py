@@ -60,7 +60,7 @@ REFUSED = [
     ("no id", envelope(without(cdevent("bad"), "context", "id")), "INVALID_EVENT"),
     ("no content", envelope(without(cdevent("bad"), "subject", "content")), "INVALID_EVENT"),
     ("an id that is a number", envelope(text().replace('"id": "bad"', '"id": 1')), "INVALID_EVENT"),
-    ("a type that is none", envelope(text().replace(TYPE, "nonsense"), kind="nonsense"), "INVALID_EVENT"),
+    ("a type that is none", envelope(text().replace(TYPE, "nonsense"), kind="nonsense"), "UNKNOWN_TYPE"),
     ("another source outside", envelope(text(), source="/event/source/other"), "ENVELOPE_MISMATCH"),
     ("another type outside", envelope(text(), kind="dev.cdevents.change.merged.0.2.0"), "ENVELOPE_MISMATCH"),
     ("CloudEvents 0.3", envelope(text(), specVersion="0.3"), "INVALID_CLOUD_EVENT"),

@@ -58,8 +58,9 @@ TEST_F(DecideTest, UnknownTypesAreTakenWhereThePolicySaysSo) {
   event_.fields().unknown_type = true;
   constexpr char kAllow[] = R"(import { rules { name: "all" action: ACTION_ALLOW } })";
   EXPECT_EQ(Import(test::CompilePolicy(kAllow).get()).reason, Reason::kUnknownType);
-  const std::string accepting = std::string(kAllow) + " import { accept_unknown: true }";
-  EXPECT_TRUE(Import(test::CompilePolicy(accepting).get()).allow);
+  constexpr char kAccepting[] =
+      R"(import { rules { name: "all" action: ACTION_ALLOW } accept_unknown: true })";
+  EXPECT_TRUE(Import(test::CompilePolicy(kAccepting).get()).allow);
   // It is a permission, not a rule.
   const auto nothing = test::CompilePolicy("import { accept_unknown: true }");
   EXPECT_EQ(Import(nothing.get()).reason, Reason::kNoRule);

@@ -7,6 +7,7 @@
 #include <tuple>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/substitute.h"
 #include "gateway/base/random.h"
@@ -17,7 +18,9 @@ namespace {
 
 constexpr char kEventJson[] = R"({"context": {"version": "0.4.1", "id": "$0", "source": "$1",
  "type": "$2", "timestamp": "2026-01-02T03:04:05Z"},
- "subject": {"id": "s", "type": "build", "content": {}}, "customData": {"filler": "$3"}})";
+ "subject": {"id": "s", $4}, "customData": {"filler": "$3"}})";
+constexpr char kBuild[] = R"("type": "build", "content": {})";
+constexpr char kIncident[] = R"("type": "incident", "content": {"environment": {"id": "e"}})";
 
 std::string CloudEvent(const std::string& domain, const std::string& id, const std::string& type,
                        size_t data_bytes) {
@@ -28,8 +31,8 @@ std::string CloudEvent(const std::string& domain, const std::string& id, const s
   event.set_spec_version("1.0");
   event.set_type(type);
   (*event.mutable_attributes())["datacontenttype"].set_ce_string("application/json");
-  event.set_binary_data(
-      absl::Substitute(kEventJson, id, source, type, std::string(data_bytes, 'x')));
+  event.set_binary_data(absl::Substitute(kEventJson, id, source, type, std::string(data_bytes, 'x'),
+                                         absl::StrContains(type, "incident") ? kIncident : kBuild));
   return event.SerializeAsString();
 }
 

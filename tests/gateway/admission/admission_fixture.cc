@@ -2,8 +2,10 @@
 
 #include <future>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "cdgate/admin/v1/resources.pb.h"
 #include "gateway/event/digests.h"
 #include "gateway/state/memory_kv.h"
@@ -13,10 +15,11 @@ namespace cdgate::test {
 
 std::string SampleJson(const std::string& id, const std::string& source, const std::string& type,
                        const std::string& extra) {
-  return absl::StrCat(
-      R"({"context":{"version":"0.4.1","id":")", id, R"(","source":")", source, R"(","type":")",
-      type, R"(","timestamp":"2026-01-01T00:00:00Z"},"subject":{"id":"b","type":"build",)",
-      R"("content":{}})", extra, "}");
+  const std::vector<std::string> parts = absl::StrSplit(type, '.');
+  return absl::StrCat(R"({"context":{"version":"0.4.1","id":")", id, R"(","source":")", source,
+                      R"(","type":")", type,
+                      R"(","timestamp":"2026-01-01T00:00:00Z"},"subject":{"id":"b","type":")",
+                      parts.at(2), R"(","content":{}})", extra, "}");
 }
 
 std::string SampleCloudEvent(const std::string& json) {

@@ -19,7 +19,7 @@
 
 namespace cdgate::test {
 
-// JSON of a CDEvent. `extra` follows the last member.
+// JSON of a CDEvent of a type that needs no content. `extra` follows the last member.
 std::string SampleJson(const std::string& id, const std::string& source = "/alpha/jenkins/1",
                        const std::string& type = "dev.cdevents.build.queued.0.2.0",
                        const std::string& extra = "");

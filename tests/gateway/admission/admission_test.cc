@@ -84,7 +84,8 @@ TEST(AdmissionTest, ResultsAreInTheOrderOfTheEventsAndAFaultyOneStopsNoOther) {
       "\xff",
       SampleCloudEvent(SampleJson("2", "/alpha/gitlab/1")),
       Event("1"),
-      SampleCloudEvent(SampleJson("3", "/alpha/jenkins/1", "dev.cdevents.incident.detected.0.1.0")),
+      SampleCloudEvent(
+          SampleJson("3", "/alpha/jenkins/1", "dev.cdevents.artifact.published.0.2.0")),
       Event("4"),
       Changed(Event("5"), [](auto* proto) { proto->set_source("/alpha/jenkins/2"); }),
   });

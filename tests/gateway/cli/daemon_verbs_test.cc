@@ -31,7 +31,7 @@ constexpr char kTestdata[] = "tests/gateway/cli/testdata/";
 
 std::string Event(const std::string& id) {
   return absl::StrCat(R"({"context":{"specversion":"0.5.1","id":")", id,
-                      R"(","source":"/a","type":"dev.cdevents.service.deployed.0.3.0",)"
+                      R"(","source":"/a","type":"dev.cdevents.service.published.0.3.0",)"
                       R"("timestamp":"2026-01-02T03:04:05Z"},"subject":{"id":"s1","content":{}}})");
 }
 
@@ -449,9 +449,9 @@ TEST_F(PublishVerbTest, JsonHasALineForEachEvent) {
   const CliRun run = Run({"publish", "-o", "json"}, "[" + Event("a") + "," + Event("bad") + "]");
   EXPECT_EQ(run.out,
             "{\"input\":\"standard input\",\"id\":\"a\","
-            "\"type\":\"dev.cdevents.service.deployed.0.3.0\",\"sequence\":1,\"duplicate\":false}\n"
+            "\"type\":\"dev.cdevents.service.published.0.3.0\",\"sequence\":1,\"duplicate\":false}\n"
             "{\"input\":\"standard input\",\"id\":\"bad\","
-            "\"type\":\"dev.cdevents.service.deployed.0.3.0\","
+            "\"type\":\"dev.cdevents.service.published.0.3.0\","
             "\"error\":{\"reason\":\"identity_conflict\",\"message\":\"exists\"}}\n");
 }
 

@@ -24,8 +24,8 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 
 constexpr char kEvent[] = R"({ "context": {"version": "0.4.1", "id": "e1", "source": "/a",
-  "type": "dev.cdevents.service.deployed.0.2.0", "timestamp": "2026-01-02T03:04:05.25Z"},
-  "subject": {"id": "s1", "type": "service", "content": {"n": 1.0}} })";
+  "type": "dev.cdevents.service.published.0.2.0", "timestamp": "2026-01-02T03:04:05.25Z"},
+  "subject": {"id": "s1", "type": "service", "content": {}}, "customData": {"n": 1.0} })";
 
 class InputTest : public testing::Test {
  protected:
@@ -129,7 +129,7 @@ TEST(EventReaderTest, GivesABareCdEventItsEnvelope) {
   CDGATE_ASSERT_OK(reader.Read(kEvent, &event));
   EXPECT_EQ(event.id(), "e1");
   EXPECT_EQ(event.source(), "/a");
-  EXPECT_EQ(event.type(), "dev.cdevents.service.deployed.0.2.0");
+  EXPECT_EQ(event.type(), "dev.cdevents.service.published.0.2.0");
   EXPECT_EQ(event.attributes().at("subject").ce_string(), "s1");
   EXPECT_EQ(event.binary_data(), kEvent);
 }

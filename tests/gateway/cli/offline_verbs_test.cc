@@ -31,7 +31,8 @@ using testing::Not;
 constexpr char kEvent[] =
     R"({"context":{"specversion":"0.5.1","id":"e1","source":"/a","type":"dev.cdevents.service.)"
     R"(deployed.0.3.0","timestamp":"2026-01-02T03:04:05Z"},"subject":{"id":"s1","content":)"
-    R"({"environment":{"id":"prod"}}},"customData":{"team":"checkout"}})";
+    R"({"environment":{"id":"prod"},"artifactId":"pkg:oci/app@sha256%3Aab"}},)"
+    R"("customData":{"team":"checkout"}})";
 
 std::string Replaced(absl::string_view from, absl::string_view to) {
   std::string event = kEvent;
@@ -191,7 +192,7 @@ TEST(ValidateVerbTest, SaysOfEachInputWhetherItIsValid) {
   EXPECT_EQ(run.out,
             "standard input: valid, dev.cdevents.service.deployed.0.3.0 (CDEvents 0.5.1)\n"
             "standard input:2: not valid, dev.cdevents.service.deployed.0.3.0 (CDEvents 0.5.1)\n"
-            "  context.id: expected a string, found a number\n");
+            "  /context/id: type string, found 5\n");
   EXPECT_EQ(RunCli({"validate"}, kEvent).code, kExitDone);
 }
 
@@ -203,8 +204,19 @@ TEST(ValidateVerbTest, JsonIsOneObjectForEachInput) {
             "\"release\":\"0.5.1\",\"faults\":[]}\n"
             "{\"file\":\"-\",\"line\":2,\"valid\":false,"
             "\"type\":\"dev.cdevents.service.deployed.0.3.0\",\"release\":\"0.5.1\",\"faults\":[{"
-            "\"path\":\"context.id\",\"rule\":\"expected a string, found a number\","
+            "\"path\":\"/context/id\",\"rule\":\"type string\","
             "\"value\":\"5\"}]}\n");
+}
+
+TEST(ValidateVerbTest, LintRemarksOnWhatNoSchemaLooksInto) {
+  const std::string event = Replaced("pkg:oci/app@sha256%3Aab", "app-1.0");
+  EXPECT_THAT(RunCli({"validate"}, event).out, Not(HasSubstr("remark")));
+  const CliRun run = RunCli({"validate", "--lint"}, event);
+  EXPECT_EQ(run.code, kExitDone);
+  EXPECT_THAT(run.out, HasSubstr("remark: /subject/content/artifactId: no package URL: "));
+  EXPECT_THAT(RunCli({"validate", "--lint", "-o", "json"}, event).out,
+              HasSubstr("\"remarks\":[{\"path\":\"/subject/content/artifactId\""));
+  EXPECT_THAT(RunCli({"validate", "--lint"}, kEvent).out, Not(HasSubstr("remark")));
 }
 
 TEST(ValidateVerbTest, WhatIsNoJsonIsNotValid) {

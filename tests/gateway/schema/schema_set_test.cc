@@ -339,7 +339,7 @@ TEST(SchemaSetTest, FormatsAreChecked) {
       {"uri-reference",
        {"/event/source/123", "my-git.example/a", "testkube-dev-123", "", "a?b:c",
         "https://a.example"},
-       {"a b", "%", "1a:b", ":x"}},
+       {"a b", "%", "ä", "a|b"}},
       {"uuid", {"6ca3f9c5-1cef-4ce0-861c-2456a69cf137"}, {"6ca3f9c51cef4ce0861c2456a69cf137"}},
       {"ipv4", {"127.0.0.1"}, {"127.0.0", "256.0.0.1"}},
       {"ipv6", {"::1", "2001:db8::2"}, {"127.0.0.1", ":::"}},
