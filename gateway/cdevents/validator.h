@@ -9,7 +9,7 @@
 // on the rules within it (catalogue.h). Formats are asserted, as by ajv with ajv-formats.
 // `schemaUri` is not followed.
 //
-// Pure functions. Judge() allocates nothing; an event of 1 KiB takes it about 0.4 µs.
+// Pure functions. Judge() allocates nothing; an event of 1 KiB takes it about 0.5 µs.
 #pragma once
 
 #include <simdjson.h>

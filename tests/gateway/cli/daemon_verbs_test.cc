@@ -447,12 +447,13 @@ TEST_F(PublishVerbTest, NotAllowedIsCode4OnlyWhereThatIsAll) {
 
 TEST_F(PublishVerbTest, JsonHasALineForEachEvent) {
   const CliRun run = Run({"publish", "-o", "json"}, "[" + Event("a") + "," + Event("bad") + "]");
-  EXPECT_EQ(run.out,
-            "{\"input\":\"standard input\",\"id\":\"a\","
-            "\"type\":\"dev.cdevents.service.published.0.3.0\",\"sequence\":1,\"duplicate\":false}\n"
-            "{\"input\":\"standard input\",\"id\":\"bad\","
-            "\"type\":\"dev.cdevents.service.published.0.3.0\","
-            "\"error\":{\"reason\":\"identity_conflict\",\"message\":\"exists\"}}\n");
+  EXPECT_EQ(
+      run.out,
+      "{\"input\":\"standard input\",\"id\":\"a\","
+      "\"type\":\"dev.cdevents.service.published.0.3.0\",\"sequence\":1,\"duplicate\":false}\n"
+      "{\"input\":\"standard input\",\"id\":\"bad\","
+      "\"type\":\"dev.cdevents.service.published.0.3.0\","
+      "\"error\":{\"reason\":\"identity_conflict\",\"message\":\"exists\"}}\n");
 }
 
 TEST_F(PublishVerbTest, NewIdsAreNew) {
