@@ -8,6 +8,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "gateway/base/encoding.h"
 #include "gateway/base/errors.h"
 #include "gateway/base/status_macros.h"
@@ -109,9 +110,18 @@ absl::StatusOr<bool> HttpReader::FindHeadEnd(const std::string& buffer) {
   }
 }
 
+// One empty line before a request is let pass (RFC 9112, section 2.2). False while it cannot be
+// told whether there is one.
+bool HttpReader::SkipEmptyLine(std::string* buffer) {
+  if (begun_) return true;
+  if (buffer->size() < kLineEnd.size() && absl::StartsWith(kLineEnd, *buffer)) return false;
+  begun_ = true;
+  if (absl::StartsWith(*buffer, kLineEnd)) buffer->erase(0, kLineEnd.size());
+  return true;
+}
+
 absl::StatusOr<bool> HttpReader::ReadHead(std::string* buffer) {
-  // One empty line before a request is let pass (RFC 9112, section 2.2).
-  if (scanned_ == 0 && absl::StartsWith(*buffer, kLineEnd)) buffer->erase(0, kLineEnd.size());
+  if (!SkipEmptyLine(buffer)) return false;
   CDGATE_ASSIGN_OR_RETURN(const bool complete, FindHeadEnd(*buffer));
   if (!complete) return false;
   CDGATE_RETURN_IF_ERROR(
@@ -229,17 +239,25 @@ absl::StatusOr<bool> HttpReader::ReadBody(std::string* buffer, size_t max_bytes)
 }
 
 absl::StatusOr<bool> HttpReader::ReadChunked(std::string* buffer, size_t max_bytes) {
+  absl::string_view rest = *buffer;
+  const auto complete = TakeChunks(&rest, max_bytes);
+  // Once for all chunks: each would move what follows it.
+  buffer->erase(0, buffer->size() - rest.size());
+  return complete;
+}
+
+absl::StatusOr<bool> HttpReader::TakeChunks(absl::string_view* rest, size_t max_bytes) {
   while (true) {
     switch (chunk_) {
       case Chunk::kSize: {
-        CDGATE_ASSIGN_OR_RETURN(const bool known, ReadChunkSize(buffer, max_bytes));
+        CDGATE_ASSIGN_OR_RETURN(const bool known, TakeChunkSize(rest, max_bytes));
         if (!known) return false;
         break;
       }
       case Chunk::kData: {
-        const size_t taken = std::min<uint64_t>(chunk_left_, buffer->size());
-        body_.append(*buffer, 0, taken);
-        buffer->erase(0, taken);
+        const size_t taken = std::min<uint64_t>(chunk_left_, rest->size());
+        absl::StrAppend(&body_, rest->substr(0, taken));
+        rest->remove_prefix(taken);
         chunk_left_ -= taken;
         if (chunk_left_ > 0) return false;
         chunk_ = Chunk::kDataEnd;
@@ -247,12 +265,11 @@ absl::StatusOr<bool> HttpReader::ReadChunked(std::string* buffer, size_t max_byt
       }
       case Chunk::kDataEnd:
       case Chunk::kEnd:
-        if (buffer->size() < kLineEnd.size()) return false;
-        if (!absl::StartsWith(*buffer, kLineEnd)) {
+        if (rest->size() < kLineEnd.size()) return false;
+        if (!absl::ConsumePrefix(rest, kLineEnd)) {
           return Malformed(chunk_ == Chunk::kEnd ? "trailer fields are not taken"
                                                  : "a chunk is longer than its size says");
         }
-        buffer->erase(0, kLineEnd.size());
         if (chunk_ == Chunk::kEnd) return true;
         chunk_ = Chunk::kSize;
         break;
@@ -260,15 +277,18 @@ absl::StatusOr<bool> HttpReader::ReadChunked(std::string* buffer, size_t max_byt
   }
 }
 
-absl::StatusOr<bool> HttpReader::ReadChunkSize(std::string* buffer, size_t max_bytes) {
-  const size_t end = buffer->find('\n');
-  if (std::min(end, buffer->size()) > kMaxChunkLine) return Malformed("a chunk's size is too long");
-  if (end == std::string::npos) return false;
-  if (end == 0 || (*buffer)[end - 1] != '\r') return Malformed("a chunk's size ends without CR LF");
-  const absl::string_view line = absl::string_view(*buffer).substr(0, end - 1);
-  const absl::string_view digits = Trim(line.substr(0, line.find(';')));
-  const bool hex = std::all_of(digits.begin(), digits.end(), absl::ascii_isxdigit);
-  if (digits.empty() || digits.size() > kMaxChunkDigits || !hex || line.front() == ' ' ||
+absl::StatusOr<bool> HttpReader::TakeChunkSize(absl::string_view* rest, size_t max_bytes) {
+  const size_t end = rest->substr(0, kMaxChunkLine + 1).find('\n');
+  if (end == absl::string_view::npos) {
+    if (rest->size() > kMaxChunkLine) return Malformed("a chunk's size is too long");
+    return false;
+  }
+  if (end == 0 || (*rest)[end - 1] != '\r') return Malformed("a chunk's size ends without CR LF");
+  const absl::string_view line = rest->substr(0, end - 1);
+  const auto stop = std::find_if_not(line.begin(), line.end(), absl::ascii_isxdigit);
+  const absl::string_view digits = line.substr(0, static_cast<size_t>(stop - line.begin()));
+  const bool ends = stop == line.end() || *stop == ';';
+  if (!ends || digits.empty() || digits.size() > kMaxChunkDigits ||
       !std::all_of(line.begin(), line.end(), IsFieldChar) ||
       !absl::SimpleHexAtoi(digits, &chunk_left_)) {
     return Malformed("a chunk's size is not 1 to 8 hex digits");
@@ -276,13 +296,14 @@ absl::StatusOr<bool> HttpReader::ReadChunkSize(std::string* buffer, size_t max_b
   if (chunk_left_ > max_bytes || body_.size() + chunk_left_ > max_bytes) {
     return BodyTooLarge(max_bytes);
   }
-  buffer->erase(0, end + 1);
+  rest->remove_prefix(end + 1);
   chunk_ = chunk_left_ == 0 ? Chunk::kEnd : Chunk::kData;
   return true;
 }
 
 void HttpReader::Reset() {
   head_ = HttpHead();
+  begun_ = false;
   scanned_ = 0;
   body_.clear();
   chunk_ = Chunk::kSize;

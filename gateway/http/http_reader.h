@@ -11,8 +11,9 @@
 // Refused as HTTP_MALFORMED: line ends other than CRLF, white space around a field's name,
 // folded lines, control characters, a Content-Length that is not one run of digits, or
 // twice, or beside Transfer-Encoding, a coding other than chunked, either of them in a way
-// that HTTP/1.0 does not know, no Host or two, chunk sizes with anything but hex digits,
-// trailer fields, versions other than 1.0 and 1.1. Field values are kept as they came, byte
+// that HTTP/1.0 does not know, no Host or two, chunk sizes with anything but hex digits
+// before their end or a semicolon, trailer fields, versions other than 1.0 and 1.1. One empty line
+// before a request is let pass, however the bytes are cut. Field values are kept as they came, byte
 // for byte: whoever reads one decodes it, once.
 //
 // No I/O, no clock. After an error the connection can only be closed.
@@ -82,6 +83,7 @@ class HttpReader {
  private:
   enum class Chunk { kSize, kData, kDataEnd, kEnd };
 
+  bool SkipEmptyLine(std::string* buffer);
   absl::StatusOr<bool> FindHeadEnd(const std::string& buffer);
   absl::Status ParseHead(absl::string_view head);
   absl::Status ParseRequestLine(absl::string_view line);
@@ -90,10 +92,13 @@ class HttpReader {
   absl::Status CheckLength();
   absl::Status CheckCoding();
   absl::StatusOr<bool> ReadChunked(std::string* buffer, size_t max_bytes);
-  absl::StatusOr<bool> ReadChunkSize(std::string* buffer, size_t max_bytes);
+  // These take what they read off the front of `rest`.
+  absl::StatusOr<bool> TakeChunks(absl::string_view* rest, size_t max_bytes);
+  absl::StatusOr<bool> TakeChunkSize(absl::string_view* rest, size_t max_bytes);
 
   const HttpLimits limits_;
   HttpHead head_;
+  bool begun_ = false;  // the head: an empty line before it is no more let pass
   size_t scanned_ = 0;  // of the buffer, while the head's end is looked for
   std::string body_;
   Chunk chunk_ = Chunk::kSize;

@@ -140,6 +140,66 @@ TEST(HttpReaderTest, OneEmptyLineBeforeARequestIsLetPass) {
               test::HasReason(Reason::kHttpMalformed));
 }
 
+// The head's method, "more" where it is not all there, or the reason; the buffer grows by `cuts`.
+std::string ReadInPieces(const std::string& request, const std::vector<size_t>& cuts) {
+  HttpReader reader;
+  std::string buffer;
+  size_t from = 0;
+  for (const size_t cut : cuts) {
+    buffer += request.substr(from, cut - from);
+    from = cut;
+    const auto head = reader.ReadHead(&buffer);
+    if (!head.ok()) return std::string(base::ReasonText(*base::ReasonOf(head.status())));
+    if (*head) return reader.head().method;
+  }
+  return "more";
+}
+
+TEST(HttpReaderTest, EmptyLinesBeforeARequestAreTheSameHoweverTheyAreCut) {
+  const std::string rest = "POST / HTTP/1.1\r\nHost: a\r\n\r\n";
+  for (const auto& [lines, expected] :
+       std::vector<std::pair<std::string, std::string>>{{"", "POST"},
+                                                        {"\r\n", "POST"},
+                                                        {"\r\n\r\n", "HTTP_MALFORMED"},
+                                                        {"\r\n\r\n\r\n", "HTTP_MALFORMED"},
+                                                        {"\n", "HTTP_MALFORMED"},
+                                                        {"\r", "HTTP_MALFORMED"},
+                                                        {"\r\r\n", "HTTP_MALFORMED"}}) {
+    const std::string request = lines + rest;
+    std::vector<size_t> each;
+    for (size_t cut = 1; cut <= request.size(); ++cut) each.push_back(cut);
+    EXPECT_EQ(ReadInPieces(request, each), expected) << lines.size();
+    for (size_t first = 1; first <= request.size(); ++first) {
+      for (size_t second = first; second <= request.size(); ++second) {
+        ASSERT_EQ(ReadInPieces(request, {first, second, request.size()}), expected)
+            << lines.size() << " " << first << " " << second;
+      }
+    }
+  }
+  // Of each request of a connection.
+  HttpReader reader;
+  std::string buffer = "\r\n" + rest + "\r\n" + rest;
+  for (int i = 0; i < 2; ++i) {
+    CDGATE_ASSERT_OK_AND_ASSIGN(const bool head, reader.ReadHead(&buffer));
+    EXPECT_TRUE(head);
+    reader.Reset();
+  }
+  EXPECT_EQ(buffer, "");
+}
+
+TEST(HttpReaderTest, ManySmallChunksInOnePieceAreABody) {
+  constexpr size_t kChunks = 100'000;
+  std::string buffer = absl::StrCat(kStart, "Transfer-Encoding: chunked\r\n\r\n");
+  for (size_t i = 0; i < kChunks; ++i) buffer += "1\r\nx\r\n";
+  buffer += "0\r\n\r\nnext";
+  HttpReader reader;
+  CDGATE_ASSERT_OK(reader.ReadHead(&buffer).status());
+  CDGATE_ASSERT_OK_AND_ASSIGN(const bool body, reader.ReadBody(&buffer, kChunks));
+  EXPECT_TRUE(body);
+  EXPECT_EQ(reader.body(), std::string(kChunks, 'x'));
+  EXPECT_EQ(buffer, "next");
+}
+
 TEST(HttpReaderTest, AHostIsNeeded) {
   EXPECT_THAT(BodyOf("POST / HTTP/1.1\r\n\r\n"), test::HasReason(Reason::kHttpMalformed));
   CDGATE_EXPECT_OK(BodyOf("POST / HTTP/1.0\r\n\r\n").status());
@@ -156,11 +216,14 @@ TEST(HttpReaderTest, Http10HasNoChunksAndEndsTheConnection) {
 
 TEST(HttpReaderTest, ChunkSizesAreHexDigitsOnly) {
   const std::string head = "Transfer-Encoding: chunked\r\n";
-  for (const char* body : {"0x2\r\nhi\r\n0\r\n\r\n", "+2\r\nhi\r\n0\r\n\r\n",
-                           " 2\r\nhi\r\n0\r\n\r\n", "2zz\r\nhi\r\n0\r\n\r\n", "\r\nhi\r\n0\r\n\r\n",
-                           "2\nhi\r\n0\r\n\r\n", "2\r\nhiX\r\n0\r\n\r\n", "2\r\nhi\n0\r\n\r\n",
-                           "-1\r\nhi\r\n0\r\n\r\n", "000000002\r\nhi\r\n0\r\n\r\n",
-                           "2\r\nhi\r\n0\r\nTrailer: x\r\n\r\n", "2;a\x01=b\r\nhi\r\n0\r\n\r\n"}) {
+  for (const char* body :
+       {"0x2\r\nhi\r\n0\r\n\r\n", "+2\r\nhi\r\n0\r\n\r\n", " 2\r\nhi\r\n0\r\n\r\n",
+        "2zz\r\nhi\r\n0\r\n\r\n", "\r\nhi\r\n0\r\n\r\n", "2\nhi\r\n0\r\n\r\n",
+        "2\r\nhiX\r\n0\r\n\r\n", "2\r\nhi\n0\r\n\r\n", "\t2\r\nhi\r\n0\r\n\r\n",
+        "2 \r\nhi\r\n0\r\n\r\n", "2\t\r\nhi\r\n0\r\n\r\n", "2 ;a=b\r\nhi\r\n0\r\n\r\n",
+        ";a=b\r\nhi\r\n0\r\n\r\n", "2\r\nhi\r\n 0\r\n\r\n", "-1\r\nhi\r\n0\r\n\r\n",
+        "000000002\r\nhi\r\n0\r\n\r\n", "2\r\nhi\r\n0\r\nTrailer: x\r\n\r\n",
+        "2;a\x01=b\r\nhi\r\n0\r\n\r\n"}) {
     EXPECT_THAT(WithFields(head, body), test::HasReason(Reason::kHttpMalformed)) << body;
   }
 }
