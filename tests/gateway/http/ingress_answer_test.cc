@@ -8,6 +8,7 @@
 #include <string>
 
 #include "gateway/base/errors.h"
+#include "gateway/cdevents/faults.h"
 
 namespace cdgate::http {
 namespace {
@@ -84,16 +85,13 @@ TEST(IngressAnswerTest, AnErrorMadeElsewhereIsInternal) {
 }
 
 TEST(IngressAnswerTest, FaultsAreListed) {
-  const HttpAnswer answer = ProblemAnswer(MakeError(Reason::kInvalidEvent, "two faults",
-                                                    {{"path", "subject.content"},
-                                                     {"rule", "required"},
-                                                     {"path", "context.id"},
-                                                     {"rule", "type"},
-                                                     {"value", "7"}}));
+  cdevents::Faults faults;
+  faults.list = {{"/subject/content", "required", ""}, {"/context/id", "type string", "7"}};
+  const HttpAnswer answer = ProblemAnswer(cdevents::FaultsError(faults, "build"));
   ExpectJson(answer.body);
   EXPECT_THAT(answer.body,
-              HasSubstr("\"faults\":[{\"path\":\"subject.content\",\"rule\":\"required\"},"
-                        "{\"path\":\"context.id\",\"rule\":\"type\",\"value\":\"7\"}]"));
+              HasSubstr(R"("faults":[{"path":"/subject/content","rule":"required","value":""},)"
+                        R"({"path":"/context/id","rule":"type string","value":"7"}])"));
 }
 
 TEST(IngressAnswerTest, AllOnDiskIs202InOrder) {
