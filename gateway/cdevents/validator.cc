@@ -315,7 +315,7 @@ void ReadContext(const JsonTape& tape, size_t at, Envelope* envelope) {
   }
 }
 
-Envelope ReadEnvelope(const JsonTape& tape) {
+Envelope EnvelopeOf(const JsonTape& tape) {
   Envelope envelope;
   const size_t root = JsonTape::kRoot;
   if (tape.type(root) != '{') return envelope;
@@ -350,9 +350,13 @@ void FindEnvelopeFaults(const Envelope& envelope, Checker* checker, Faults* faul
 
 }  // namespace
 
+Envelope ReadEnvelope(const simdjson::dom::document& document) {
+  return EnvelopeOf(JsonTape(document));
+}
+
 Verdict Judge(const simdjson::dom::document& document, Envelope* envelope) {
   const JsonTape tape(document);
-  *envelope = ReadEnvelope(tape);
+  *envelope = EnvelopeOf(tape);
   envelope->form = FormOf(*envelope);
   if (envelope->form != nullptr) {
     const bool valid = Checker(tape, nullptr).CheckRoot(*envelope->form->root, JsonTape::kRoot);
@@ -363,7 +367,7 @@ Verdict Judge(const simdjson::dom::document& document, Envelope* envelope) {
 
 Faults FindFaults(const simdjson::dom::document& document) {
   const JsonTape tape(document);
-  const Envelope envelope = ReadEnvelope(tape);
+  const Envelope envelope = EnvelopeOf(tape);
   Faults faults;
   Checker checker(tape, &faults);
   if (const Form* const form = FormOf(envelope)) {

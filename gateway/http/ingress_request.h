@@ -82,7 +82,6 @@ class RequestReader {
 
   event::StructuredReader structured_;
   event::JsonParser parser_;
-  simdjson::dom::parser array_parser_;
   simdjson::ondemand::parser scanner_;
 };
 

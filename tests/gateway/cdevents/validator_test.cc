@@ -48,6 +48,21 @@ std::string With(absl::string_view old, absl::string_view replacement) {
   return absl::StrReplaceAll(kEvent, {{old, replacement}});
 }
 
+TEST(ValidatorTest, AnEnvelopeIsReadOfAnythingThatHasOne) {
+  simdjson::dom::parser parser;
+  ASSERT_EQ(parser.parse(With("\"/jenkins\"", "7")).error(), simdjson::SUCCESS);
+  const Envelope envelope = ReadEnvelope(parser.doc);
+  EXPECT_EQ(envelope.id, "e1");
+  EXPECT_EQ(envelope.source, "");
+  EXPECT_EQ(envelope.subject, "run 1");
+  EXPECT_EQ(envelope.specversion, "0.5.1");
+  EXPECT_EQ(envelope.form, nullptr);
+  for (const std::string text : {"[1]", "7", "{\"context\":[]}"}) {
+    ASSERT_EQ(parser.parse(text).error(), simdjson::SUCCESS);
+    EXPECT_EQ(ReadEnvelope(parser.doc).id, "") << text;
+  }
+}
+
 TEST(ValidatorTest, OfficialEventsAreValidInTheirRelease) {
   const std::vector<test::OfficialEvent> events = test::OfficialEvents();
   if (events.empty()) GTEST_SKIP() << "no test data: set CDGATE_TEST_DATA";

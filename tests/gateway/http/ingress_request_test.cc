@@ -11,6 +11,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "gateway/event/valid_event.h"
 #include "tests/gateway/admission/admission_fixture.h"
 #include "tests/support/status_matchers.h"
@@ -238,6 +239,25 @@ TEST_F(IngressRequestTest, ABatchIsJudgedMemberByMember) {
   }
 }
 
+TEST_F(IngressRequestTest, NumbersOfAnySizeAreTakenInABatchAsAlone) {
+  const std::string large = absl::StrReplaceAll(
+      SampleJson("1"), {{"{\"context\"",
+                         "{\"customData\":{\"n\":123456789012345678901234567890,\"m\":1e400},"
+                         "\"context\""}});
+  ASSERT_THAT(large, HasSubstr("1e400"));
+  CDGATE_ASSERT_OK(Admit(One({{"content-type", "application/json"}}, large)).status());
+  const std::string structured =
+      absl::StrCat("{\"specversion\":\"1.0\",\"id\":\"outer\",\"source\":\"", kSource,
+                   "\",\"type\":\"", kType, "\",\"data\":", large, "}");
+  CDGATE_ASSERT_OK_AND_ASSIGN(
+      const auto read, Read({{"content-type", "application/cloudevents-batch+json"}},
+                            absl::StrCat("[", SampleJson("2"), ",", large, ",", structured, "]")));
+  ASSERT_EQ(read.events.size(), 3u);
+  for (const IngressEvent& event : read.events) CDGATE_EXPECT_OK(Admit(event).status());
+  CDGATE_ASSERT_OK_AND_ASSIGN(const event::ValidEvent valid, Admit(read.events[1]));
+  EXPECT_EQ(valid.data(), large);
+}
+
 TEST_F(IngressRequestTest, AnEmptyBatchHasNoEvents) {
   CDGATE_ASSERT_OK_AND_ASSIGN(
       const auto read, Read({{"content-type", "application/cloudevents-batch+json"}}, "[ ]"));
@@ -271,6 +291,34 @@ TEST_F(IngressRequestTest, ProtobufFormsAreTaken) {
   EXPECT_EQ(read.events.size(), 2u);
   EXPECT_THAT(One({{"content-type", "application/cloudevents+protobuf"}}, "\xff").status,
               test::HasReason(Reason::kInvalidCloudEvent));
+}
+
+TEST_F(IngressRequestTest, EventsOfAProtobufBatchAreCountedFirst) {
+  const Fields fields = {{"content-type", "application/cloudevents-batch+protobuf"}};
+  std::string empty;
+  for (int i = 0; i < 1000; ++i) empty += std::string("\x0a\x00", 2);
+  CDGATE_ASSERT_OK_AND_ASSIGN(const auto read, Read(fields, empty));
+  EXPECT_EQ(read.events.size(), 1000u);
+  EXPECT_THAT(Read(fields, empty + std::string("\x0a\x00", 2)), test::HasReason(Reason::kTooLarge));
+  // Counting comes before parsing: the parser would refuse the last byte.
+  EXPECT_THAT(Read(fields, empty + std::string("\x0a\x00\xff", 3)),
+              test::HasReason(Reason::kTooLarge));
+  // A group, which the parser would pass over.
+  EXPECT_THAT(Read(fields, absl::StrCat("\x13\x14", empty, empty)),
+              test::HasReason(Reason::kInvalidCloudEvent));
+}
+
+TEST_F(IngressRequestTest, AContentTypeThatIsNotAsciiIsRefused) {
+  for (const char* type : {"application/json; x=\xc3\xa4", "application/json; x=\xff"}) {
+    Fields fields = Binary("1");
+    fields[0].second = type;
+    testing::internal::CaptureStderr();
+    const IngressEvent event = One(fields, SampleJson("1"));
+    EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+    EXPECT_THAT(event.status,
+                test::HasReasonAndMessage(Reason::kInvalidCloudEvent, HasSubstr("Content-Type")));
+    EXPECT_EQ(event.id, "1");
+  }
 }
 
 TEST_F(IngressRequestTest, AJavaToStringIsRefusedWithAnExplanation) {
