@@ -34,6 +34,10 @@ void ConnectionCaps::ForgetIdle() {
 ConnectionCaps::Refusal ConnectionCaps::Admit(const std::string& address) {
   base::MutexLock lock(mu_);
   if (connections_ >= limits_.max_connections) return Refusal::kListenerFull;
+  if (address.empty()) {
+    ++connections_;
+    return Refusal::kNone;
+  }
   if (addresses_.size() >= kMaxAddresses) ForgetIdle();
   if (addresses_.size() >= kMaxAddresses && !addresses_.contains(address)) return Refusal::kRate;
   Address& state = Refilled(address);
@@ -48,7 +52,7 @@ ConnectionCaps::Refusal ConnectionCaps::Admit(const std::string& address) {
 void ConnectionCaps::Release(const std::string& address) {
   base::MutexLock lock(mu_);
   --connections_;
-  --Refilled(address).connections;
+  if (!address.empty()) --Refilled(address).connections;
 }
 
 absl::string_view RefusalName(ConnectionCaps::Refusal refusal) {

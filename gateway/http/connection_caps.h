@@ -31,7 +31,9 @@ class ConnectionCaps {
   ConnectionCaps(CapLimits limits, const base::Clock& clock) : limits_(limits), clock_(clock) {}
 
   enum class Refusal { kNone, kListenerFull, kAddressFull, kRate };
-  // Room for one more from `address` (rpc::AddressGroup); kNone takes it, until Release().
+  // Room for one more from `address` (rpc::AddressGroup); kNone takes it, until Release(). The
+  // empty address stands for clients that have none of their own, behind a proxy: only
+  // max_connections holds for it.
   Refusal Admit(const std::string& address);
   void Release(const std::string& address);
 

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "gateway/base/encoding.h"
 #include "gateway/cdevents/faults.h"
 
 namespace cdgate::http {
@@ -13,6 +14,9 @@ namespace {
 
 using base::Reason;
 
+constexpr size_t kMaxDetailedBytes = 256 << 10;  // of problems in one answer
+constexpr size_t kMaxNameBytes = 1 << 10;
+constexpr size_t kMaxBriefIdBytes = 256;
 constexpr absl::string_view kProblemType = "application/problem+json";
 // Identifies the kind of problem; docs/errors.md says the same in words.
 constexpr absl::string_view kTypePrefix = "https://cdgate.dev/errors#";
@@ -82,11 +86,25 @@ std::string ProblemMembers(const absl::Status& status) {
                       ",\"reason\":", JsonQuote(base::ReasonText(reason)), FaultsJson(status));
 }
 
+// What names an event that was refused, and may be of any length.
+std::string Named(const std::string& text) {
+  return text.size() <= kMaxNameBytes ? text : base::Shorten(text, kMaxNameBytes);
+}
+
 std::string NameMembers(const IngressEvent& event) {
   std::string out;
-  if (!event.id.empty()) absl::StrAppend(&out, ",\"id\":", JsonQuote(event.id));
-  if (!event.source.empty()) absl::StrAppend(&out, ",\"source\":", JsonQuote(event.source));
+  if (!event.id.empty()) absl::StrAppend(&out, ",\"id\":", JsonQuote(Named(event.id)));
+  if (!event.source.empty()) absl::StrAppend(&out, ",\"source\":", JsonQuote(Named(event.source)));
   return out;
+}
+
+// What is said of an event that was refused once much has been said.
+std::string BriefProblem(const IngressEvent& event, const absl::Status& status) {
+  const Reason reason = ReasonFor(status);
+  return absl::StrCat("{\"status\":", StatusOf(reason),
+                      ",\"reason\":", JsonQuote(base::ReasonText(reason)),
+                      ",\"detail\":", JsonQuote(base::Shorten(status.message())),
+                      ",\"id\":", JsonQuote(base::Shorten(event.id, kMaxBriefIdBytes)), "}");
 }
 
 std::string ResultJson(const IngressEvent& event, const admission::Result& result) {
@@ -138,6 +156,7 @@ std::vector<Outcome> Merge(const IngressEvents& events,
 
 HttpAnswer BatchProblem(const std::vector<Outcome>& outcomes, const base::Epoch& epoch) {
   std::vector<std::string> members;
+  size_t said = 0;
   const absl::Status* worst = nullptr;
   size_t refused = 0;
   for (const Outcome& outcome : outcomes) {
@@ -147,7 +166,10 @@ HttpAnswer BatchProblem(const std::vector<Outcome>& outcomes, const base::Epoch&
       continue;
     }
     ++refused;
-    members.push_back(absl::StrCat("{", ProblemMembers(status), NameMembers(*outcome.event), "}"));
+    members.push_back(said < kMaxDetailedBytes ? absl::StrCat("{", ProblemMembers(status),
+                                                              NameMembers(*outcome.event), "}")
+                                               : BriefProblem(*outcome.event, status));
+    said += members.back().size();
     if (worst == nullptr || StatusOf(ReasonFor(status)) > StatusOf(ReasonFor(*worst))) {
       worst = &status;
     }
@@ -162,6 +184,11 @@ HttpAnswer BatchProblem(const std::vector<Outcome>& outcomes, const base::Epoch&
       JsonQuote(base::ReasonText(reason)), ",\"results\":[", absl::StrJoin(members, ","),
       "],\"epoch\":", JsonQuote(epoch.value()), "}\n");
   return Problem(code, std::move(body), *worst);
+}
+
+// RFC 9110, section 5.6.7: IMF-fixdate.
+std::string HttpDate(absl::Time time) {
+  return absl::FormatTime("%a, %d %b %E4Y %H:%M:%S GMT", time, absl::UTCTimeZone());
 }
 
 void AppendEscaped(unsigned char c, std::string* out) {
@@ -230,8 +257,9 @@ HttpAnswer ResultsAnswer(const IngressEvents& events, const std::vector<admissio
   return answer;
 }
 
-std::string Serialise(const HttpAnswer& answer, bool head_only) {
-  std::string out = absl::StrCat("HTTP/1.1 ", answer.status, " ", PhraseOf(answer.status), "\r\n");
+std::string Serialise(const HttpAnswer& answer, absl::Time now, bool head_only) {
+  std::string out = absl::StrCat("HTTP/1.1 ", answer.status, " ", PhraseOf(answer.status),
+                                 "\r\nDate: ", HttpDate(now), "\r\n");
   for (const auto& [name, value] : answer.fields) {
     absl::StrAppend(&out, name, ": ", value, "\r\n");
   }

@@ -11,7 +11,9 @@
 // there are any) and, of an event, id and source. Of a batch, the document has `results`
 // too, one member for each event: what became of it, or its own problem. So the sender
 // sends again only those that were refused; to send all of them again does no harm, as
-// those on disk are answered as duplicates.
+// those on disk are answered as duplicates. Once the problems take 256 KiB, those that follow have
+// status, reason and id alone, and a detail of at most 80 bytes: an answer is not many times
+// larger than its request.
 //
 // The status of a batch is the greatest of its problems': so long as one of them is worth a
 // retry (429, 503), the whole is.
@@ -23,6 +25,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "gateway/admission/admission.h"
 #include "gateway/base/errors.h"
 #include "gateway/base/types.h"
@@ -49,8 +52,9 @@ HttpAnswer ProblemAnswer(const absl::Status& status);
 HttpAnswer ResultsAnswer(const IngressEvents& events, const std::vector<admission::Result>& results,
                          const base::Epoch& epoch);
 
-// Status line, fields, Content-Length, body. `head_only`: without the body, as HEAD wants it.
-std::string Serialise(const HttpAnswer& answer, bool head_only = false);
+// Status line, fields, Date (RFC 9110, section 6.6.1), Content-Length, body. `head_only`: without
+// the body, as HEAD wants it.
+std::string Serialise(const HttpAnswer& answer, absl::Time now, bool head_only = false);
 
 // A JSON string with its quotation marks; what is not UTF-8 becomes U+FFFD.
 std::string JsonQuote(absl::string_view text);

@@ -16,26 +16,21 @@ namespace {
 constexpr size_t kReadBytes = 32 << 10;
 constexpr int kReadsPerTurn = 4;  // then others get theirs
 constexpr size_t kMaxDiscarded = 1 << 20;
+constexpr size_t kKeptBytes = 4 << 10;  // of the memory for answers, between two of them
 
 }  // namespace
 
-bool BodyBudget::Take(size_t bytes) {
-  const auto wanted = static_cast<int64_t>(bytes);
-  if ((left_ -= wanted) >= 0) return true;
-  left_ += wanted;
-  return false;
-}
-
 IngressConnection::IngressConnection(const ConnectionContext& context, rpc::OwnedFd fd,
-                                     std::string address,
+                                     PeerAddress address,
                                      std::shared_ptr<const crypto::TlsServerContext> tls,
                                      absl::Duration now)
     : context_(context),
       fd_(std::move(fd)),
+      group_(std::move(address.group)),
       reader_(context.http),
       phase_(tls == nullptr ? Phase::kHead : Phase::kHandshake),
       deadline_(now + (tls == nullptr ? context.times.idle : context.times.handshake)) {
-  client_.address = std::move(address);
+  client_.address = std::move(address.host);
   if (tls == nullptr) return;
   tls_ = std::make_unique<crypto::TlsServerSession>(
       std::move(tls), [this](absl::string_view leaf, absl::string_view chain) {
@@ -43,7 +38,10 @@ IngressConnection::IngressConnection(const ConnectionContext& context, rpc::Owne
       });
 }
 
-IngressConnection::~IngressConnection() { ReleaseBody(); }
+IngressConnection::~IngressConnection() {
+  ReleaseBody();
+  context_.budget.Return(group_, charged_);
+}
 
 absl::Status IngressConnection::JudgeCertificate(absl::string_view leaf_pem,
                                                  absl::string_view chain_pem) {
@@ -96,8 +94,9 @@ IngressConnection::Input IngressConnection::TakeTls(absl::string_view bytes) {
   if (state == crypto::TlsServerSession::State::kOpen) return Input::kSome;
   if (state == crypto::TlsServerSession::State::kFailed) {
     if (phase_ == Phase::kHandshake) TellFailure();
-    Send();  // the alert
-    broken_ = true;
+    // The alert in out_ goes the way of an answer.
+    tls_failed_ = true;
+    return Input::kSome;
   }
   return Input::kEnded;
 }
@@ -124,6 +123,12 @@ IngressConnection::Want IngressConnection::Advance(absl::Duration now) {
 }
 
 std::optional<IngressConnection::Want> IngressConnection::Work(absl::Duration now) {
+  if (tls_failed_) {
+    close_ = true;
+    ReleaseBody();
+    Enter(Phase::kAnswering, now + context_.times.write);
+    return Want::kWrite;
+  }
   if (phase_ == Phase::kHandshake) {
     if (!tls_->handshake_done()) return std::nullopt;
     Enter(Phase::kHead, now + context_.times.idle);
@@ -173,22 +178,36 @@ std::optional<absl::Status> IngressConnection::ReserveBody() {
                      "; send fewer events at once, or smaller ones"),
         {{"bytes", absl::StrCat(head.content_length)}, {"limit", absl::StrCat(most)}});
   }
-  const size_t wanted = head.chunked ? most : static_cast<size_t>(head.content_length);
-  if (!context_.budget.Take(wanted)) {
+  // Of a body in chunks, what is there; its end is not known.
+  const size_t there = std::min(reader_.body().size() + plain_.size(), most);
+  if (!ReserveMore(head.chunked ? there : static_cast<size_t>(head.content_length))) {
     return base::MakeError(base::Reason::kOverloaded,
-                           "the ingress receives as much as it can hold; try again");
+                           "the ingress receives as much as it can hold, in all or from this "
+                           "address; try again, with fewer requests at once");
   }
-  reserved_ = wanted;
   return std::nullopt;
 }
 
+// `bytes` in all.
+bool IngressConnection::ReserveMore(size_t bytes) {
+  if (bytes <= reserved_) return true;
+  if (!context_.budget.Take(group_, bytes - reserved_)) return false;
+  reserved_ = bytes;
+  return true;
+}
+
 void IngressConnection::ReleaseBody() {
-  context_.budget.Return(reserved_);
+  context_.budget.Return(group_, reserved_);
   reserved_ = 0;
 }
 
 std::optional<IngressConnection::Want> IngressConnection::WorkOnBody(absl::Duration now) {
-  const auto complete = reader_.ReadBody(&plain_, context_.max_body_bytes);
+  absl::StatusOr<bool> complete = false;
+  if (const auto refused = ReserveBody()) {
+    complete = *refused;
+  } else {
+    complete = reader_.ReadBody(&plain_, context_.max_body_bytes);
+  }
   if (complete.ok() && !*complete) return std::nullopt;
   if (!complete.ok()) {
     close_ = true;
@@ -212,7 +231,7 @@ void IngressConnection::Answer(HttpAnswer answer, absl::Duration now) {
   ReleaseBody();
   close_ |= answer.close || context_.draining;
   answer.close = close_;
-  Queue(Serialise(answer, reader_.head().method == "HEAD"));
+  Queue(Serialise(answer, context_.handler.deps().clock.Now(), reader_.head().method == "HEAD"));
   reader_.Reset();
   reading_head_ = false;
   Enter(Phase::kAnswering, now + context_.times.write);
@@ -223,8 +242,13 @@ void IngressConnection::Queue(absl::string_view plain) {
     absl::StrAppend(&out_, plain);
     return;
   }
-  tls_->Write(plain);
-  out_ += tls_->TakeOutput();
+  // In pieces, as the session keeps as much memory as it ever had to take at once.
+  while (!plain.empty()) {
+    const absl::string_view piece = plain.substr(0, kReadBytes);
+    tls_->Write(piece);
+    out_ += tls_->TakeOutput();
+    plain.remove_prefix(piece.size());
+  }
 }
 
 bool IngressConnection::Send() {
@@ -240,7 +264,14 @@ bool IngressConnection::Send() {
     break;
   }
   out_.erase(0, sent);
-  return out_.empty();
+  if (!out_.empty()) {
+    // What the client does not take at once is kept for it.
+    if (charged_ == 0) context_.budget.Charge(group_, charged_ = out_.size());
+    return false;
+  }
+  context_.budget.Return(group_, std::exchange(charged_, 0));
+  if (out_.capacity() > kKeptBytes) out_.shrink_to_fit();
+  return true;
 }
 
 // The answer is on its way: the next request, or the end. A connection that is closed while

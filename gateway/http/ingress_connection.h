@@ -10,8 +10,9 @@
 //
 // How long a client may take is bounded for each step as a whole, whatever it sends
 // meanwhile: handshake, head, body, taking the answer. What it may have us keep is bounded
-// too: the head by HttpLimits, the body by max_body_bytes, all bodies together by the
-// BodyBudget; and a body is read only in the name of somebody.
+// too: the head by HttpLimits, the body by max_body_bytes, all bodies and the answers that are not
+// taken yet by the BodyBudget; and a body is read only in the name of somebody. A body with a
+// Content-Length is reserved before it comes, one in chunks as it comes.
 #pragma once
 
 #include <atomic>
@@ -24,6 +25,7 @@
 #include "auth/authz/principal.h"
 #include "auth/credentials/observer.h"
 #include "auth/crypto/tls_server.h"
+#include "gateway/http/body_budget.h"
 #include "gateway/http/http_reader.h"
 #include "gateway/http/ingress_answer.h"
 #include "gateway/http/ingress_handler.h"
@@ -40,17 +42,6 @@ struct IngressTimes {
   absl::Duration linger = absl::Seconds(2);  // for what was sent and is not read
 };
 
-// Bytes of bodies that are being received. Thread-safe.
-class BodyBudget {
- public:
-  explicit BodyBudget(size_t bytes) : left_(static_cast<int64_t>(bytes)) {}
-  bool Take(size_t bytes);
-  void Return(size_t bytes) { left_ += static_cast<int64_t>(bytes); }
-
- private:
-  std::atomic<int64_t> left_;
-};
-
 // What the connections of a listener share; outlives them.
 struct ConnectionContext {
   const IngressHandler& handler;
@@ -60,6 +51,12 @@ struct ConnectionContext {
   HttpLimits http;
   size_t max_body_bytes;
   std::shared_ptr<credentials::VerificationObserver> observer;  // may be null
+};
+
+// The other end's.
+struct PeerAddress {
+  std::string host;   // for the log
+  std::string group;  // for limits, as BodyBudget has them
 };
 
 struct IngressRequest {
@@ -72,7 +69,7 @@ struct IngressRequest {
 class IngressConnection {
  public:
   // `tls`: null for clear text.
-  IngressConnection(const ConnectionContext& context, rpc::OwnedFd fd, std::string address,
+  IngressConnection(const ConnectionContext& context, rpc::OwnedFd fd, PeerAddress address,
                     std::shared_ptr<const crypto::TlsServerContext> tls, absl::Duration now);
   ~IngressConnection();
   IngressConnection(const IngressConnection&) = delete;
@@ -105,6 +102,7 @@ class IngressConnection {
   std::optional<Want> WorkOnHead(absl::Duration now);
   std::optional<Want> WorkOnBody(absl::Duration now);
   std::optional<absl::Status> ReserveBody();
+  bool ReserveMore(size_t bytes);
   void ReleaseBody();
   void Answer(HttpAnswer answer, absl::Duration now);
   void Queue(absl::string_view plain);
@@ -117,6 +115,7 @@ class IngressConnection {
 
   const ConnectionContext& context_;
   rpc::OwnedFd fd_;
+  const std::string group_;  // of the budget
   IngressClient client_;
   std::unique_ptr<crypto::TlsServerSession> tls_;
   HttpReader reader_;
@@ -125,12 +124,14 @@ class IngressConnection {
   absl::Duration deadline_;
   std::string plain_;    // received, not yet worked on
   std::string out_;      // to be sent, as it goes on the wire
-  size_t reserved_ = 0;  // of the budget
+  size_t reserved_ = 0;  // of the budget, for the body
+  size_t charged_ = 0;   // of the budget, for what waits to be sent
   size_t discarded_ = 0;
   bool reading_head_ = false;
   bool close_ = false;  // after the answer
   bool ended_ = false;  // the client sends no more
   bool broken_ = false;
+  bool tls_failed_ = false;
 };
 
 }  // namespace cdgate::http

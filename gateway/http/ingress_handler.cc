@@ -20,6 +20,7 @@ using base::Reason;
 
 constexpr absl::string_view kBearer = "bearer ";
 constexpr size_t kMaxOriginBytes = 255;
+constexpr absl::Duration kVerdictHolds = absl::Minutes(1);
 
 bool IsServedPath(absl::string_view path) { return path == "/" || path == "/events"; }
 
@@ -70,10 +71,10 @@ absl::StatusOr<ClientCertificate> VerifyClient(const trust::SnapshotSource& trus
   CDGATE_ASSIGN_OR_RETURN(trust::VerifiedPeer peer, trust::Verify(*snapshot, leaf_pem, chain_pem,
                                                                   crypto::Purpose::kClient, now));
   CDGATE_RETURN_IF_ERROR(credentials::CheckCaller(credentials::ServerSide::kApi, domain, peer.id));
-  return ClientCertificate{std::move(peer), std::move(snapshot)};
+  return ClientCertificate{std::move(peer), std::move(snapshot), now};
 }
 
-IngressHandler::IngressHandler(IngressDeps deps) : deps_(std::move(deps)) {
+IngressHandler::IngressHandler(IngressDeps deps) : deps_(std::move(deps)), lines_(deps_.clock) {
   for (const IngressMode mode :
        {IngressMode::kBinary, IngressMode::kStructured, IngressMode::kBatch, IngressMode::kRaw}) {
     for (const bool accepted : {true, false}) {
@@ -115,8 +116,12 @@ std::optional<HttpAnswer> IngressHandler::BeforeBody(const HttpHead& head, Ingre
   absl::Status refused = caller.status();
   if (refused.ok() && deps_.deny) refused = deps_.deny(*caller);
   if (!refused.ok()) {
-    base::LogError(base::LogLevel::kWarning, "request refused", refused,
-                   {{"listener", "ingress"}, {"address", client.address}});
+    if (const auto left_out = lines_.Next(client.address)) {
+      base::LogError(base::LogLevel::kWarning, "request refused", refused,
+                     {{"listener", "ingress"},
+                      {"address", client.address},
+                      {"left_out", absl::StrCat(*left_out)}});
+    }
     // So that who goes on trying is slowed down by the limit on new connections.
     HttpAnswer answer = Refuse(refused);
     answer.close = true;
@@ -147,8 +152,10 @@ absl::StatusOr<authz::Principal> IngressHandler::ByCertificate(IngressClient& cl
   if (!client.certificate) return Unauthenticated();
   ClientCertificate& shown = *client.certificate;
   const absl::Time now = deps_.clock.Now();
-  // What the handshake verified stays true until trust changes or the certificate expires.
-  if (shown.verified_under != deps_.trust->Current() || now >= shown.peer.not_after) {
+  // What the handshake verified stays true until trust changes or something expires: the
+  // certificate, which is known exactly, or what it was verified by.
+  const bool old = now < shown.verified_at || now - shown.verified_at >= kVerdictHolds;
+  if (shown.verified_under != deps_.trust->Current() || now >= shown.peer.not_after || old) {
     CDGATE_ASSIGN_OR_RETURN(shown, VerifyClient(*deps_.trust, deps_.domain, shown.peer.leaf_pem,
                                                 shown.peer.chain_pem, now));
   }

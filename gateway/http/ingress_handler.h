@@ -8,8 +8,10 @@
 // POST to / and to /events publishes, OPTIONS there is the webhook handshake (CloudEvents
 // http-webhook 1.0.2, section 4), everything else is refused. Who sends is decided for each
 // request anew, before its body is read: by its bearer token where it has one, else by
-// the connection's certificate, which is verified again where trust has changed since. So a
-// token or certificate that is revoked ends with the request that is under way.
+// the connection's certificate, which is verified again where trust has changed since, when it
+// expires, and after a minute: what it was issued by and revocation lists can expire too, and
+// nobody says when. So a token or certificate that is revoked ends with the request that is under
+// way.
 #pragma once
 
 #include <functional>
@@ -30,6 +32,7 @@
 #include "gateway/http/http_reader.h"
 #include "gateway/http/ingress_answer.h"
 #include "gateway/http/ingress_request.h"
+#include "gateway/http/log_limiter.h"
 
 namespace cdgate::http {
 
@@ -37,12 +40,13 @@ namespace cdgate::http {
 struct ClientCertificate {
   trust::VerifiedPeer peer;
   std::shared_ptr<const trust::TrustSnapshot> verified_under;
+  absl::Time verified_at;
 };
 
 // The other end of a connection.
 struct IngressClient {
   std::optional<ClientCertificate> certificate;
-  std::string address;  // for the log
+  std::string address;  // for the log, which has at most a line a second of one
 };
 
 // All outlive the handler.
@@ -95,6 +99,7 @@ class IngressHandler {
   void CountAnswer(IngressMode mode, const HttpAnswer& answer) const;
 
   const IngressDeps deps_;
+  mutable LogLimiter lines_;
   // Fixed after construction.
   std::map<std::pair<IngressMode, bool>, base::Counter*> requests_;  // by mode, and 202 or not
   std::map<base::Reason, base::Counter*> refusals_;

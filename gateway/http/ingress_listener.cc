@@ -39,6 +39,8 @@ constexpr int kAcceptsPerTurn = 64;
 constexpr int kEventsPerTurn = 256;
 constexpr int kReservedDescriptors = 64;
 constexpr size_t kLeastWorkers = 4;
+constexpr size_t kLeastBudget = 64 << 20;
+constexpr size_t kBodiesInBudget = 8;
 constexpr uint64_t kListenId = 0;
 constexpr uint64_t kWakeId = 1;
 constexpr uint64_t kFirstConnectionId = 2;
@@ -55,6 +57,11 @@ bool OutOfDescriptors(int error) {
 
 bool IsLoopback(const std::string& bound) {
   return absl::StartsWith(bound, "127.") || absl::StartsWith(bound, "[::1]:");
+}
+
+size_t BudgetOf(const IngressOptions& options) {
+  if (options.body_budget_bytes != 0) return options.body_budget_bytes;
+  return std::max(kLeastBudget, kBodiesInBudget * options.max_body_bytes);
 }
 
 void TuneTcp(int fd) {
@@ -147,7 +154,7 @@ class IngressListener::Core : public std::enable_shared_from_this<Core> {
 IngressListener::Core::Core(IngressOptions options)
     : options_(std::move(options)),
       handler_(options_.handler),
-      budget_(options_.body_budget_bytes),
+      budget_(BudgetOf(options_)),
       caps_(options_.caps, options_.handler.clock),
       context_{.handler = handler_,
                .budget = budget_,
@@ -311,7 +318,8 @@ void IngressListener::Core::ResumeAccepting() {
 }
 
 void IngressListener::Core::Accept(rpc::OwnedFd fd, const sockaddr_storage& from) {
-  const std::string group = rpc::AddressGroup(from);
+  // In clear text all come from this machine, from a proxy for many.
+  const std::string group = options_.identity == nullptr ? "" : rpc::AddressGroup(from);
   const ConnectionCaps::Refusal refusal = caps_.Admit(group);
   if (refusal != ConnectionCaps::Refusal::kNone) {
     return Refused(std::string(RefusalName(refusal)).c_str());
@@ -327,8 +335,8 @@ void IngressListener::Core::Accept(rpc::OwnedFd fd, const sockaddr_storage& from
   const auto slot = std::make_shared<Slot>();
   slot->id = next_id_++;
   slot->group = group;
-  slot->connection = std::make_unique<IngressConnection>(context_, std::move(fd), rpc::HostOf(from),
-                                                         *std::move(tls), Now());
+  slot->connection = std::make_unique<IngressConnection>(
+      context_, std::move(fd), PeerAddress{rpc::HostOf(from), group}, *std::move(tls), Now());
   {
     base::MutexLock lock(mu_);
     slots_[slot->id] = slot;
@@ -374,9 +382,9 @@ void IngressListener::Core::Publish(const SlotPtr& slot) {
   // The answer may come on a thread of the store, which must not wait for a client.
   handler_.Publish(request.principal, request.head, request.body, *reader,
                    [core = shared_from_this(), slot](HttpAnswer answer) {
-                     core->Post(slot, [core = core.get(),
-                                       answer = std::move(answer)](IngressConnection& connection) {
-                       return connection.OnAnswer(answer, core->Now());
+                     core->Post(slot, [core = core.get(), answer = std::move(answer)](
+                                          IngressConnection& connection) mutable {
+                       return connection.OnAnswer(std::move(answer), core->Now());
                      });
                    });
   ReturnReader(std::move(reader));

@@ -12,7 +12,8 @@
 // serves /metrics.
 //
 // TLS 1.3 with our certificate as it is at each handshake; a client certificate is asked
-// for and not required. Without TLS (`identity` null) only loopback addresses are served.
+// for and not required. Without TLS (`identity` null) only loopback addresses are served, and
+// what bounds one address does not hold: all clients of a proxy have the same.
 #pragma once
 
 #include <memory>
@@ -22,6 +23,7 @@
 #include "absl/time/time.h"
 #include "auth/credentials/identity_store.h"
 #include "auth/credentials/observer.h"
+#include "gateway/http/body_budget.h"
 #include "gateway/http/connection_caps.h"
 #include "gateway/http/http_reader.h"
 #include "gateway/http/ingress_connection.h"
@@ -39,7 +41,9 @@ struct IngressOptions {
   HttpLimits http = {};
   IngressTimes times = {};
   size_t max_body_bytes = 1'065'536;
-  size_t body_budget_bytes = 64 << 20;  // of all connections together
+  // Of all connections together, answers included; 0: 64 MiB, or eight times max_body_bytes where
+  // that is more. One address has a quarter (body_budget.h).
+  size_t body_budget_bytes = 0;
 };
 
 // Thread-safe.

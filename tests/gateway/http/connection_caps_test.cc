@@ -36,6 +36,17 @@ TEST(ConnectionCapsTest, NewOnesComeAtARate) {
   EXPECT_EQ(caps.Admit("a"), Refusal::kNone);
 }
 
+TEST(ConnectionCapsTest, ClientsWithoutAnAddressAreBoundedTogetherAlone) {
+  test::FakeClock clock;
+  ConnectionCaps caps({.max_connections = 5, .max_connections_per_address = 1, .accept_burst = 1},
+                      clock);
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(caps.Admit(""), Refusal::kNone);
+  EXPECT_EQ(caps.Admit(""), Refusal::kListenerFull);
+  for (int i = 0; i < 5; ++i) caps.Release("");
+  EXPECT_EQ(caps.Admit("a"), Refusal::kNone);
+  EXPECT_EQ(caps.Admit("a"), Refusal::kAddressFull);
+}
+
 TEST(ConnectionCapsTest, AddressesAreForgottenWhenTheyMayBe) {
   test::FakeClock clock;
   ConnectionCaps caps({}, clock);

@@ -134,12 +134,47 @@ TEST(IngressAnswerTest, ABatchSaysWhatBecameOfEach) {
   EXPECT_EQ(int64_t(results.at(2)["status"]), 429);
 }
 
+TEST(IngressAnswerTest, ALargeProblemSaysLessOfTheEventsThatFollow) {
+  cdevents::Faults faults;
+  for (int i = 0; i < 40; ++i) {
+    faults.list.push_back({"/subject/content/member", "required", std::string(80, 'v')});
+  }
+  std::vector<absl::Status> statuses(1000, cdevents::FaultsError(faults, "build"));
+  IngressEvents events = Events(IngressMode::kBatch, std::move(statuses));
+  events.events[998].id = std::string(1 << 20, '\x7f');
+  const HttpAnswer answer = ResultsAnswer(events, {}, base::Epoch("e"));
+  EXPECT_LT(answer.body.size(), 600u << 10);
+  simdjson::dom::parser parser;
+  simdjson::dom::element root = parser.parse(answer.body);
+  simdjson::dom::array results = root["results"];
+  ASSERT_EQ(results.size(), 1000u);
+  EXPECT_EQ(results.at(0)["faults"].error(), simdjson::SUCCESS);
+  EXPECT_EQ(results.at(999)["faults"].error(), simdjson::NO_SUCH_FIELD);
+  for (size_t i = 0; i < 1000; ++i) {
+    EXPECT_EQ(int64_t(results.at(i)["status"]), 422);
+    EXPECT_EQ(std::string_view(results.at(i)["reason"]), "INVALID_EVENT");
+    if (i == 998) continue;  // shortened
+    EXPECT_EQ(std::string_view(results.at(i)["id"]), "id" + std::to_string(i));
+  }
+}
+
+TEST(IngressAnswerTest, ALongNameOfARefusedEventIsShortened) {
+  auto events = Events(IngressMode::kBatch, {MakeError(Reason::kInvalidJson, "a")});
+  events.events[0].id = events.events[0].source = std::string(1 << 20, '\x7f');
+  const HttpAnswer answer = ResultsAnswer(events, {}, {});
+  ExpectJson(answer.body);
+  EXPECT_LT(answer.body.size(), 20u << 10);
+}
+
 TEST(IngressAnswerTest, SerialisedAnswersAreFramed) {
   HttpAnswer answer{200, {{"A", "b"}}, "body", true};
-  EXPECT_EQ(Serialise(answer),
-            "HTTP/1.1 200 OK\r\nA: b\r\nContent-Length: 4\r\nConnection: close\r\n\r\nbody");
-  EXPECT_THAT(Serialise(answer, true), testing::EndsWith("\r\n\r\n"));
-  EXPECT_EQ(Serialise({204, {}, "", false}), "HTTP/1.1 204 No Content\r\n\r\n");
+  const absl::Time now = absl::FromUnixSeconds(784'111'777);  // the example of RFC 9110, 5.6.7
+  EXPECT_EQ(Serialise(answer, now),
+            "HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nA: b\r\n"
+            "Content-Length: 4\r\nConnection: close\r\n\r\nbody");
+  EXPECT_THAT(Serialise(answer, now, true), testing::EndsWith("\r\n\r\n"));
+  EXPECT_EQ(Serialise({204, {}, "", false}, now),
+            "HTTP/1.1 204 No Content\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\n");
 }
 
 TEST(IngressAnswerTest, QuotedTextsAreAlwaysJson) {

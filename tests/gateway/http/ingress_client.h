@@ -16,6 +16,7 @@
 #include <cstdlib>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "auth/crypto/certificate.h"
@@ -96,6 +97,13 @@ class TestClient {
     Send(bytes);
     return Read();
   }
+  // All that comes until the server ends the connection; `*clean`: by saying so, not by a reset.
+  std::string ReadAll(bool* clean) {
+    while (Fill()) {
+    }
+    *clean = ended_;
+    return std::exchange(buffer_, "");
+  }
   // The server ended the connection, and had nothing more to say.
   bool AtEnd() { return buffer_.empty() && !Fill() && !timed_out_; }
 
@@ -123,6 +131,7 @@ class TestClient {
     char bytes[4096];
     const ssize_t n =
         ssl_ ? SSL_read(ssl_.get(), bytes, sizeof(bytes)) : recv(fd_, bytes, sizeof(bytes), 0);
+    ended_ = n == 0;
     timed_out_ = n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
     if (n > 0) buffer_.append(bytes, static_cast<size_t>(n));
     return n > 0;
@@ -131,6 +140,7 @@ class TestClient {
   int fd_ = -1;
   bool connected_ = false;
   bool timed_out_ = false;
+  bool ended_ = false;
   std::unique_ptr<SSL, FreeSsl> ssl_;
   std::string buffer_;
 };

@@ -90,14 +90,14 @@ class IngressTest : public testing::Test {
                         .metrics = f_.metrics},
             .observer = observer_};
   }
-  void StartTls() {
+  void StartTls(IngressOptions* changed = nullptr) {
     CDGATE_ASSERT_OK(ca_.WriteIdentity(dir_.path(), ca_.Gateway("gw1")));
     credentials::IdentityOptions files;
     files.certificate_path = dir_.File("tls.crt");
     files.key_path = dir_.File("tls.key");
     files.bundle_path = dir_.File("bundle.pem");
     identity_ = credentials::IdentityStore::Create(files, trust_, f_.clock).value();
-    IngressOptions options = Options();
+    IngressOptions options = changed != nullptr ? std::move(*changed) : Options();
     options.identity = identity_.get();
     options.times.idle = absl::Hours(1000);
     Start(&options);

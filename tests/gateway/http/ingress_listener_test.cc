@@ -89,6 +89,17 @@ TEST_F(IngressListenerTest, ACertificateThatExpiresEndsWithTheRequestUnderWay) {
   EXPECT_THAT(reply.body, HasSubstr("CERTIFICATE_EXPIRED"));
 }
 
+TEST_F(IngressListenerTest, WhatACertificateWasVerifiedByCanExpireToo) {
+  StartTls();
+  CDGATE_ASSERT_OK(trust_.Replace("alpha.example", ca_.bundle_pem(), {ca_.EmptyCrl()}));
+  const auto jenkins =
+      ca_.Leaf({"spiffe://alpha.example/service/jenkins"}, f_.clock.Now(), absl::Hours(72));
+  TestClient client = ConnectTls(&jenkins);
+  EXPECT_EQ(client.Ask(Post("", SampleJson("1"))).status, 202);
+  f_.clock.Advance(absl::Hours(25));  // the list's time is over, not the certificate's
+  EXPECT_EQ(client.Ask(Post("", SampleJson("2"))).status, 401);
+}
+
 TEST_F(IngressListenerTest, ARevokedTokenEndsWithTheRequestUnderWay) {
   StartTls();
   TestClient client = ConnectTls();
@@ -157,6 +168,17 @@ TEST_F(IngressListenerTest, WhatIsNoTlsIsRefused) {
   tcp.Send("POST / HTTP/1.1\r\nHost: a\r\n\r\n");
   EXPECT_EQ(tcp.Read().status, 0);
   EXPECT_THAT(observer_->reasons(), ElementsAre(Reason::kTlsHandshakeFailed));
+}
+
+TEST_F(IngressListenerTest, WhoStillSendsGetsTheAlert) {
+  StartTls();
+  TestClient tcp = Connect();
+  // A handshake record with a message that is none.
+  tcp.Send(std::string("\x16\x03\x01\x00\x05", 5) + std::string(500'000, 'x'));
+  bool clean = false;
+  const std::string got = tcp.ReadAll(&clean);
+  EXPECT_EQ(got.substr(0, 1), "\x15");  // RFC 8446, section 5.1: a record of alerts
+  EXPECT_TRUE(clean);
 }
 
 TEST_F(IngressListenerTest, OlderTlsIsRefused) {

@@ -10,7 +10,15 @@ using test::SampleJson;
 using testing::HasSubstr;
 using testing::Not;
 
-using IngressProtocolTest = IngressTest;
+class IngressProtocolTest : public IngressTest {
+ protected:
+  // So that the clock can be moved while it is not known how far a client is.
+  IngressOptions OnlyAnswersHaveATime() {
+    IngressOptions options = Options();
+    options.times.head = options.times.body = options.times.idle = absl::InfiniteDuration();
+    return options;
+  }
+};
 
 // ------------------------------------------------------------------ HTTP
 
@@ -174,6 +182,67 @@ TEST_F(IngressProtocolTest, BodiesShareABudget) {
   EXPECT_EQ(Connect().Ask(announce(900)).status, 100);
 }
 
+TEST_F(IngressProtocolTest, OneAddressHasAQuarterOfTheBudget) {
+  IngressOptions options = Options();
+  options.body_budget_bytes = 4000;
+  StartTls(&options);
+  const auto announce = [this](int bytes) {
+    return absl::StrCat("POST / HTTP/1.1\r\nHost: a\r\n", Bearer(), "Expect: 100-continue\r\n",
+                        "Content-Length: ", bytes, "\r\n\r\n");
+  };
+  EXPECT_EQ(ConnectTls().Ask(announce(1001)).status, 429);
+  TestClient first = ConnectTls();
+  EXPECT_EQ(first.Ask(announce(600)).status, 100);
+  EXPECT_EQ(ConnectTls().Ask(announce(600)).status, 429);
+}
+
+TEST_F(IngressProtocolTest, ChunkedBodiesAreReservedAsTheyCome) {
+  IngressOptions options = Options();
+  options.body_budget_bytes = 20'000;
+  Start(&options);
+  const std::string head = absl::StrCat("POST / HTTP/1.1\r\nHost: a\r\n", Bearer(),
+                                        "Expect: 100-continue\r\n"
+                                        "Transfer-Encoding: chunked\r\n\r\n");
+  std::vector<std::unique_ptr<TestClient>> slow;
+  for (int i = 0; i < 50; ++i) {
+    slow.push_back(std::make_unique<TestClient>(listener_->bound_address()));
+    ASSERT_EQ(slow.back()->Ask(head).status, 100) << i;
+    slow.back()->Send("5\r\n     \r\n");
+  }
+  EXPECT_EQ(Connect().Ask(Event("1")).status, 202);
+  // One that grows has what is there, and gives it back.
+  const std::string chunk = absl::StrCat("3e8\r\n", std::string(1000, ' '), "\r\n");
+  std::string many;
+  for (int i = 0; i < 30; ++i) many += chunk;
+  const Reply refused = slow[0]->Ask(many);
+  EXPECT_EQ(refused.status, 429);
+  EXPECT_THAT(refused.head, HasSubstr("Connection: close"));
+  many.resize(10 * chunk.size());
+  EXPECT_EQ(slow[1]->Ask(many + "0\r\n\r\n").status, 400);  // no event, but a whole body
+}
+
+TEST_F(IngressProtocolTest, AnswersThatAreNotTakenCount) {
+  IngressOptions options = OnlyAnswersHaveATime();
+  options.body_budget_bytes = 100;  // less than any answer
+  SetToken("jenkins", f_.clock.Now() + absl::Hours(24 * 36'500));
+  Start(&options);
+  TestClient client = Connect();
+  std::string many;
+  for (int i = 0; i < 2000; ++i) many += "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+  std::thread sender([&] {
+    for (int i = 0; i < 1000; ++i) client.Send(many);
+  });
+  const std::string request = Post(Bearer(), "x");
+  while (Connect().Ask(request).status != 429) std::this_thread::yield();
+  while (f_.Counted("cdgate_http_connections_timed_out_total", {}) == 0) {
+    f_.clock.Advance(absl::Seconds(11));
+    std::this_thread::yield();
+  }
+  sender.join();
+  while (listener_->live_connections() > 0) std::this_thread::yield();
+  EXPECT_EQ(Connect().Ask(request).status, 400);
+}
+
 // ------------------------------------------------------------------ hostile clients
 
 TEST_F(IngressProtocolTest, SilentConnectionsDelayNobody) {
@@ -192,16 +261,48 @@ TEST_F(IngressProtocolTest, SilentConnectionsDelayNobody) {
 TEST_F(IngressProtocolTest, OneAddressHasItsShare) {
   IngressOptions options = Options();
   options.caps.max_connections_per_address = 2;
-  Start(&options);
-  auto first = std::make_unique<TestClient>(listener_->bound_address());
-  TestClient second = Connect();
+  StartTls(&options);
+  const ClientTls tls;
+  auto first = std::make_unique<TestClient>(listener_->bound_address(), &tls);
+  TestClient second = ConnectTls();
   EXPECT_EQ(first->Ask(Event("1")).status, 202);
   EXPECT_EQ(second.Ask(Event("2")).status, 202);
   EXPECT_TRUE(Connect().AtEnd());
   EXPECT_EQ(f_.Counted("cdgate_http_connections_refused_total", {{"cause", "address_full"}}), 1);
   first.reset();
   while (listener_->live_connections() > 1) std::this_thread::yield();
-  EXPECT_EQ(Connect().Ask(Event("3")).status, 202);
+  EXPECT_EQ(ConnectTls().Ask(Event("3")).status, 202);
+}
+
+TEST_F(IngressProtocolTest, ManyClientsOfAProxyAreNotOneAddress) {
+  IngressOptions options = Options();
+  options.caps = {.max_connections = 20, .max_connections_per_address = 1, .accept_burst = 1};
+  Start(&options);
+  std::vector<std::unique_ptr<TestClient>> clients;
+  for (int i = 0; i < 20; ++i) {
+    clients.push_back(std::make_unique<TestClient>(listener_->bound_address()));
+    EXPECT_EQ(clients.back()->Ask(Event(absl::StrCat(i))).status, 202) << i;
+  }
+  EXPECT_TRUE(Connect().AtEnd());
+  EXPECT_EQ(f_.Counted("cdgate_http_connections_refused_total", {{"cause", "listener_full"}}), 1);
+}
+
+TEST_F(IngressProtocolTest, RefusalsDoNotFillTheLog) {
+  Start();
+  testing::internal::CaptureStdout();
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(Connect().Ask(Post("", "{}")).status, 401);
+  f_.clock.Advance(absl::Seconds(1));
+  EXPECT_EQ(Connect().Ask(Post("", "{}")).status, 401);
+  const std::string log = testing::internal::GetCapturedStdout();
+  EXPECT_THAT(log, testing::ContainsRegex("left_out[^0-9]*0"));
+  EXPECT_THAT(log, testing::ContainsRegex("left_out[^0-9]*4"));
+  size_t lines = 0;
+  for (size_t at = log.find("request refused"); at != std::string::npos;
+       at = log.find("request refused", at + 1)) {
+    ++lines;
+  }
+  EXPECT_EQ(lines, 2u) << log;
+  EXPECT_EQ(f_.Counted("cdgate_http_refusals_total", {{"reason", "unauthenticated_call"}}), 6);
 }
 
 TEST_F(IngressProtocolTest, ASlowHeadHasATimeAsAWhole) {
@@ -249,7 +350,8 @@ TEST_F(IngressProtocolTest, IdleConnectionsEnd) {
 }
 
 TEST_F(IngressProtocolTest, WhoDoesNotTakeAnswersIsEnded) {
-  Start();
+  IngressOptions options = OnlyAnswersHaveATime();
+  Start(&options);
   TestClient client = Connect();
   const std::string request = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
   std::string many;
