@@ -263,12 +263,13 @@ bool IngressConnection::Send() {
     broken_ |= written < 0 && errno != EAGAIN && errno != EWOULDBLOCK;
     break;
   }
-  out_.erase(0, sent);
-  if (!out_.empty()) {
-    // What the client does not take at once is kept for it.
-    if (charged_ == 0) context_.budget.Charge(group_, charged_ = out_.size());
-    return false;
+  // What the client does not take at once is kept for it, in as much memory as it had.
+  if (sent < out_.size() && charged_ == 0) {
+    charged_ = out_.size();
+    context_.budget.Charge(group_, charged_);
   }
+  out_.erase(0, sent);
+  if (!out_.empty()) return false;
   context_.budget.Return(group_, std::exchange(charged_, 0));
   if (out_.capacity() > kKeptBytes) out_.shrink_to_fit();
   return true;
