@@ -12,11 +12,13 @@ constexpr size_t kMaxAddresses = 1000;
 }  // namespace
 
 void LogLimiter::ForgetOld(absl::Duration now) {
-  absl::erase_if(addresses_, [&](const auto& entry) {
+  size_t left_out = 0;
+  absl::erase_if(addresses_, [&left_out, now](const auto& entry) {
     if (now - entry.second.written < kInterval) return false;
-    forgotten_ += entry.second.left_out;
+    left_out += entry.second.left_out;
     return true;
   });
+  forgotten_ += left_out;
 }
 
 std::optional<size_t> LogLimiter::Next(const std::string& address) {
