@@ -100,6 +100,7 @@ absl::Status Gateway::Build() {
                                                             .callbacks = pool_,
                                                             .on_fatal = on_fatal_}));
   CDGATE_RETURN_IF_ERROR(BuildServices());
+  BuildApis();
   CDGATE_RETURN_IF_ERROR(RegisterServices());
   // Who may do what is known before anybody can ask.
   ApplyResources();
@@ -195,7 +196,7 @@ absl::Status Gateway::BuildEnrolment(const Secrets& secrets) {
   return absl::OkStatus();
 }
 
-absl::Status Gateway::RegisterServices() {
+void Gateway::BuildApis() {
   state::Store& store = storage_->store();
   publish_api_ = std::make_unique<api::PublishApi>(*admission_, store, pool_);
   event_queries_ = std::make_unique<api::EventQueries>(store, storage_->log(), grants_, pool_);
@@ -217,6 +218,9 @@ absl::Status Gateway::RegisterServices() {
                                                               .enrolment = *enrolment_,
                                                               .pool = pool_,
                                                               .facts = Facts()});
+}
+
+absl::Status Gateway::RegisterServices() {
   CDGATE_RETURN_IF_ERROR(publish_api_->Register(router_));
   CDGATE_RETURN_IF_ERROR(event_queries_->Register(router_));
   CDGATE_RETURN_IF_ERROR(describe_->Register(router_));
@@ -226,7 +230,7 @@ absl::Status Gateway::RegisterServices() {
   CDGATE_RETURN_IF_ERROR(token_api_->Register(router_));
   CDGATE_RETURN_IF_ERROR(outcome_api_->Register(router_));
   CDGATE_RETURN_IF_ERROR(peer_api_->Register(router_));
-  CDGATE_RETURN_IF_ERROR(api::RegisterSubscribe(router_, {.store = store,
+  CDGATE_RETURN_IF_ERROR(api::RegisterSubscribe(router_, {.store = storage_->store(),
                                                           .feed = storage_->feed(),
                                                           .grants = grants_,
                                                           .holders = subscriptions_,

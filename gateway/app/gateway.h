@@ -92,6 +92,7 @@ class Gateway {
   absl::Status BuildIdentity();
   absl::Status BuildServices();
   absl::Status BuildEnrolment(const Secrets& secrets);
+  void BuildApis();
   absl::Status RegisterServices();
   absl::Status Listen();
   absl::Status ListenOps();

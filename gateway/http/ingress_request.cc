@@ -296,29 +296,19 @@ IngressEvent RequestReader::Finish(absl::Status status, CloudEvent* event) {
 }
 
 IngressEvent RequestReader::ReadRaw(absl::string_view json) {
-  IngressEvent out;
-  const auto root = parser_.ParseIJson(json);
-  if (!root.ok()) {
-    out.status = root.status();
+  const cdevents::Envelope inner = cdevents::ReadEnvelope(parser_.document());
+  IngressEvent out{std::string(inner.id), std::string(inner.source), "", absl::OkStatus()};
+  // The CloudEvent needs these. What else is wrong, and subject and time, are admission's.
+  if (inner.id.empty() || inner.source.empty() || inner.type.empty()) {
+    out.status = event::CheckCdEvent(parser_.document()).status();
     return out;
   }
-  const auto inner = event::CheckCdEvent(parser_.document());
-  if (!inner.ok()) {
-    out.status = inner.status();
-    std::string_view id;
-    if ((*root)["context"]["id"].get(id) == simdjson::SUCCESS) out.id = std::string(id);
-    return out;
-  }
-  out.id = std::string(inner->id);
-  out.source = std::string(inner->source);
   event::CloudEventFields fields;
-  fields.id = inner->id;
-  fields.source = inner->source;
-  fields.type = inner->type;
+  fields.id = inner.id;
+  fields.source = inner.source;
+  fields.type = inner.type;
   fields.data = json;
   fields.attributes.push_back(event::TextAttribute("datacontenttype", "application/json"));
-  fields.attributes.push_back(event::TextAttribute("subject", inner->subject));
-  fields.attributes.push_back(event::TimeAttribute("time", inner->seconds, inner->nanos));
   out.cloud_event = event::RenderCloudEvent(&fields);
   return out;
 }

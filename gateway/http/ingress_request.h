@@ -72,6 +72,7 @@ class RequestReader {
   IngressEvent ReadBinary(const HttpHead& head, absl::string_view body);
   IngressEvent ReadStructured(absl::string_view json);
   IngressEvent ReadProtobuf(absl::string_view bytes);
+  // `json` is what parser_ read last.
   IngressEvent ReadRaw(absl::string_view json);
   IngressEvent ReadByShape(absl::string_view json);
   absl::StatusOr<std::vector<IngressEvent>> ReadJsonBatch(absl::string_view json);

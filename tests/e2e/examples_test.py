@@ -3,7 +3,6 @@
 they stopped."""
 import json
 import os
-import shutil
 import subprocess
 import unittest
 
@@ -124,31 +123,8 @@ class PythonExamplesTest(Examples, harness.DomainsTest):
 class NodeExamplesTest(Examples, harness.DomainsTest):
     @classmethod
     def setUpClass(cls):
-        if not shutil.which("node") or not shutil.which("npm"):
-            raise unittest.SkipTest("node and npm are not installed")
-        cls.folder = cls.install()
+        cls.folder = harness.install_node_example("node")
         super().setUpClass()
-
-    @staticmethod
-    def install():
-        """A copy of the example with its packages, kept from run to run."""
-        base = os.environ.get("CDGATE_E2E_DIR") or os.path.join(harness.ROOT, "build", "e2e")
-        folder = os.path.join(base, "node")
-        source = os.path.join(EXAMPLES, "node")
-        shutil.copytree(source, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("node_modules"))
-        stamp, lock = os.path.join(folder, "installed"), os.path.join(folder, "package-lock.json")
-        with open(lock, encoding="utf-8") as file:
-            wanted = file.read()
-        if os.path.exists(stamp):
-            with open(stamp, encoding="utf-8") as file:
-                if file.read() == wanted:
-                    return folder
-        result = harness.run(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=folder, timeout=180)
-        if result.code != 0:
-            raise unittest.SkipTest(f"npm ci failed: {result.err.strip().splitlines()[-1:]}")
-        with open(stamp, "w", encoding="utf-8") as file:
-            file.write(wanted)
-        return folder
 
     def program(self, name):
         return ["env", f"CDGATE_PROTO={harness.ROOT}/proto", "node", os.path.join(self.folder, name)]

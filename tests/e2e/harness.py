@@ -344,6 +344,30 @@ class DomainsTest(unittest.TestCase):
         return self.assert_run(result).json_lines()
 
 
+def install_node_example(name):
+    """A copy of deploy/examples/NAME with the packages that its lock file names, kept from run
+    to run. Skips where node, npm or what npm fetches is not there."""
+    if not shutil.which("node") or not shutil.which("npm"):
+        raise unittest.SkipTest("node and npm are not installed")
+    base = os.environ.get("CDGATE_E2E_DIR") or os.path.join(ROOT, "build", "e2e")
+    folder = os.path.join(base, name)
+    source = os.path.join(ROOT, "deploy", "examples", name)
+    shutil.copytree(source, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("node_modules"))
+    stamp, lock = os.path.join(folder, "installed"), os.path.join(folder, "package-lock.json")
+    with open(lock, encoding="utf-8") as file:
+        wanted = file.read()
+    if os.path.exists(stamp):
+        with open(stamp, encoding="utf-8") as file:
+            if file.read() == wanted:
+                return folder
+    result = run(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=folder, timeout=180)
+    if result.code != 0:
+        raise unittest.SkipTest(f"npm ci failed: {result.err.strip().splitlines()[-1:]}")
+    with open(stamp, "w", encoding="utf-8") as file:
+        file.write(wanted)
+    return folder
+
+
 def cdevent(event_id, kind="service.deployed.0.2.0", source="/event/source/e2e", **custom):
     """A conforming CDEvent as a dict; the content suits services."""
     subject = kind.split(".")[0]

@@ -5,13 +5,11 @@ import json
 import os
 import re
 import shutil
-import unittest
 import uuid
 
 import harness
 from harness import cdevent
 
-EXAMPLE = os.path.join(harness.ROOT, "deploy", "examples", "node-http")
 PAGE = os.path.join(harness.ROOT, "docs", "http.md")
 
 
@@ -131,30 +129,8 @@ class SdkTest(IngressTest):
 
     @classmethod
     def setUpClass(cls):
-        if not shutil.which("node") or not shutil.which("npm"):
-            raise unittest.SkipTest("node and npm are not installed")
-        cls.folder = cls.install()
+        cls.folder = harness.install_node_example("node-http")
         super().setUpClass()
-
-    @staticmethod
-    def install():
-        """A copy of the example with its packages, kept from run to run."""
-        base = os.environ.get("CDGATE_E2E_DIR") or os.path.join(harness.ROOT, "build", "e2e")
-        folder = os.path.join(base, "node-http")
-        shutil.copytree(EXAMPLE, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("node_modules"))
-        stamp, lock = os.path.join(folder, "installed"), os.path.join(folder, "package-lock.json")
-        with open(lock, encoding="utf-8") as file:
-            wanted = file.read()
-        if os.path.exists(stamp):
-            with open(stamp, encoding="utf-8") as file:
-                if file.read() == wanted:
-                    return folder
-        result = harness.run(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=folder, timeout=180)
-        if result.code != 0:
-            raise unittest.SkipTest(f"npm ci failed: {result.err.strip().splitlines()[-1:]}")
-        with open(stamp, "w", encoding="utf-8") as file:
-            file.write(wanted)
-        return folder
 
     def publish(self, mode, token, lines):
         env = self.environment(CDGATE_TOKEN=token)
