@@ -1,0 +1,62 @@
+// The services of a gateway: what its listeners serve.
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "gateway/api/subscribe_api.h"
+#include "gateway/app/gateway.h"
+#include "gateway/base/status_macros.h"
+#include "gateway/rpc/guarded.h"
+#include "gateway/rpc/reflection.h"
+
+namespace cdgate::app {
+
+void Gateway::BuildApis() {
+  state::Store& store = storage_->store();
+  publish_api_ = std::make_unique<api::PublishApi>(*admission_, store, pool_);
+  event_queries_ = std::make_unique<api::EventQueries>(store, storage_->log(), grants_, pool_);
+  describe_ = std::make_unique<api::DescribeApi>(store, pool_);
+  policy_api_ = std::make_unique<api::PolicyApi>(store, pool_);
+  grant_api_ = std::make_unique<api::GrantApi>(store, pool_, [this] { ApplyResources(); });
+  schema_api_ =
+      std::make_unique<api::SchemaApi>(store, schemas_, pool_, [this] { ApplyResources(); });
+  token_api_ = std::make_unique<api::TokenApi>(store, clock_, random_, pool_);
+  outcome_api_ = std::make_unique<api::OutcomeApi>(
+      config_.domain(), store, [this](absl::string_view peer) { return links_->FactsOf(peer); },
+      pool_);
+  peer_api_ = std::make_unique<api::PeerApi>(api::PeerApiDeps{.domain = config_.domain(),
+                                                              .instance = config_.instance(),
+                                                              .software = std::string(Software()),
+                                                              .start_time = start_time_,
+                                                              .store = store,
+                                                              .log = storage_->log(),
+                                                              .enrolment = *enrolment_,
+                                                              .pool = pool_,
+                                                              .facts = Facts()});
+}
+
+absl::Status Gateway::RegisterServices() {
+  CDGATE_RETURN_IF_ERROR(publish_api_->Register(router_));
+  CDGATE_RETURN_IF_ERROR(event_queries_->Register(router_));
+  CDGATE_RETURN_IF_ERROR(describe_->Register(router_));
+  CDGATE_RETURN_IF_ERROR(policy_api_->Register(router_));
+  CDGATE_RETURN_IF_ERROR(grant_api_->Register(router_));
+  CDGATE_RETURN_IF_ERROR(schema_api_->Register(router_));
+  CDGATE_RETURN_IF_ERROR(token_api_->Register(router_));
+  CDGATE_RETURN_IF_ERROR(outcome_api_->Register(router_));
+  CDGATE_RETURN_IF_ERROR(peer_api_->Register(router_));
+  CDGATE_RETURN_IF_ERROR(api::RegisterSubscribe(router_, {.store = storage_->store(),
+                                                          .feed = storage_->feed(),
+                                                          .grants = grants_,
+                                                          .holders = subscriptions_,
+                                                          .pool = pool_,
+                                                          .clock = clock_,
+                                                          .timers = timers_}));
+  CDGATE_RETURN_IF_ERROR(router_.Register(rpc::Guarded::Bidi(
+      "/cdgate.federation.v1.FederationService/Link",
+      [this](rpc::ServerStreamPtr stream) { links_->Accept(std::move(stream)); })));
+  CDGATE_RETURN_IF_ERROR(rpc::RegisterHealth(router_, health_));
+  return rpc::RegisterReflection(router_);
+}
+
+}  // namespace cdgate::app
