@@ -47,6 +47,9 @@ std::vector<MethodRow> MakeTable() {
         "/cdgate.admin.v1.AdminService/DeleteGrant",
         "/cdgate.admin.v1.AdminService/DeleteSubscription",
         "/cdgate.admin.v1.AdminService/AddSchema", "/cdgate.admin.v1.AdminService/DeleteSchema",
+        "/cdgate.admin.v1.AdminService/ApplyGroup", "/cdgate.admin.v1.AdminService/DeleteGroup",
+        "/cdgate.admin.v1.AdminService/DropPeerDeadLetters",
+        "/cdgate.admin.v1.AdminService/RedrivePeerDeadLetters",
         "/cdgate.admin.v1.AdminService/FreezePeer", "/cdgate.admin.v1.AdminService/RemovePeer",
         "/cdgate.admin.v1.AdminService/ResumePeer", "/cdgate.admin.v1.AdminService/RevokeInvite"}) {
     add(method, kAdmin, Admits::kRoles, kOperators);
@@ -54,7 +57,13 @@ std::vector<MethodRow> MakeTable() {
   add("/cdgate.admin.v1.AdminService/CreateToken", kAdmin, Admits::kRoles, kOperators);
   add("/cdgate.admin.v1.AdminService/DeleteToken", kAdmin, Admits::kRoles, kOperators);
   add("/cdgate.admin.v1.AdminService/ListTokens", kAdmin, Admits::kRoles, kOperatorsAndAuditors);
-  add("/cdgate.admin.v1.AdminService/ApplyPolicy", kAdmin, Admits::kRoles, {Role::kPolicyAuthor});
+  for (const absl::string_view method :
+       {"/cdgate.admin.v1.AdminService/ApplyPolicy", "/cdgate.admin.v1.AdminService/PlanPolicy",
+        "/cdgate.admin.v1.AdminService/RotatePseudonyms"}) {
+    add(method, kAdmin, Admits::kRoles, {Role::kPolicyAuthor});
+  }
+  // Where widening is approved, who may approve decides alone who may be approved.
+  add("/cdgate.admin.v1.AdminService/ApprovePlan", kAdmin, Admits::kRoles, {Role::kPolicyApprover});
   add("/cdgate.admin.v1.AdminService/CheckPolicy", kAdmin, Admits::kRoles, kPolicyPeople);
   for (const absl::string_view method :
        {"/cdgate.admin.v1.AdminService/GetSchema", "/cdgate.admin.v1.AdminService/ListSchemas",
@@ -66,7 +75,10 @@ std::vector<MethodRow> MakeTable() {
        {"/cdgate.admin.v1.AdminService/ExplainEvent", "/cdgate.admin.v1.AdminService/GetPeer",
         "/cdgate.admin.v1.AdminService/GetPolicy", "/cdgate.admin.v1.AdminService/GetStatus",
         "/cdgate.admin.v1.AdminService/ListPeers", "/cdgate.admin.v1.AdminService/ListPolicies",
-        "/cdgate.admin.v1.AdminService/ListPolicyVersions",
+        "/cdgate.admin.v1.AdminService/ListPolicyVersions", "/cdgate.admin.v1.AdminService/GetPlan",
+        "/cdgate.admin.v1.AdminService/ListGroups",
+        "/cdgate.admin.v1.AdminService/ListPeerDeadLetters",
+        "/cdgate.admin.v1.AdminService/ListPlanEvents", "/cdgate.admin.v1.AdminService/ListPlans",
         "/cdgate.admin.v1.AdminService/WhoGot"}) {
     add(method, kAdmin, Admits::kRoles, kEverybodyInAdmin);
   }

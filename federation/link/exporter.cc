@@ -30,7 +30,8 @@ Sequence Before(Sequence s) { return Sequence(s.value() == 0 ? 0 : s.value() - 1
 
 bool SameEpoch(const PolicyEpoch& a, const PolicyEpoch& b) {
   return a.policy_version() == b.policy_version() && a.interest_version() == b.interest_version() &&
-         a.engine_version() == b.engine_version() && a.groups() == b.groups();
+         a.engine_version() == b.engine_version() &&
+         a.environment_version() == b.environment_version();
 }
 
 bool Extends(const LedgerRow& row, const LedgerRow& next) {

@@ -24,6 +24,8 @@ class Classifications {
       : scales_(std::move(scales)) {}
   static const Classifications& BuiltIn();
 
+  const std::vector<std::vector<std::string>>& scales() const { return scales_; }
+
   // The empty label (none was set) is known.
   bool Knows(absl::string_view label) const;
   // The stricter of two labels of one scale, or the one that is not empty; none where

@@ -49,13 +49,15 @@ absl::StatusOr<std::shared_ptr<const CompiledPolicy>> CompiledPolicy::Compile(
     out->reasons_to_peer_ = policy.export_().reasons_to_peer();
   }
   out->export_.limits = policy.export_().limits();
+  out->export_.transit.insert(policy.export_().transit().begin(), policy.export_().transit().end());
   for (const admin::v1::ExportRule& rule : policy.export_().rules()) {
     CDGATE_ASSIGN_OR_RETURN(Rule compiled, CompileRule(rule, version));
-    compiled.keep_links = rule.links() == admin::v1::LINK_HANDLING_KEEP;
+    compiled.transformation = Transformation::Of(rule);
     compiled.terms = rule.terms();
     out->export_.rules.push_back(std::move(compiled));
   }
   out->import_.limits = policy.import().limits();
+  out->import_.transit.insert(policy.import().transit().begin(), policy.import().transit().end());
   out->import_.accept_unknown = policy.import().accept_unknown();
   for (const admin::v1::ImportRule& rule : policy.import().rules()) {
     CDGATE_ASSIGN_OR_RETURN(Rule compiled, CompileRule(rule, version));

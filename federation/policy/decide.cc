@@ -66,19 +66,60 @@ bool TooLarge(const CompiledPolicy::Side& side, const filter::EventContext& even
 }
 
 // Labels of the event itself and of the terms it came under.
-bool LabelsKnown(filter::EventContext& event, const Classifications& known) {
-  return known.Knows(event.classification()) &&
-         (event.terms() == nullptr || known.Knows(event.terms()->classification()));
+bool LabelsKnown(filter::EventContext& event, const Environment& environment) {
+  const Classifications& known = environment.labels();
+  if (!known.Knows(event.classification())) return false;
+  if (event.terms() != nullptr && !known.Knows(event.terms()->classification())) return false;
+  const std::optional<filter::Value> regulations = event.Find("dataregulation");
+  return !regulations || (regulations->type() == filter::Type::kString &&
+                          environment.KnowsRegulations(regulations->string()));
 }
 
-// A chain and links name other events, which the peer may not know of.
-std::optional<Reason> CheckLinks(const CompiledPolicy::Rule& rule, filter::EventContext& event) {
-  if (rule.keep_links) return std::nullopt;
-  switch (event.HasLinksOrChain()) {
-    case filter::DataLookup::kAbsent: return std::nullopt;
-    case filter::DataLookup::kNoJson: return Reason::kInvalidJson;
-    default: return Reason::kTransformationUnavailable;
+// Whether terms that name groups let `domain` have the event.
+template <typename Groups>
+bool MayReceive(const Groups& groups, absl::string_view domain, const filter::EventContext& event,
+                const Environment& environment) {
+  if (groups.empty()) return true;
+  return std::any_of(groups.begin(), groups.end(), [&](const auto& group) {
+    return environment.IsMember(group, domain, event.accept_time());
+  });
+}
+
+// Of whom it is, and whether that may pass; none: it may.
+std::optional<Reason> CheckOrigin(const CompiledPolicy::Side& side, absl::string_view origin,
+                                  absl::string_view sender) {
+  if (origin == sender) return std::nullopt;
+  return side.transit.contains(origin) ? Reason::kAttestationUnproven : Reason::kTransitNotAllowed;
+}
+
+// What the event leaves as, and whether the importer wants it so.
+std::optional<Reason> Transform(const CompiledPolicy::Rule& rule, filter::EventContext& event,
+                                const ExportContext& context, Decision* decision) {
+  const CompiledInterest* const interest = context.interest;
+  const std::optional<bool> wanted =
+      interest == nullptr ? std::optional<bool>(true) : interest->WantsByKind(event);
+  if (wanted == false) return Reason::kNotWanted;
+  filter::EventContext* arriving = &event;
+  if (rule.transformation.empty()) {
+    // It leaves as it is.
+  } else if (context.engine_version < 2) {
+    // That engine could not transform, and withheld what names other events.
+    const bool names_others = event.HasLinksOrChain() != filter::DataLookup::kAbsent;
+    if (names_others) return Reason::kTransformationUnavailable;
+  } else {
+    if (context.transformer == nullptr) return Reason::kTransformationUnavailable;
+    bool changed = false;
+    const Outgoing* const outgoing =
+        context.transformer->Apply(rule.transformation, event, context.keys, &changed);
+    if (outgoing == nullptr) return Reason::kTransformationUnavailable;
+    if (changed) decision->outgoing = outgoing;
+    if (changed && !wanted) arriving = &context.transformer->Arriving(event);
   }
+  if (wanted) return std::nullopt;
+  RuleMemo* const memo =
+      context.memo == nullptr || decision->outgoing != nullptr ? nullptr : &context.memo->interest;
+  if (interest->Wants(*arriving, memo)) return std::nullopt;
+  return Reason::kNotWanted;
 }
 
 }  // namespace
@@ -86,9 +127,22 @@ std::optional<Reason> CheckLinks(const CompiledPolicy::Rule& rule, filter::Event
 std::optional<TermsView> NarrowTerms(const storage::v1::Terms* event_terms,
                                      const storage::v1::Terms& rule_terms,
                                      const Classifications& known) {
-  TermsView out{rule_terms.onward(), rule_terms.classification()};
+  TermsView out{rule_terms.onward(),
+                rule_terms.classification(),
+                {rule_terms.groups().begin(), rule_terms.groups().end()}};
   if (event_terms == nullptr) return out;
-  if (event_terms->onward() == 0 || event_terms->groups_size() > 0) return std::nullopt;
+  if (event_terms->onward() == 0) return std::nullopt;
+  if (event_terms->groups_size() > 0) {
+    const auto& allowed = event_terms->groups();
+    if (out.groups.empty()) out.groups.assign(allowed.begin(), allowed.end());
+    out.groups.erase(std::remove_if(out.groups.begin(), out.groups.end(),
+                                    [&](absl::string_view group) {
+                                      return std::find(allowed.begin(), allowed.end(), group) ==
+                                             allowed.end();
+                                    }),
+                     out.groups.end());
+    if (out.groups.empty()) return std::nullopt;
+  }
   const std::optional<absl::string_view> label =
       known.Stricter(event_terms->classification(), rule_terms.classification());
   if (!label) return std::nullopt;
@@ -100,30 +154,30 @@ std::optional<TermsView> NarrowTerms(const storage::v1::Terms* event_terms,
 Decision DecideExport(const CompiledPolicy* policy, filter::EventContext& event,
                       const ExportContext& context, std::vector<RuleTrace>* trace) {
   if (policy == nullptr) return Deny(Reason::kNoPolicy);
-  if (event.origin() != context.own_domain) return Deny(Reason::kTransitNotAllowed);
+  if (const auto reason = CheckOrigin(policy->exports(), event.origin(), context.own_domain)) {
+    return Deny(*reason);
+  }
   if (TooLarge(policy->exports(), event)) return Deny(Reason::kTooLarge);
   const CompiledPolicy::Rule* rule = nullptr;
   Decision decision = TryRules(policy->exports(), event, context.memo, trace, &rule);
   if (!decision.allow) return decision;
-  if (!LabelsKnown(event, *context.classifications)) {
-    return Deny(Reason::kClassificationUnknown, rule->id);
+  const Environment& environment = *context.environment;
+  if (!LabelsKnown(event, environment)) return Deny(Reason::kClassificationUnknown, rule->id);
+  std::optional<TermsView> terms = NarrowTerms(event.terms(), rule->terms, environment.labels());
+  if (!terms || !MayReceive(terms->groups, policy->peer(), event, environment)) {
+    return Deny(Reason::kTermsExceeded, rule->id);
   }
-  const std::optional<TermsView> terms =
-      NarrowTerms(event.terms(), rule->terms, *context.classifications);
-  if (!terms) return Deny(Reason::kTermsExceeded, rule->id);
-  decision.terms = *terms;
-  if (const std::optional<Reason> reason = CheckLinks(*rule, event)) return Deny(*reason, rule->id);
-  RuleMemo* const memo = context.memo == nullptr ? nullptr : &context.memo->interest;
-  if (context.interest != nullptr && !context.interest->Wants(event, memo)) {
-    return Deny(Reason::kNotWanted, rule->id);
-  }
-  return decision;
+  decision.terms = *std::move(terms);
+  const std::optional<Reason> reason = Transform(*rule, event, context, &decision);
+  return reason ? Deny(*reason, rule->id) : decision;
 }
 
 Decision DecideImport(const CompiledPolicy* policy, filter::EventContext& event,
                       const ImportContext& context, std::vector<RuleTrace>* trace) {
   if (policy == nullptr) return Deny(Reason::kNoPolicy);
-  if (event.origin() != context.peer) return Deny(Reason::kTransitNotAllowed);
+  if (const auto reason = CheckOrigin(policy->imports(), event.origin(), context.peer)) {
+    return Deny(*reason);
+  }
   if (TooLarge(policy->imports(), event)) return Deny(Reason::kTooLarge);
   if (event.unknown_type() && !policy->imports().accept_unknown) {
     return Deny(Reason::kUnknownType);
@@ -131,11 +185,11 @@ Decision DecideImport(const CompiledPolicy* policy, filter::EventContext& event,
   const CompiledPolicy::Rule* rule = nullptr;
   const Decision decision = TryRules(policy->imports(), event, context.memo, trace, &rule);
   if (!decision.allow) return decision;
-  if (!LabelsKnown(event, *context.classifications)) {
+  if (!LabelsKnown(event, *context.environment)) {
     return Deny(Reason::kClassificationUnknown, rule->id);
   }
-  // A group that nobody here can look up has no members.
-  if (event.terms() != nullptr && event.terms()->groups_size() > 0) {
+  if (event.terms() != nullptr &&
+      !MayReceive(event.terms()->groups(), context.own_domain, event, *context.environment)) {
     return Deny(Reason::kTermsExceeded, rule->id);
   }
   return decision;

@@ -69,6 +69,17 @@ RuleMemo::Outcome CompiledInterest::Try(const Rule& rule, filter::EventContext& 
   return matched ? RuleMemo::Outcome::kMatched : RuleMemo::Outcome::kPassed;
 }
 
+std::optional<bool> CompiledInterest::WantsByKind(filter::EventContext& event) const {
+  if (version_ == 0) return true;
+  for (const Rule& rule : rules_) {
+    event.ForgetReads();
+    const RuleMemo::Outcome outcome = Try(rule, event);
+    if (event.read_more() || outcome == RuleMemo::Outcome::kFailed) return std::nullopt;
+    if (outcome == RuleMemo::Outcome::kMatched) return rule.allow;
+  }
+  return false;
+}
+
 // What fails may be wanted: the importer decides.
 bool CompiledInterest::Wants(filter::EventContext& event, RuleMemo* memo) const {
   if (version_ == 0) return true;

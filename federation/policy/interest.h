@@ -46,6 +46,10 @@ class CompiledInterest {
   // `memo`: may be null.
   bool Wants(filter::EventContext& event, RuleMemo* memo = nullptr) const;
 
+  // The answer where it follows from type, source, origin and plane alone; none where a rule
+  // that is tried reads more. Wants() gives the same.
+  std::optional<bool> WantsByKind(filter::EventContext& event) const;
+
   // The importer asked for nothing to be sent until its next Interest.
   bool paused() const { return paused_; }
   // 0 where no rules are in use: none were shown, or they were ignored.

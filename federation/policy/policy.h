@@ -5,12 +5,16 @@
 //                           CompiledPolicy::Compile(resource, version));
 //   filter::EventContext event;
 //   event.Reset(record);
-//   const Decision decision = DecideExport(policy.get(), event, {"alpha.example"});
+//   Transformer transformer;
+//   const Decision decision = DecideExport(policy.get(), event, {.own_domain = "alpha.example",
+//                                                                .keys = keyring.get(),
+//                                                                .transformer = &transformer});
 //   if (!decision.allow) Count(decision.reason, decision.rule);
 //
 // Default deny: no policy, no rule, a condition that fails, a classification nobody
-// knows: the event does not cross. The first rule that matches decides. Until
-// attestation exists only events of the sender's own origin cross.
+// knows, a group that cannot be looked up, a transformation that cannot be done: the event
+// does not cross. The first rule that matches decides. Until attestation exists nothing
+// proves the origin of an event that a third domain passes on, so none crosses.
 #pragma once
 
 #include <cstdint>
@@ -19,15 +23,21 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
+#include "absl/container/inlined_vector.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "cdgate/admin/v1/admin.pb.h"
 #include "cdgate/admin/v1/resources.pb.h"
 #include "cdgate/storage/v1/storage.pb.h"
 #include "federation/policy/classification.h"
+#include "federation/policy/environment.h"
 #include "federation/policy/interest.h"
+#include "federation/policy/pseudonym.h"
 #include "federation/policy/rule_memo.h"
+#include "federation/policy/transformation.h"
 #include "gateway/base/errors.h"
+#include "gateway/event/record.h"
 #include "gateway/filter/event_context.h"
 #include "gateway/filter/program.h"
 
@@ -40,17 +50,19 @@ inline constexpr size_t kMaxNameBytes = 200;
 
 // Grows when the same policy would decide the same event otherwise; part of the policy
 // epoch (storage.v1.PolicyEpoch.engine_version).
-inline constexpr uint32_t kEngineVersion = 1;
+//   1: links could only be kept or withheld, and groups were nobody
+inline constexpr uint32_t kEngineVersion = 2;
 
 // What the event leaves under. Views into the policy and the event.
 struct TermsView {
   uint32_t onward = 0;
   absl::string_view classification;
+  absl::InlinedVector<absl::string_view, 4> groups;  // empty: no restriction by group
 };
 
-// Terms narrower than both those the event came under and those the rule sets; none
-// where the event's terms forbid another crossing. Groups are not known in this release,
-// so terms with groups allow none.
+// Terms narrower than both those the event came under and those the rule sets; none where
+// the event's terms forbid another crossing, labels cannot be compared, or no group is left
+// that both name.
 std::optional<TermsView> NarrowTerms(const storage::v1::Terms* event_terms,
                                      const storage::v1::Terms& rule_terms,
                                      const Classifications& known);
@@ -66,6 +78,9 @@ struct Decision {
   bool keep = false;
   // Export only, where it is allowed.
   TermsView terms;
+  // Export only, where it is allowed and something of it is removed or replaced: the event
+  // as it leaves, in the transformer's memory; null: it leaves as it is.
+  const Outgoing* outgoing = nullptr;
 };
 
 // How one rule went, in the order they were tried.
@@ -106,12 +121,13 @@ class CompiledPolicy {
     std::string when;
     std::optional<filter::Program> condition;  // none: matches every event
     bool allow = false;
-    bool keep = false;        // import
-    bool keep_links = false;  // export
+    bool keep = false;              // import
+    Transformation transformation;  // export
     storage::v1::Terms terms;
   };
   struct Side {
     std::vector<Rule> rules;
+    absl::flat_hash_set<std::string> transit;  // origins, besides the sender's own
     admin::v1::Limits limits;
     bool accept_unknown = false;  // import
     uint64_t serial = RuleMemo::NewSerial();
@@ -145,34 +161,64 @@ struct DecisionMemo {
   RuleMemo interest;
 };
 
+// The memory in which events are transformed, and are then read as they arrive. Not
+// thread-safe; one per thread, kept.
+class EventTransformer {
+ public:
+  EventTransformer() = default;
+
+  // As Transformer::Apply, of the event that `event` is set to. Null also where that is not a
+  // record.
+  const Outgoing* Apply(const Transformation& what, const filter::EventContext& event,
+                        const Keyring* keys, bool* changed);
+  // The event that was transformed last as its receiver sees it.
+  filter::EventContext& Arriving(const filter::EventContext& event);
+
+ private:
+  Transformer transformer_;
+  const Outgoing* outgoing_ = nullptr;
+  std::string stored_;
+  std::optional<event::Record> record_;
+  filter::EventContext context_;
+};
+
 // What an export decision depends on besides policy and event.
 struct ExportContext {
   absl::string_view own_domain;
   // What the importer showed; null: nothing.
   const CompiledInterest* interest = nullptr;
-  const Classifications* classifications = &Classifications::BuiltIn();
-  DecisionMemo* memo = nullptr;  // null: every rule is tried
+  const Environment* environment = Environment::BuiltIn().get();
+  // Of the peer's pseudonyms; null: where one is needed, the event does not cross.
+  const Keyring* keys = nullptr;
+  // Null: an event that would have to be transformed does not cross.
+  EventTransformer* transformer = nullptr;
+  uint32_t engine_version = kEngineVersion;  // of an earlier decision that is repeated
+  DecisionMemo* memo = nullptr;              // null: every rule is tried
 };
 
 // What an import decision depends on besides policy and event.
 struct ImportContext {
   // The peer that sent the event.
   absl::string_view peer;
-  const Classifications* classifications = &Classifications::BuiltIn();
+  // Us, for terms that name groups.
+  absl::string_view own_domain = {};
+  const Environment* environment = Environment::BuiltIn().get();
   DecisionMemo* memo = nullptr;  // null: every rule is tried
 };
 
-// Reasons of a denial: NO_POLICY (policy is null), TRANSIT_NOT_ALLOWED (not of our own
-// origin), TOO_LARGE, NO_RULE, DENIED_BY_RULE, FILTER_ERROR, CLASSIFICATION_UNKNOWN,
-// TERMS_EXCEEDED, TRANSFORMATION_UNAVAILABLE (carries links, and the rule does not say
-// KEEP), INVALID_JSON, NOT_WANTED. Where `trace` is not null every rule is tried, and added
-// to it. Allocates nothing where the conditions read attributes only and no rule fails.
+// Reasons of a denial: NO_POLICY (policy is null), TRANSIT_NOT_ALLOWED (neither of our own
+// origin nor of one in transit), ATTESTATION_UNPROVEN (in transit), TOO_LARGE, NO_RULE,
+// DENIED_BY_RULE, FILTER_ERROR, CLASSIFICATION_UNKNOWN, TERMS_EXCEEDED,
+// TRANSFORMATION_UNAVAILABLE, NOT_WANTED. What the importer wants is judged by the event as
+// it would arrive: it learns nothing of what it does not get. Where `trace` is not null every
+// rule is tried, and added to it. Allocates nothing where the conditions read attributes
+// only, no rule fails and nothing is transformed.
 Decision DecideExport(const CompiledPolicy* policy, filter::EventContext& event,
                       const ExportContext& context, std::vector<RuleTrace>* trace = nullptr);
 
-// Reasons of a denial: as DecideExport, without those about links and interest;
-// TRANSIT_NOT_ALLOWED where the event is not of the sending peer's origin, UNKNOWN_TYPE where
-// it was admitted as of one and the policy does not accept those.
+// Reasons of a denial: as DecideExport, without those about transformation and interest;
+// TRANSIT_NOT_ALLOWED where the event is neither of the sending peer's origin nor of one in
+// transit, UNKNOWN_TYPE where it was admitted as of one and the policy does not accept those.
 Decision DecideImport(const CompiledPolicy* policy, filter::EventContext& event,
                       const ImportContext& context, std::vector<RuleTrace>* trace = nullptr);
 

@@ -48,22 +48,28 @@ void RelayWriter::Set(const event::Record& record, const policy::Decision& decis
   };
   stored.ForEachPath(put_path);
   put_path(domain_);
-  WriteTerms(decision.terms);
   stored.ForEachStatement([this](absl::string_view statement) {
     event::AppendBytesField(Event::kStatementsFieldNumber, statement, &rest_);
   });
   if (stored.notes() != 0) {
     event::AppendVarintField(Event::kNotesFieldNumber, stored.notes(), &rest_);
   }
+  WriteExport(decision);
 }
 
-void RelayWriter::WriteTerms(const policy::TermsView& terms) {
+void RelayWriter::WriteExport(const policy::Decision& decision) {
+  const policy::TermsView& terms = decision.terms;
   const size_t onward =
       terms.onward == 0 ? 0 : event::VarintFieldSize(Terms::kOnwardFieldNumber, terms.onward);
   const size_t label = terms.classification.size();
   const size_t labelled =
       label == 0 ? 0 : event::BytesFieldSize(Terms::kClassificationFieldNumber, label);
-  event::AppendBytesHeader(Event::kTermsFieldNumber, onward + labelled, &rest_);
+  event::AppendBytesHeader(
+      Event::kExportFieldNumber,
+      event::BytesFieldSize(storage::v1::ExportSection::kTermsFieldNumber, onward + labelled),
+      &rest_);
+  event::AppendBytesHeader(storage::v1::ExportSection::kTermsFieldNumber, onward + labelled,
+                           &rest_);
   if (onward > 0) event::AppendVarintField(Terms::kOnwardFieldNumber, terms.onward, &rest_);
   PutText(Terms::kClassificationFieldNumber, terms.classification, &rest_);
 }

@@ -27,7 +27,7 @@ class RelayWriter {
   void Append(std::string* events) const;
 
  private:
-  void WriteTerms(const policy::TermsView& terms);
+  void WriteExport(const policy::Decision& decision);
 
   const std::string domain_;
   const event::Record* record_ = nullptr;

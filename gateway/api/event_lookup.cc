@@ -112,6 +112,10 @@ events::v1::DeliveredEvent Deliver(const event::Record& record) {
   out.set_import_rule(std::string(record.stored().import_rule()));
   event::ForEachNote(record.stored().notes(),
                      [&out](absl::string_view note) { out.add_notes(std::string(note)); });
+  record.stored().ForEachWithheld(
+      [&out](absl::string_view pointer) { out.add_withheld(std::string(pointer)); });
+  record.stored().ForEachSubstituted(
+      [&out](absl::string_view pointer) { out.add_substituted(std::string(pointer)); });
   return out;
 }
 

@@ -52,6 +52,10 @@ class Delivered {
             TextSize(10, rendition_.not_converted);
     event::ForEachNote(record.stored().notes(),
                        [this](absl::string_view note) { size_ += TextSize(8, note); });
+    record.stored().ForEachWithheld(
+        [this](absl::string_view pointer) { size_ += BytesFieldSize(11, pointer.size()); });
+    record.stored().ForEachSubstituted(
+        [this](absl::string_view pointer) { size_ += BytesFieldSize(12, pointer.size()); });
   }
 
   size_t size() const { return size_; }
@@ -69,6 +73,10 @@ class Delivered {
                        [out](absl::string_view note) { AppendText(8, note, out); });
     AppendText(9, rendition_.converted_from, out);
     AppendText(10, rendition_.not_converted, out);
+    record_.stored().ForEachWithheld(
+        [out](absl::string_view pointer) { AppendBytesField(11, pointer, out); });
+    record_.stored().ForEachSubstituted(
+        [out](absl::string_view pointer) { AppendBytesField(12, pointer, out); });
   }
 
  private:

@@ -35,13 +35,15 @@ inline constexpr uint32_t kNoteUnknownType = 4;     // admitted as an unknown ty
 inline constexpr uint32_t kNoteSchemaUnresolved = 8;
 inline constexpr uint32_t kNoteSchemaValid = 16;
 inline constexpr uint32_t kNoteSchemaInvalid = 32;
+inline constexpr uint32_t kNotePseudonymised = 64;  // it has pseudonyms of a sender
+inline constexpr uint32_t kNoteReplayed = 128;      // it was offered again
 
 // Calls f(absl::string_view) with the word for each bit, as DeliveredEvent.notes has them.
 template <typename F>
 void ForEachNote(uint32_t notes, F&& f) {
-  static constexpr absl::string_view kWords[] = {"outer_disagrees", "redacted",
-                                                 "unknown_type",    "schema_unresolved",
-                                                 "schema_valid",    "schema_invalid"};
+  static constexpr absl::string_view kWords[] = {
+      "outer_disagrees", "redacted",       "unknown_type",  "schema_unresolved",
+      "schema_valid",    "schema_invalid", "pseudonymised", "replayed"};
   for (const absl::string_view word : kWords) {
     if (notes == 0) return;
     if ((notes & 1) != 0) f(word);

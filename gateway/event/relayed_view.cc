@@ -15,9 +15,13 @@ constexpr uint32_t kPlane = 6;
 constexpr uint32_t kClassification = 7;
 constexpr uint32_t kHops = 8;
 constexpr uint32_t kPath = 9;
-constexpr uint32_t kTerms = 10;
 constexpr uint32_t kStatements = 11;
 constexpr uint32_t kNotes = 12;
+constexpr uint32_t kExport = 13;
+// Of storage.v1.ExportSection.
+constexpr uint32_t kTerms = 1;
+constexpr uint32_t kWithheld = 2;
+constexpr uint32_t kSubstituted = 3;
 
 }  // namespace
 
@@ -35,6 +39,8 @@ void RelayedView::Clear() {
   has_terms_ = false;
   path_.clear();
   statements_.clear();
+  withheld_.clear();
+  substituted_.clear();
 }
 
 bool RelayedView::Scan(absl::string_view bytes) {
@@ -42,7 +48,7 @@ bool RelayedView::Scan(absl::string_view bytes) {
   while (reader.Next()) {
     const uint32_t field = reader.field();
     if (reader.is_bytes()) {
-      TakeBytes(field, reader.bytes());
+      if (!TakeBytes(field, reader.bytes())) return false;
     } else if (reader.is_fixed64() && field == kAcceptedTime) {
       accepted_time_nanos_ = static_cast<int64_t>(reader.fixed64());
     } else if (reader.is_varint() && field == kHops) {
@@ -54,7 +60,28 @@ bool RelayedView::Scan(absl::string_view bytes) {
   return reader.ok();
 }
 
-void RelayedView::TakeBytes(uint32_t field, absl::string_view value) {
+bool RelayedView::ScanExport(absl::string_view bytes) {
+  has_terms_ = false;
+  terms_ = {};
+  withheld_.clear();
+  substituted_.clear();
+  WireReader reader(bytes);
+  while (reader.Next()) {
+    if (!reader.is_bytes()) continue;
+    switch (reader.field()) {
+      case kTerms:
+        has_terms_ = true;
+        terms_ = reader.bytes();
+        break;
+      case kWithheld: withheld_.push_back(reader.bytes()); break;
+      case kSubstituted: substituted_.push_back(reader.bytes()); break;
+      default: break;
+    }
+  }
+  return reader.ok();
+}
+
+bool RelayedView::TakeBytes(uint32_t field, absl::string_view value) {
   switch (field) {
     case kCloudEvent: cloud_event_ = value; break;
     case kOrigin: origin_ = value; break;
@@ -63,13 +90,11 @@ void RelayedView::TakeBytes(uint32_t field, absl::string_view value) {
     case kPlane: plane_ = value; break;
     case kClassification: classification_ = value; break;
     case kPath: path_.push_back(value); break;
-    case kTerms:
-      has_terms_ = true;
-      terms_ = value;
-      break;
+    case kExport: return ScanExport(value);
     case kStatements: statements_.push_back(value); break;
     default: break;
   }
+  return true;
 }
 
 }  // namespace cdgate::event

@@ -37,12 +37,16 @@ class RelayedView {
   bool has_terms() const { return has_terms_; }
   absl::string_view terms() const { return terms_; }  // a serialised storage.v1.Terms
   const std::vector<absl::string_view>& statements() const { return statements_; }
+  // Of its export section, RFC 6901 pointers.
+  const std::vector<absl::string_view>& withheld() const { return withheld_; }
+  const std::vector<absl::string_view>& substituted() const { return substituted_; }
   uint32_t notes() const { return notes_; }
 
  private:
   void Clear();
   bool Scan(absl::string_view bytes);
-  void TakeBytes(uint32_t field, absl::string_view value);
+  bool ScanExport(absl::string_view bytes);
+  bool TakeBytes(uint32_t field, absl::string_view value);
 
   absl::string_view cloud_event_;
   absl::string_view origin_;
@@ -57,6 +61,8 @@ class RelayedView {
   bool has_terms_ = false;
   absl::string_view terms_;
   std::vector<absl::string_view> statements_;
+  std::vector<absl::string_view> withheld_;
+  std::vector<absl::string_view> substituted_;
 };
 
 }  // namespace cdgate::event

@@ -20,6 +20,8 @@ constexpr uint32_t kReceivedFrom = 13;
 constexpr uint32_t kPublisher = 14;
 constexpr uint32_t kImportRule = 15;
 constexpr uint32_t kNotes = 16;
+constexpr uint32_t kWithheldField = 20;
+constexpr uint32_t kSubstitutedField = 21;
 
 size_t TextSize(uint32_t field, absl::string_view text) {
   return text.empty() ? 0 : BytesFieldSize(field, text.size());
@@ -27,6 +29,18 @@ size_t TextSize(uint32_t field, absl::string_view text) {
 
 size_t NumberSize(uint32_t field, uint32_t number) {
   return number == 0 ? 0 : VarintFieldSize(field, number);
+}
+
+// Of a field that is there as often as there are texts.
+size_t TextsSize(uint32_t field, absl::Span<const absl::string_view> texts) {
+  size_t size = 0;
+  for (const absl::string_view text : texts) size += BytesFieldSize(field, text.size());
+  return size;
+}
+
+char* PutTexts(uint32_t field, absl::Span<const absl::string_view> texts, char* at) {
+  for (const absl::string_view text : texts) at = PutBytesField(field, text, at);
+  return at;
 }
 
 char* PutText(uint32_t field, absl::string_view text, char* at) {
@@ -75,20 +89,15 @@ bool StoredView::Scan(absl::string_view bytes, size_t offset) {
 }
 
 size_t StoredSize(const StoredFields& fields) {
-  size_t size = TextSize(kOrigin, fields.origin) + kFixed64FieldSize +
-                TextSize(kSalt, fields.salt) + TextSize(kCommitment, fields.commitment) +
-                TextSize(kPlane, fields.plane) + TextSize(kClassification, fields.classification) +
-                NumberSize(kHops, fields.hops) +
-                (fields.has_terms ? BytesFieldSize(kTerms, fields.terms.size()) : 0) +
-                TextSize(kReceivedFrom, fields.received_from) +
-                TextSize(kPublisher, fields.publisher) + NumberSize(kNotes, fields.notes);
-  for (const absl::string_view domain : fields.path) {
-    size += BytesFieldSize(kPathField, domain.size());
-  }
-  for (const absl::string_view statement : fields.statements) {
-    size += BytesFieldSize(kStatementsField, statement.size());
-  }
-  return size;
+  return TextSize(kOrigin, fields.origin) + kFixed64FieldSize + TextSize(kSalt, fields.salt) +
+         TextSize(kCommitment, fields.commitment) + TextSize(kPlane, fields.plane) +
+         TextSize(kClassification, fields.classification) + NumberSize(kHops, fields.hops) +
+         TextsSize(kPathField, fields.path) +
+         (fields.has_terms ? BytesFieldSize(kTerms, fields.terms.size()) : 0) +
+         TextsSize(kStatementsField, fields.statements) +
+         TextSize(kReceivedFrom, fields.received_from) + TextSize(kPublisher, fields.publisher) +
+         NumberSize(kNotes, fields.notes) + TextsSize(kWithheldField, fields.withheld) +
+         TextsSize(kSubstitutedField, fields.substituted);
 }
 
 void AppendStored(const StoredFields& fields, std::string* stored) {
@@ -105,14 +114,14 @@ char* PutStored(const StoredFields& fields, char* at) {
   at = PutText(kPlane, fields.plane, at);
   at = PutText(kClassification, fields.classification, at);
   at = PutNumber(kHops, fields.hops, at);
-  for (const absl::string_view domain : fields.path) at = PutBytesField(kPathField, domain, at);
+  at = PutTexts(kPathField, fields.path, at);
   if (fields.has_terms) at = PutBytesField(kTerms, fields.terms, at);
-  for (const absl::string_view statement : fields.statements) {
-    at = PutBytesField(kStatementsField, statement, at);
-  }
+  at = PutTexts(kStatementsField, fields.statements, at);
   at = PutText(kReceivedFrom, fields.received_from, at);
   at = PutText(kPublisher, fields.publisher, at);
-  return PutNumber(kNotes, fields.notes, at);
+  at = PutNumber(kNotes, fields.notes, at);
+  at = PutTexts(kWithheldField, fields.withheld, at);
+  return PutTexts(kSubstitutedField, fields.substituted, at);
 }
 
 void AppendImportRule(absl::string_view rule, OwnedBytes* stored) {

@@ -64,7 +64,8 @@ class StoredView {
   absl::string_view inner_subject() const { return Field(18); }
   absl::string_view inner_time() const { return Field(19); }
 
-  // Calls f(absl::string_view) for each domain of the path, or each statement, in order.
+  // Calls f(absl::string_view) for each domain of the path, each statement, or each pointer to
+  // what senders removed or replaced, in order.
   template <typename F>
   void ForEachPath(F&& f) const {
     ForEach(kPath, f);
@@ -73,11 +74,21 @@ class StoredView {
   void ForEachStatement(F&& f) const {
     ForEach(kStatements, f);
   }
+  template <typename F>
+  void ForEachWithheld(F&& f) const {
+    ForEach(kWithheld, f);
+  }
+  template <typename F>
+  void ForEachSubstituted(F&& f) const {
+    ForEach(kSubstituted, f);
+  }
 
  private:
   static constexpr uint32_t kPath = 10;
   static constexpr uint32_t kStatements = 12;
-  static constexpr uint32_t kLastField = 19;
+  static constexpr uint32_t kWithheld = 20;
+  static constexpr uint32_t kSubstituted = 21;
+  static constexpr uint32_t kLastField = 21;
   struct Span {
     uint32_t at = 0;
     uint32_t size = 0;
@@ -123,6 +134,8 @@ struct StoredFields {
   absl::string_view received_from;
   absl::string_view publisher;
   uint32_t notes = 0;
+  absl::Span<const absl::string_view> withheld;
+  absl::Span<const absl::string_view> substituted;
 };
 
 // Bytes that AppendStored() appends.

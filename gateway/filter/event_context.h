@@ -112,6 +112,13 @@ class EventContext {
     read_more_ = true;
     return parts_.byte_size;
   }
+  // When the origin accepted it; of what is no record, the Unix epoch.
+  absl::Time accept_time() const {
+    read_more_ = true;
+    return record_ == nullptr ? absl::UnixEpoch() : record_->accept_time();
+  }
+  // What it is set to; null: it is no record.
+  const event::Record* record() const { return record_; }
   bool unknown_type() const { return parts_.unknown_type; }  // no condition sees it
   // The label that gateways stamped on it, else its attribute dataclassification, else "".
   absl::string_view classification();

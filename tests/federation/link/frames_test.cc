@@ -24,7 +24,7 @@ RelayedEvent SampleEvent(size_t data_bytes) {
   event.set_commitment(std::string(32, 'c'));
   event.set_hops(1);
   event.add_path("alpha.example");
-  event.mutable_terms()->set_onward(0);
+  event.mutable_export_()->mutable_terms()->set_onward(0);
   return event;
 }
 

@@ -42,7 +42,7 @@ RelayedEvent Expected(const storage::v1::StoredEvent& stored) {
   want.set_hops(stored.hops() + 1);
   *want.mutable_path() = stored.path();
   want.add_path("alpha.example");
-  want.mutable_terms();
+  want.mutable_export_()->mutable_terms();
   for (const std::string& statement : stored.statements()) want.add_statements(statement);
   want.set_notes(stored.notes());
   return want;
@@ -77,8 +77,8 @@ TEST(RelayWriterTest, WritesEverythingThereIs) {
   policy::Decision decision;
   decision.terms = {.onward = 200, .classification = "TLP:RED"};
   RelayedEvent want = Expected(stored);
-  want.mutable_terms()->set_onward(200);
-  want.mutable_terms()->set_classification("TLP:RED");
+  want.mutable_export_()->mutable_terms()->set_onward(200);
+  want.mutable_export_()->mutable_terms()->set_classification("TLP:RED");
   ExpectWritten(stored, decision, want);
 }
 

@@ -41,7 +41,7 @@ RelayedEvent Relayed(const std::string& json) {
   relayed.set_classification("TLP:GREEN");
   relayed.set_hops(1);
   relayed.add_path(kPeer);
-  relayed.mutable_terms()->set_onward(1);
+  relayed.mutable_export_()->mutable_terms()->set_onward(1);
   return relayed;
 }
 

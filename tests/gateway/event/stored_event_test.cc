@@ -39,6 +39,10 @@ StoredEvent Full() {
   stored.set_inner_id("inner id");
   stored.set_inner_subject("inner subject");
   stored.set_inner_time("2026-01-02T03:04:05Z");
+  for (const char* pointer : {"/customData", "/subject/content/user"}) stored.add_withheld(pointer);
+  for (const char* pointer : {"/context/chainId", "/context/links/0/from/contextId"}) {
+    stored.add_substituted(pointer);
+  }
   return stored;
 }
 
@@ -80,6 +84,13 @@ void ExpectAgrees(const std::string& bytes) {
   EXPECT_EQ(view.inner_id(), stored.inner_id());
   EXPECT_EQ(view.inner_subject(), stored.inner_subject());
   EXPECT_EQ(view.inner_time(), stored.inner_time());
+  std::vector<std::string> withheld, substituted;
+  view.ForEachWithheld([&](absl::string_view p) { withheld.emplace_back(p); });
+  view.ForEachSubstituted([&](absl::string_view p) { substituted.emplace_back(p); });
+  EXPECT_EQ(withheld,
+            std::vector<std::string>(stored.withheld().begin(), stored.withheld().end()));
+  EXPECT_EQ(substituted,
+            std::vector<std::string>(stored.substituted().begin(), stored.substituted().end()));
 }
 
 // Each field of a message with its tag.
@@ -103,7 +114,7 @@ TEST(StoredViewTest, ReadsEachFieldAlone) {
 
 TEST(StoredViewTest, ReadsFieldsInAnyOrder) {
   std::vector<std::string> fields = FieldsOf(Full().SerializeAsString());
-  ASSERT_EQ(fields.size(), 22u);
+  ASSERT_EQ(fields.size(), 26u);
   for (size_t i = 0; i < fields.size(); ++i) {
     std::rotate(fields.begin(), fields.begin() + 1, fields.end());
     std::string bytes;
