@@ -26,28 +26,14 @@ absl::StatusOr<const storage::v1::LedgerRow*> EarlierDecisions::RowOf(base::Sequ
   return &*row;
 }
 
-absl::StatusOr<EarlierDecisions::PolicyPtr> EarlierDecisions::PolicyOf(uint64_t version) {
-  const auto it = policies_.find(version);
-  if (it != policies_.end()) return it->second;
-  PolicyPtr compiled;  // version 0, or one that is not kept: nothing was in force
-  CDGATE_ASSIGN_OR_RETURN(const auto history, store_.History(state::kPolicyKind, peer_));
-  for (const state::ResourcePtr& resource : history) {
-    if (resource->version != version || resource->deleted) continue;
-    CDGATE_ASSIGN_OR_RETURN(const auto policy, resource->As<admin::v1::Policy>());
-    // One that this release does not take any more allows nothing.
-    compiled = policy::CompiledPolicy::Compile(policy, version).value_or(nullptr);
-  }
-  policies_[version] = compiled;
-  return compiled;
-}
-
 absl::StatusOr<std::optional<policy::Decision>> EarlierDecisions::Of(base::Sequence sequence,
                                                                      filter::EventContext& event) {
   CDGATE_ASSIGN_OR_RETURN(const storage::v1::LedgerRow* row, RowOf(sequence));
   if (row == nullptr) return std::optional<policy::Decision>();
-  CDGATE_ASSIGN_OR_RETURN(const PolicyPtr policy, PolicyOf(row->policy_epoch().policy_version()));
+  CDGATE_ASSIGN_OR_RETURN(DecisionBasis basis, source_.Of(peer_, row->policy_epoch()));
+  basis.interest = nullptr;  // what the peer wanted then is not asked
   return std::optional<policy::Decision>(
-      policy::DecideExport(policy.get(), event, {.own_domain = domain_}));
+      policy::DecideExport(basis.policy.get(), event, basis.ForExport(domain_, transformer_)));
 }
 
 }  // namespace cdgate::session

@@ -6,7 +6,7 @@
 // event whose range is in the ledger is sent again only where the version that decided it
 // then allows it, too.
 //
-//   EarlierDecisions earlier(store, "beta.example", "alpha.example");
+//   EarlierDecisions earlier(store, keeper, "beta.example", "alpha.example");
 //   CDGATE_ASSIGN_OR_RETURN(auto before, earlier.Of(record.sequence(), context));
 //   if (before && !before->allow) ...
 //
@@ -14,8 +14,6 @@
 // rows, and behind the last row not at all. Not thread-safe.
 #pragma once
 
-#include <map>
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -23,6 +21,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "federation/policy/policy.h"
+#include "federation/session/decision_basis.h"
 #include "gateway/base/types.h"
 #include "gateway/filter/event_context.h"
 #include "gateway/state/store.h"
@@ -31,8 +30,10 @@ namespace cdgate::session {
 
 class EarlierDecisions {
  public:
-  EarlierDecisions(const state::Store& store, std::string peer, std::string domain)
-      : store_(store), peer_(std::move(peer)), domain_(std::move(domain)) {}
+  // Both outlive it.
+  EarlierDecisions(const state::Store& store, const PseudonymKeeper& keeper, std::string peer,
+                   std::string domain)
+      : store_(store), source_(store, keeper), peer_(std::move(peer)), domain_(std::move(domain)) {}
 
   // The earlier decision on the event that `event` is set to; none where its sequence is
   // in no row. Views as in policy::Decision; good until the next call.
@@ -40,18 +41,16 @@ class EarlierDecisions {
                                                      filter::EventContext& event);
 
  private:
-  using PolicyPtr = std::shared_ptr<const policy::CompiledPolicy>;
-
   absl::StatusOr<const storage::v1::LedgerRow*> RowOf(base::Sequence sequence);
-  absl::StatusOr<PolicyPtr> PolicyOf(uint64_t version);
 
   const state::Store& store_;
+  BasisSource source_;
   const std::string peer_;
   const std::string domain_;
   std::vector<storage::v1::LedgerRow> rows_;  // ascending, those from rows_from_ on
   std::optional<base::Sequence> rows_from_;
   bool rows_end_ = false;  // there are no more behind them
-  std::map<uint64_t, PolicyPtr> policies_;
+  policy::EventTransformer transformer_;
 };
 
 }  // namespace cdgate::session

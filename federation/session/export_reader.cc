@@ -42,7 +42,7 @@ ExportReader::ExportReader(const SessionDeps& deps, std::string peer, const Poli
       post_(std::move(post)),
       answer_(std::move(answer)),
       failed_(std::move(failed)),
-      earlier_(deps.store, peer_, deps.domain),
+      earlier_(deps.store, deps.pseudonyms, peer_, deps.domain),
       relay_(deps.domain) {}
 
 ExportReader::~ExportReader() { Stop(); }
@@ -52,6 +52,7 @@ storage::v1::PolicyEpoch ExportReader::policy_epoch() const {
   const PolicyPtr& policy = policy_.current().compiled;
   epoch.set_policy_version(policy == nullptr ? 0 : policy->version());
   epoch.set_interest_version(interest_ == nullptr ? 0 : interest_->version());
+  epoch.set_environment_version(policy_.current().environment->version());
   epoch.set_engine_version(policy::kEngineVersion);
   return epoch;
 }
@@ -124,9 +125,14 @@ absl::Status ExportReader::Fill(Block* block) {
 absl::Status ExportReader::Take(const event::Record& record, absl::Time commit_time, Block* block) {
   link::Decided& decided = block->decided;
   context_.Reset(record);
-  const policy::Decision decision = policy::DecideExport(
-      policy_.current().compiled.get(), context_,
-      {.own_domain = deps_.domain, .interest = interest_.get(), .memo = &memo_});
+  const PeerPolicy& policy = policy_.current();
+  const policy::Decision decision = policy::DecideExport(policy.compiled.get(), context_,
+                                                         {.own_domain = deps_.domain,
+                                                          .interest = interest_.get(),
+                                                          .environment = policy.environment.get(),
+                                                          .keys = policy.keys.get(),
+                                                          .transformer = &transformer_,
+                                                          .memo = &memo_});
   if (decision.allow) {
     CDGATE_ASSIGN_OR_RETURN(auto exception, ExceptionFor(record, commit_time));
     if (!exception) {

@@ -80,6 +80,7 @@ class ExportReader {
   EarlierDecisions earlier_;
   filter::EventContext context_;
   policy::DecisionMemo memo_;
+  policy::EventTransformer transformer_;
   RelayWriter relay_;
   DecisionTally tally_;
 

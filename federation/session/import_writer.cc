@@ -116,7 +116,11 @@ void ImportWriter::Decide(Pending* pending, state::Proposal* proposal) {
     const event::Record& record = proposal->records.emplace_back(base::Sequence(0), stored);
     context_.Reset(record);
     const policy::Decision decision =
-        policy::DecideImport(policy, context_, {.peer = peer_, .memo = &memo_});
+        policy::DecideImport(policy, context_,
+                             {.peer = peer_,
+                              .own_domain = deps_.domain,
+                              .environment = policy_.current().environment.get(),
+                              .memo = &memo_});
     if (!decision.allow) {
       Refuse(events[i], position, decision.reason, decision.rule, pending, proposal);
       if (decision.keep) {

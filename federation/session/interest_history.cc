@@ -77,4 +77,14 @@ absl::StatusOr<InterestPtr> InterestOf(const state::Store& store, absl::string_v
   return InterestPtr();
 }
 
+absl::StatusOr<InterestPtr> NewestInterest(const state::Store& store, absl::string_view peer) {
+  CDGATE_ASSIGN_OR_RETURN(const ShownInterests all,
+                          Read(store.Resources()->Find(state::kInterestKind, peer)));
+  federation::v1::Interest shown;
+  if (all.interests().empty() || !shown.ParseFromString(all.interests().rbegin()->interest())) {
+    return InterestPtr();
+  }
+  return std::make_shared<const policy::CompiledInterest>(policy::CompiledInterest::Compile(shown));
+}
+
 }  // namespace cdgate::session

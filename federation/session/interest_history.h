@@ -23,8 +23,8 @@
 
 namespace cdgate::session {
 
-inline constexpr int kInterestsKept = 16;
-inline constexpr size_t kInterestBytesKept = 128 << 10;
+inline constexpr int kInterestsKept = 256;
+inline constexpr size_t kInterestBytesKept = 256 << 10;
 inline constexpr absl::Duration kInterestAge = absl::Minutes(3);
 
 // Commits `shown`, where it is another than the last one, before whatever is proposed
@@ -36,5 +36,8 @@ void RecordInterest(state::Store& store, absl::Time now, absl::string_view peer,
 // LOG_CORRUPT.
 absl::StatusOr<InterestPtr> InterestOf(const state::Store& store, absl::string_view peer,
                                        uint64_t version);
+
+// What the peer showed last, compiled. Null: nothing. LOG_CORRUPT.
+absl::StatusOr<InterestPtr> NewestInterest(const state::Store& store, absl::string_view peer);
 
 }  // namespace cdgate::session

@@ -1,6 +1,7 @@
-// Our policy for one peer, compiled, as the store has it at the moment.
+// What decides the events of one peer as the store has it at the moment: our policy for it,
+// compiled, the groups and labels in force, and the keys of its pseudonyms.
 //
-//   PolicyWatch policy(store, "beta.example");
+//   PolicyWatch policy(store, keeper, "beta.example");
 //   if (policy.Refresh()) Use(policy.current());
 //
 // Whoever decides an event refreshes first: what the log has, its readers have, so an
@@ -9,6 +10,7 @@
 // Not thread-safe.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 
@@ -19,8 +21,9 @@ namespace cdgate::session {
 
 class PolicyWatch {
  public:
-  PolicyWatch(const state::Store& store, std::string peer)
-      : store_(store), peer_(std::move(peer)), current_(NoPolicy()) {}
+  // Both outlive the watch.
+  PolicyWatch(const state::Store& store, const PseudonymKeeper& keeper, std::string peer)
+      : store_(store), keeper_(keeper), peer_(std::move(peer)), current_(NoPolicy()) {}
 
   // Looks at the store; true where current() is another now. Costs next to nothing where
   // no resource changed.
@@ -30,10 +33,16 @@ class PolicyWatch {
   const PeerPolicy& current() const { return current_; }
 
  private:
+  // Of policy, environment and keys; 0: there is none.
+  using Versions = std::array<uint64_t, 3>;
+  Versions VersionsIn(const state::ResourceSnapshot& resources) const;
+  PeerPolicy Compile(const state::ResourceSnapshot& resources) const;
+
   const state::Store& store_;
+  const PseudonymKeeper& keeper_;
   const std::string peer_;
   PeerPolicy current_;
-  uint64_t version_ = 0;      // of current_; 0: none
+  Versions versions_ = {};    // of current_
   uint64_t seen_commit_ = 0;  // of the snapshot looked at last
 };
 

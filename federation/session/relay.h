@@ -14,8 +14,9 @@ namespace cdgate::session {
 // Never 0.
 uint64_t MarkOf(const event::Record& record);
 
-// Writes events into the `events` of a Batch: the CloudEvent's bytes as they are stored,
-// and around them what the record says and the decision grants. Not thread-safe.
+// Writes events into the `events` of a Batch: the CloudEvent's bytes as they are stored, or
+// as the decision transformed them, and around them what the record says and the decision
+// grants. The salt goes with an unredacted copy alone. Not thread-safe.
 class RelayWriter {
  public:
   explicit RelayWriter(std::string domain) : domain_(std::move(domain)) {}
@@ -27,11 +28,14 @@ class RelayWriter {
   void Append(std::string* events) const;
 
  private:
-  void WriteExport(const policy::Decision& decision);
+  void WriteNotes(uint32_t notes, const policy::Outgoing* outgoing);
+  void WriteExport(const event::StoredView& stored, const policy::Decision& decision);
+  void WriteTerms(const policy::TermsView& terms);
 
   const std::string domain_;
-  const event::Record* record_ = nullptr;
-  std::string rest_;  // a serialised RelayedEvent without its cloud_event
+  absl::string_view cloud_event_;
+  std::string rest_;    // a serialised RelayedEvent without its cloud_event
+  std::string export_;  // a serialised ExportSection
 };
 
 }  // namespace cdgate::session

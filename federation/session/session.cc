@@ -63,7 +63,7 @@ Session::Session(const SessionDeps& deps, SessionOptions options, const PeerMetr
       stream_(std::move(stream)),
       strand_(base::Strand::Create(deps.executor)),
       callbacks_(std::move(callbacks)),
-      policy_(deps.store, peer_),
+      policy_(deps.store, deps.pseudonyms, peer_),
       cursor_(CursorOnDisk(deps.store, peer_)),
       acknowledged_(RecordedThrough(deps.store, peer_)) {}
 

@@ -10,6 +10,7 @@
 #include "absl/strings/string_view.h"
 #include "federation/link/token.h"
 #include "federation/policy/policy.h"
+#include "federation/session/pseudonym_keeper.h"
 #include "gateway/admission/admission.h"
 #include "gateway/base/clock.h"
 #include "gateway/base/executor.h"
@@ -29,6 +30,7 @@ struct SessionDeps {
   eventlog::Feed& feed;
   admission::Admission& admission;
   const link::TokenSealer& sealer;
+  const PseudonymKeeper& pseudonyms;
   base::Executor& executor;
   base::TimerQueue& timers;
   const base::Clock& clock;
@@ -43,6 +45,8 @@ using PolicyPtr = std::shared_ptr<const policy::CompiledPolicy>;
 struct PeerPolicy {
   PolicyPtr compiled;                 // null: none is in force
   federation::v1::Interest interest;  // what the peer is shown of the import rules
+  policy::EnvironmentPtr environment = policy::Environment::BuiltIn();
+  policy::KeyringPtr keys;  // null: no event can be pseudonymised
 };
 PeerPolicy NoPolicy();
 using InterestPtr = std::shared_ptr<const policy::CompiledInterest>;

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "auth/trust/spiffe_id.h"
@@ -19,6 +20,9 @@ namespace {
 
 constexpr absl::Duration kMaxClockSkew = absl::Hours(1);
 constexpr size_t kMaxLabelBytes = 255;
+// Of what senders removed or replaced in one event.
+constexpr size_t kMaxPointers = 1000;
+constexpr size_t kMaxPointerBytes = 4096;
 
 // Salts from the kernel's generator, many at a time: one system call for 256 events.
 class SaltSource {
@@ -55,6 +59,15 @@ void ForGroups(size_t events, const F& f) {
 bool AreTerms(absl::string_view bytes) {
   storage::v1::Terms terms;
   return terms.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
+}
+
+// RFC 6901.
+bool ArePointers(const std::vector<absl::string_view>& pointers) {
+  return pointers.size() <= kMaxPointers &&
+         std::all_of(pointers.begin(), pointers.end(), [](absl::string_view pointer) {
+           return pointer.size() <= kMaxPointerBytes && absl::StartsWith(pointer, "/") &&
+                  event::IsUtf8(pointer);
+         });
 }
 
 state::NewEvent Finish(event::ValidEvent&& valid, const event::StoredFields& fields,
@@ -109,6 +122,32 @@ absl::Status CheckSchema(const event::ValidEvent& valid, const schema::SchemaSet
   if (note == event::kNoteSchemaInvalid) return SchemaInvalid(valid.schema_uri(), faults);
   return check == authz::SchemaCheck::kRequire ? SchemaUnresolved(valid.schema_uri())
                                                : absl::OkStatus();
+}
+
+// A copy from which something was removed or replaced does not give its origin's digest any
+// more: its commitment stands for the original, and the salt, by which what was removed
+// could be guessed, does not travel with it.
+absl::Status CheckCommitment(const event::RelayedView& relayed, const event::ValidEvent& valid,
+                             crypto::Sha256Hasher& hasher) {
+  const bool altered = !relayed.withheld().empty() || !relayed.substituted().empty();
+  if (altered && relayed.salt().empty() && relayed.commitment().size() == crypto::kSha256Bytes) {
+    return absl::OkStatus();
+  }
+  const auto commitment = event::Commitment(relayed.salt(), valid.content_digest(), hasher);
+  if (!altered && relayed.salt().size() == event::kSaltBytes &&
+      event::AsBytes(commitment) == relayed.commitment()) {
+    return absl::OkStatus();
+  }
+  return base::MakeError(base::Reason::kAttestationInvalid,
+                         "relayed event: its commitment does not fit its data and salt");
+}
+
+uint32_t RelayedNotes(const event::RelayedView& relayed, bool replayed) {
+  // The canonical form no longer shows what the origin saw of the outer attributes.
+  uint32_t notes = relayed.notes() & event::kNoteOuterDisagrees;
+  if (!relayed.withheld().empty()) notes |= event::kNoteRedacted;
+  if (!relayed.substituted().empty()) notes |= event::kNotePseudonymised;
+  return replayed ? notes | event::kNoteReplayed : notes;
 }
 
 absl::Status Malformed(absl::string_view what) {
@@ -289,6 +328,9 @@ absl::Status Admission::CheckRelayed(absl::string_view peer, const event::Relaye
     return Malformed("plane, classification or path is not UTF-8");
   }
   if (relayed.has_terms() && !AreTerms(relayed.terms())) return Malformed("its terms are none");
+  if (!ArePointers(relayed.withheld()) || !ArePointers(relayed.substituted())) {
+    return Malformed("what it says was removed or replaced are no JSON Pointers, or too many");
+  }
   if (absl::FromUnixNanos(relayed.accepted_time_nanos()) > now + kMaxClockSkew) {
     return base::MakeError(base::Reason::kInvalidEvent,
                            "its origin accepted it more than an hour in the future; compare the "
@@ -299,16 +341,11 @@ absl::Status Admission::CheckRelayed(absl::string_view peer, const event::Relaye
 
 absl::Status Admission::AdmitRelayed(absl::string_view peer, const event::RelayedView& relayed,
                                      const schema::SchemaSet& schemas,
-                                     absl::StatusOr<event::ValidEvent> event, Worker& worker,
-                                     state::NewEvent* out) const {
+                                     absl::StatusOr<event::ValidEvent> event, bool replayed,
+                                     Worker& worker, state::NewEvent* out) const {
   CDGATE_ASSIGN_OR_RETURN(event::ValidEvent valid, std::move(event));
   CDGATE_RETURN_IF_ERROR(CheckRelayed(peer, relayed, worker.now));
-  const auto commitment = event::Commitment(relayed.salt(), valid.content_digest(), worker.hasher);
-  if (relayed.salt().size() != event::kSaltBytes ||
-      event::AsBytes(commitment) != relayed.commitment()) {
-    return base::MakeError(base::Reason::kAttestationInvalid,
-                           "relayed event: its commitment does not fit its data and salt");
-  }
+  CDGATE_RETURN_IF_ERROR(CheckCommitment(relayed, valid, worker.hasher));
   const auto identity = deps_.store.identities().Of(relayed.origin(), valid.source(), valid.id());
   event::StoredFields fields;
   fields.origin = relayed.origin();
@@ -323,8 +360,9 @@ absl::Status Admission::AdmitRelayed(absl::string_view peer, const event::Relaye
   fields.terms = relayed.terms();
   fields.statements = relayed.statements();
   fields.received_from = peer;
-  // The canonical form no longer shows what the origin saw of the outer attributes.
-  fields.notes = relayed.notes() & event::kNoteOuterDisagrees;
+  fields.withheld = relayed.withheld();
+  fields.substituted = relayed.substituted();
+  fields.notes = RelayedNotes(relayed, replayed);
   // What other gateways noted of the schema says nothing of ours.
   std::vector<schema::Fault> faults;
   fields.notes |= SchemaNote(valid, schemas, &faults);
@@ -333,7 +371,8 @@ absl::Status Admission::AdmitRelayed(absl::string_view peer, const event::Relaye
 }
 
 std::vector<Imported> Admission::Import(absl::string_view peer,
-                                        absl::Span<const event::RelayedView> events) {
+                                        absl::Span<const event::RelayedView> events,
+                                        bool replayed) {
   std::vector<Imported> imported(events.size());
   const std::shared_ptr<const schema::SchemaSet> schemas = deps_.schemas.Current();
   WorkerLease worker(*this);
@@ -344,8 +383,8 @@ std::vector<Imported> Admission::Import(absl::string_view peer,
     auto valid = (*worker).admitter.AdmitAll(cloud_events);
     for (size_t k = 0; k < count; ++k) {
       Imported& in = imported[first + k];
-      in.status =
-          AdmitRelayed(peer, events[first + k], *schemas, std::move(valid[k]), *worker, &in.event);
+      in.status = AdmitRelayed(peer, events[first + k], *schemas, std::move(valid[k]), replayed,
+                               *worker, &in.event);
     }
   });
   return imported;

@@ -92,8 +92,11 @@ class Admission {
   // Validates what `peer` relayed, again and fully: form, identity, commitment and path. One
   // entry for each event in order. Reasons besides those of event::Admitter:
   // ATTESTATION_INVALID (the commitment does not fit the data), PROTOCOL_ERROR (path, hops
-  // or a field out of bounds), INVALID_EVENT (accepted in the future).
-  std::vector<Imported> Import(absl::string_view peer, absl::Span<const event::RelayedView> events);
+  // or a field out of bounds), INVALID_EVENT (accepted in the future). A copy that says what was
+  // removed or replaced comes without the salt, and its commitment is taken as it is.
+  // `replayed`: they were offered again, and are noted so.
+  std::vector<Imported> Import(absl::string_view peer, absl::Span<const event::RelayedView> events,
+                               bool replayed = false);
 
  private:
   struct Worker;
@@ -114,7 +117,7 @@ class Admission {
                               state::NewEvent* out) const;
   absl::Status AdmitRelayed(absl::string_view peer, const event::RelayedView& relayed,
                             const schema::SchemaSet& schemas,
-                            absl::StatusOr<event::ValidEvent> event, Worker& worker,
+                            absl::StatusOr<event::ValidEvent> event, bool replayed, Worker& worker,
                             state::NewEvent* out) const;
   absl::Status CheckRelayed(absl::string_view peer, const event::RelayedView& relayed,
                             absl::Time now) const;

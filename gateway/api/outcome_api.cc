@@ -6,7 +6,6 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "federation/session/interest_history.h"
 #include "gateway/api/event_lookup.h"
 #include "gateway/api/unary.h"
 #include "gateway/base/encoding.h"
@@ -45,33 +44,6 @@ void Fill(const policy::Decision& decision, admin::v1::ExplainEventResponse* res
   response->set_rule(std::string(decision.rule));
 }
 
-admin::v1::PeerOutcome MakeOutcome(absl::string_view peer, absl::string_view state,
-                                   const policy::Decision& decision) {
-  admin::v1::PeerOutcome outcome;
-  outcome.set_peer(std::string(peer));
-  outcome.set_state(std::string(state));
-  outcome.set_reason(base::ReasonLabel(decision.reason));
-  outcome.set_rule(std::string(decision.rule));
-  return outcome;
-}
-
-// The state of an event that the policy allows and no ledger row accounts for yet.
-absl::string_view PendingState(const admin::v1::Peer& peer, base::Sequence sequence,
-                               base::Sequence sent_through, base::Sequence horizon) {
-  if (peer.frozen()) return "frozen";
-  if (sequence <= sent_through) return "sent";
-  if (sequence <= horizon) return "possibly_sent";
-  return "waiting";
-}
-
-// The state of an event that was allowed in a range that is accounted for.
-void Settle(const storage::v1::LedgerRow& row, bool interest_known,
-            admin::v1::PeerOutcome* outcome) {
-  outcome->set_state(interest_known ? "accepted" : "acknowledged_undisclosed");
-  if (!row.state().empty()) outcome->set_state(row.state());
-  if (!row.reason().empty()) outcome->set_reason(row.reason());
-}
-
 // The version in "rule@version"; none where there is none.
 std::optional<uint64_t> VersionOf(absl::string_view rule) {
   const size_t at = rule.rfind('@');
@@ -82,18 +54,17 @@ std::optional<uint64_t> VersionOf(absl::string_view rule) {
   return version;
 }
 
-void Override(const storage::v1::LedgerException& exception, admin::v1::PeerOutcome* outcome) {
-  outcome->set_state(exception.state());
-  if (!exception.reason().empty()) outcome->set_reason(exception.reason());
-  if (!exception.rule().empty()) outcome->set_rule(exception.rule());
-}
-
-admin::v1::PeerOutcome BeforeAgreement(absl::string_view peer) {
-  admin::v1::PeerOutcome outcome;
-  outcome.set_peer(std::string(peer));
-  outcome.set_state("denied");
-  outcome.set_reason(base::ReasonLabel(base::Reason::kNoAgreement));
-  return outcome;
+// What would be, or was, done to it on its way out.
+void FillOutgoing(const policy::Decision& decision, admin::v1::ExplainEventResponse* response) {
+  if (!decision.allow) return;
+  storage::v1::Terms& terms = *response->mutable_terms();
+  terms.set_onward(decision.terms.onward);
+  terms.set_classification(std::string(decision.terms.classification));
+  for (const absl::string_view group : decision.terms.groups) terms.add_groups(std::string(group));
+  if (decision.outgoing == nullptr) return;
+  const policy::Outgoing& outgoing = *decision.outgoing;
+  response->mutable_withheld()->Add(outgoing.withheld.begin(), outgoing.withheld.end());
+  response->mutable_substituted()->Add(outgoing.substituted.begin(), outgoing.substituted.end());
 }
 
 admin::v1::ImportOutcome ImportOf(const event::Record& record) {
@@ -125,46 +96,6 @@ absl::Status OutcomeApi::Register(rpc::Router& router) {
       kWhoGot, pool_, [this](const rpc::Call&, const auto& request) { return WhoGot(request); }));
 }
 
-absl::StatusOr<OutcomeApi::PolicyPtr> OutcomeApi::PolicyFor(absl::string_view peer,
-                                                            std::optional<uint64_t> version) const {
-  if (version == 0) return PolicyPtr();
-  state::ResourcePtr resource = store_.Resources()->Find(state::kPolicyKind, peer);
-  if (version && (resource == nullptr || resource->version != version)) {
-    resource = nullptr;
-    CDGATE_ASSIGN_OR_RETURN(const auto history, store_.History(state::kPolicyKind, peer));
-    for (const state::ResourcePtr& candidate : history) {
-      if (candidate->version == version && !candidate->deleted) resource = candidate;
-    }
-  }
-  if (resource == nullptr) return PolicyPtr();
-  CDGATE_ASSIGN_OR_RETURN(const admin::v1::Policy policy, resource->As<admin::v1::Policy>());
-  return policy::CompiledPolicy::Compile(policy, resource->version);
-}
-
-absl::StatusOr<OutcomeApi::Basis> OutcomeApi::BasisOf(absl::string_view peer,
-                                                      const state::LedgerFacts& ledger,
-                                                      const LinkFacts& link) const {
-  Basis basis;
-  const uint64_t shown = link.interest == nullptr ? 0 : link.interest->version();
-  if (!ledger.acknowledged) {
-    CDGATE_ASSIGN_OR_RETURN(basis.policy, PolicyFor(peer, std::nullopt));
-    basis.interest = link.interest;
-    basis.interest_version = shown;
-    return basis;
-  }
-  const storage::v1::PolicyEpoch& epoch = ledger.acknowledged->policy_epoch();
-  CDGATE_ASSIGN_OR_RETURN(basis.policy, PolicyFor(peer, epoch.policy_version()));
-  basis.interest_version = epoch.interest_version();
-  if (basis.interest_version == shown) {
-    basis.interest = link.interest;
-    return basis;
-  }
-  CDGATE_ASSIGN_OR_RETURN(basis.interest,
-                          session::InterestOf(store_, peer, basis.interest_version));
-  basis.interest_known = basis.interest != nullptr;
-  return basis;
-}
-
 absl::StatusOr<storage::v1::ImportRefusal> OutcomeApi::RefusalOf(
     const admin::v1::EventKey& key) const {
   CDGATE_ASSIGN_OR_RETURN(const auto rows, store_.Refusals(key.id(), key.source(), key.origin()));
@@ -177,9 +108,9 @@ absl::StatusOr<storage::v1::ImportRefusal> OutcomeApi::RefusalOf(
 
 absl::StatusOr<admin::v1::ExplainEventResponse> OutcomeApi::Explain(
     const admin::v1::ExplainEventRequest& request) const {
-  if (store_.Resources()->Find(state::kPeerKind, request.peer()) == nullptr) {
-    return NoPeer(request.peer());
-  }
+  const state::ResourcePtr resource = store_.Resources()->Find(state::kPeerKind, request.peer());
+  if (resource == nullptr) return NoPeer(request.peer());
+  CDGATE_ASSIGN_OR_RETURN(const admin::v1::Peer peer, resource->As<admin::v1::Peer>());
   CDGATE_ASSIGN_OR_RETURN(const EventQuery query, QueryOf(request.event()));
   admin::v1::ExplainEventResponse response;
   const absl::StatusOr<state::EventRef> ref = FindEvent(store_, query);
@@ -196,68 +127,46 @@ absl::StatusOr<admin::v1::ExplainEventResponse> OutcomeApi::Explain(
   *response.mutable_event() = Summarise(record);
   const bool import = record.stored().received_from() == request.peer();
   CDGATE_RETURN_IF_ERROR(import ? ExplainImport(record, &response)
-                                : ExplainExport(request.peer(), record, &response));
-  response.mutable_policy_epoch()->set_engine_version(policy::kEngineVersion);
+                                : ExplainExport(peer, record, &response));
   return response;
 }
 
 absl::Status OutcomeApi::ExplainImport(const event::Record& record,
                                        admin::v1::ExplainEventResponse* response) const {
   const std::string peer(record.stored().received_from());
-  CDGATE_ASSIGN_OR_RETURN(const PolicyPtr policy,
-                          PolicyFor(peer, VersionOf(record.stored().import_rule())));
+  Outcomes outcomes = MakeOutcomes();
+  CDGATE_ASSIGN_OR_RETURN(session::DecisionBasis basis, outcomes.source().Current(peer));
+  const uint64_t version = VersionOf(record.stored().import_rule()).value_or(0);
+  CDGATE_ASSIGN_OR_RETURN(basis.policy, outcomes.source().PolicyOf(peer, version));
   filter::EventContext context;
   context.Reset(record);
   std::vector<policy::RuleTrace> trace;
   response->set_direction("import");
-  Fill(policy::DecideImport(policy.get(), context, {.peer = peer}, &trace), response);
-  for (const policy::RuleTrace& rule : trace) *response->add_rules() = policy::ToProto(rule);
-  response->mutable_policy_epoch()->set_policy_version(policy ? policy->version() : 0);
-  return absl::OkStatus();
-}
-
-absl::Status OutcomeApi::ExplainExport(absl::string_view peer, const event::Record& record,
-                                       admin::v1::ExplainEventResponse* response) const {
-  CDGATE_ASSIGN_OR_RETURN(const state::LedgerFacts ledger, store_.Ledger(peer, record.sequence()));
-  CDGATE_ASSIGN_OR_RETURN(const Basis basis, BasisOf(peer, ledger, link_facts_(peer)));
-  filter::EventContext context;
-  context.Reset(record);
-  std::vector<policy::RuleTrace> trace;
-  response->set_direction("export");
-  Fill(policy::DecideExport(basis.policy.get(), context,
-                            {.own_domain = domain_, .interest = basis.interest.get()}, &trace),
+  Fill(policy::DecideImport(basis.policy.get(), context, basis.ForImport(domain_, peer), &trace),
        response);
+  // It is in our log: whatever the labels and groups of today say, that rule let it in.
+  response->set_allowed(true);
+  response->set_state("accepted");
+  response->set_reason(base::ReasonLabel(base::Reason::kAllowedByRule));
+  response->set_rule(std::string(record.stored().import_rule()));
   for (const policy::RuleTrace& rule : trace) *response->add_rules() = policy::ToProto(rule);
-  response->mutable_policy_epoch()->set_policy_version(basis.policy ? basis.policy->version() : 0);
-  response->mutable_policy_epoch()->set_interest_version(basis.interest_version);
+  response->mutable_policy_epoch()->set_policy_version(version);
   return absl::OkStatus();
 }
 
-absl::StatusOr<admin::v1::PeerOutcome> OutcomeApi::OutcomeFor(const admin::v1::Peer& peer,
-                                                              const event::Record& record) const {
-  if (record.sequence() < base::Sequence(peer.agreed_sequence())) {
-    return BeforeAgreement(peer.domain());
-  }
-  CDGATE_ASSIGN_OR_RETURN(const state::LedgerFacts ledger,
-                          store_.Ledger(peer.domain(), record.sequence()));
-  const LinkFacts link = link_facts_(peer.domain());
-  CDGATE_ASSIGN_OR_RETURN(const Basis basis, BasisOf(peer.domain(), ledger, link));
-  filter::EventContext context;
-  context.Reset(record);
-  const policy::Decision decision = policy::DecideExport(
-      basis.policy.get(), context, {.own_domain = domain_, .interest = basis.interest.get()});
-  admin::v1::PeerOutcome outcome = MakeOutcome(peer.domain(), "", decision);
-  if (!decision.allow) {
-    const bool unwanted = decision.reason == base::Reason::kNotWanted;
-    outcome.set_state(unwanted ? "not_wanted" : "denied");
-  } else if (ledger.acknowledged) {
-    Settle(*ledger.acknowledged, basis.interest_known, &outcome);
-  } else {
-    outcome.set_state(
-        std::string(PendingState(peer, record.sequence(), link.sent_through, ledger.horizon)));
-  }
-  if (ledger.exception) Override(*ledger.exception, &outcome);
-  return outcome;
+absl::Status OutcomeApi::ExplainExport(const admin::v1::Peer& peer, const event::Record& record,
+                                       admin::v1::ExplainEventResponse* response) const {
+  Outcomes outcomes = MakeOutcomes();
+  response->set_direction("export");
+  CDGATE_ASSIGN_OR_RETURN(const Outcome outcome, outcomes.Of(peer, record));
+  std::vector<policy::RuleTrace> trace;
+  CDGATE_ASSIGN_OR_RETURN(const Outcomes::Decided decided, outcomes.Decide(peer, record, &trace));
+  Fill(decided.decision, response);
+  response->set_state(outcome.state);
+  for (const policy::RuleTrace& rule : trace) *response->add_rules() = policy::ToProto(rule);
+  *response->mutable_policy_epoch() = decided.basis.epoch;
+  FillOutgoing(decided.decision, response);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<admin::v1::WhoGotResponse> OutcomeApi::WhoGot(
@@ -275,10 +184,12 @@ absl::StatusOr<admin::v1::WhoGotResponse> OutcomeApi::WhoGot(
   *response.mutable_event() = Summarise(*ref->record);
   const absl::string_view sender = ref->record->stored().received_from();
   if (!sender.empty()) *response.mutable_import() = ImportOf(*ref->record);
+  Outcomes outcomes = MakeOutcomes();
   for (const state::ResourcePtr& resource : store_.Resources()->List(state::kPeerKind)) {
     CDGATE_ASSIGN_OR_RETURN(const admin::v1::Peer peer, resource->As<admin::v1::Peer>());
     if (peer.domain() == sender) continue;  // it has the event: it sent it
-    CDGATE_ASSIGN_OR_RETURN(*response.add_outcomes(), OutcomeFor(peer, *ref->record));
+    CDGATE_ASSIGN_OR_RETURN(const Outcome outcome, outcomes.Of(peer, *ref->record));
+    *response.add_outcomes() = ToProto(peer.domain(), outcome);
   }
   return response;
 }

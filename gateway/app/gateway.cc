@@ -155,6 +155,9 @@ absl::Status Gateway::BuildServices() {
                                                                       .random = random_,
                                                                       .metrics = metrics_});
   CDGATE_RETURN_IF_ERROR(BuildEnrolment(secrets));
+  CDGATE_ASSIGN_OR_RETURN(session::PseudonymKeeper keeper,
+                          session::PseudonymKeeper::Create(secrets.KeyFor("pseudonym"), random_));
+  pseudonyms_ = std::make_unique<session::PseudonymKeeper>(std::move(keeper));
   CDGATE_ASSIGN_OR_RETURN(links_, Links::Create({.config = config_,
                                                  .software = std::string(Software()),
                                                  .storage = *storage_,
@@ -163,6 +166,7 @@ absl::Status Gateway::BuildServices() {
                                                  .trust = trust_,
                                                  .observer = refusals_,
                                                  .token_key = secrets.KeyFor("token"),
+                                                 .pseudonyms = *pseudonyms_,
                                                  .clock = clock_,
                                                  .random = random_,
                                                  .timers = timers_,

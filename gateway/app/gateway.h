@@ -127,6 +127,7 @@ class Gateway {
   std::shared_ptr<RefusalCounter> refusals_;
   std::unique_ptr<credentials::IdentityStore> identity_;
   std::unique_ptr<crypto::SivSealer> invite_sealer_;
+  std::unique_ptr<session::PseudonymKeeper> pseudonyms_;
   std::unique_ptr<Storage> storage_;
   authz::GrantRegistry grants_;
   schema::SchemaRegistry schemas_;

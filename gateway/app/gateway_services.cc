@@ -22,8 +22,8 @@ void Gateway::BuildApis() {
       std::make_unique<api::SchemaApi>(store, schemas_, pool_, [this] { ApplyResources(); });
   token_api_ = std::make_unique<api::TokenApi>(store, clock_, random_, pool_);
   outcome_api_ = std::make_unique<api::OutcomeApi>(
-      config_.domain(), store, [this](absl::string_view peer) { return links_->FactsOf(peer); },
-      pool_);
+      config_.domain(), store, *pseudonyms_,
+      [this](absl::string_view peer) { return links_->FactsOf(peer); }, pool_);
   peer_api_ = std::make_unique<api::PeerApi>(api::PeerApiDeps{.domain = config_.domain(),
                                                               .instance = config_.instance(),
                                                               .software = std::string(Software()),

@@ -57,6 +57,7 @@ absl::StatusOr<std::unique_ptr<Links>> Links::Create(LinksDeps deps) {
                                                .feed = own.storage.feed(),
                                                .admission = own.admission,
                                                .sealer = *links->sealer_,
+                                               .pseudonyms = own.pseudonyms,
                                                .executor = own.pool,
                                                .timers = own.timers,
                                                .clock = own.clock,
@@ -117,7 +118,7 @@ api::ExportLag Links::LagOf(absl::string_view peer) const {
 api::LinkFacts Links::FactsOf(absl::string_view peer) const {
   const auto report = manager_->Report(peer);
   if (!report) return {};
-  return {.sent_through = report->sent_through, .interest = report->interest};
+  return {.sent_through = report->sent_through};
 }
 
 void Links::UpdateGauges() {

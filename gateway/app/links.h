@@ -32,6 +32,7 @@ struct LinksDeps {
   const trust::TrustRegistry& trust;
   std::shared_ptr<credentials::VerificationObserver> observer;
   std::string token_key;
+  const session::PseudonymKeeper& pseudonyms;
   base::Clock& clock;
   base::Random& random;
   base::TimerQueue& timers;

@@ -75,11 +75,39 @@ TEST(RelayWriterTest, WritesEverythingThereIs) {
   stored.add_statements(std::string("\0binary", 7));
   stored.set_notes(5);
   policy::Decision decision;
-  decision.terms = {.onward = 200, .classification = "TLP:RED"};
+  decision.terms = {.onward = 200, .classification = "TLP:RED", .groups = {"core@alpha.example"}};
   RelayedEvent want = Expected(stored);
   want.mutable_export_()->mutable_terms()->set_onward(200);
   want.mutable_export_()->mutable_terms()->set_classification("TLP:RED");
+  want.mutable_export_()->mutable_terms()->add_groups("core@alpha.example");
   ExpectWritten(stored, decision, want);
+}
+
+TEST(RelayWriterTest, WritesTheEventAsItLeavesWithoutItsSalt) {
+  policy::Outgoing outgoing;
+  outgoing.cloud_event = "another cloud event";
+  outgoing.withheld = {"/customData"};
+  outgoing.substituted = {"/context/chainId", "/subject/content/user"};
+  policy::Decision decision;
+  decision.outgoing = &outgoing;
+  RelayedEvent want = Expected(Stored());
+  want.set_cloud_event("another cloud event");
+  want.clear_salt();
+  want.set_notes(event::kNoteRedacted | event::kNotePseudonymised);
+  want.mutable_export_()->add_withheld("/customData");
+  want.mutable_export_()->add_substituted("/context/chainId");
+  want.mutable_export_()->add_substituted("/subject/content/user");
+  ExpectWritten(Stored(), decision, want);
+}
+
+TEST(RelayWriterTest, PassesOnWhatEarlierSendersDid) {
+  storage::v1::StoredEvent stored = Stored();
+  stored.add_withheld("/customData");
+  stored.add_substituted("/subject/content/user");
+  RelayedEvent want = Expected(stored);
+  want.mutable_export_()->add_withheld("/customData");
+  want.mutable_export_()->add_substituted("/subject/content/user");
+  ExpectWritten(stored, policy::Decision(), want);
 }
 
 TEST(RelayWriterTest, KeepsNothingOfTheEventBefore) {

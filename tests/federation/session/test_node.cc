@@ -106,6 +106,8 @@ TestNode::Run::Run(TestNode& node)
   const std::string key(crypto::SivSealer::kKeyBytes, static_cast<char>(node.key_number_));
   sealer = std::make_unique<session::SivTokenSealer>(
       *session::SivTokenSealer::Create(key, base::SystemRandom()));
+  pseudonyms = std::make_unique<session::PseudonymKeeper>(
+      *session::PseudonymKeeper::Create(key, base::SystemRandom()));
   dialer = std::make_unique<Dialer>(node.network_, node.domain_);
   links.reset(new manager::LinkManager({.session = {.domain = node.domain_,
                                                     .instance = "gw1",
@@ -114,6 +116,7 @@ TestNode::Run::Run(TestNode& node)
                                                     .feed = *feed,
                                                     .admission = *admission,
                                                     .sealer = *sealer,
+                                                    .pseudonyms = *pseudonyms,
                                                     .executor = pool,
                                                     .timers = timers,
                                                     .clock = base::SystemClock(),

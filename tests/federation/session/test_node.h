@@ -107,6 +107,7 @@ class TestNode {
     schema::SchemaRegistry schemas;
     std::unique_ptr<admission::Admission> admission;
     std::unique_ptr<session::SivTokenSealer> sealer;
+    std::unique_ptr<session::PseudonymKeeper> pseudonyms;
     std::unique_ptr<Dialer> dialer;
     std::unique_ptr<manager::LinkManager> links;
     uint64_t watch = 0;

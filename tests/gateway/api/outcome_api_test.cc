@@ -35,7 +35,8 @@ class OutcomeApiTest : public testing::Test {
     peer.set_state(admin::v1::PEER_STATE_APPROVED);
     CDGATE_ASSERT_OK(world_.Apply(Resource(state::kPeerKind, kBeta, peer.SerializeAsString())));
     api_ = std::make_unique<OutcomeApi>(
-        "alpha.example", *world_.store, [this](absl::string_view) { return link_; }, world_.pool);
+        "alpha.example", *world_.store, keeper_, [this](absl::string_view) { return link_; },
+        world_.pool);
   }
 
   void SetPolicy(const std::string& text) {
@@ -52,8 +53,6 @@ class OutcomeApiTest : public testing::Test {
     return interest;
   }
   void Show(const federation::v1::Interest& interest) {
-    link_.interest = std::make_shared<const policy::CompiledInterest>(
-        policy::CompiledInterest::Compile(interest));
     session::RecordInterest(*world_.store, world_.clock.Now(), kBeta, interest);
   }
   // The range [first, last] was decided under these versions, and acknowledged.
@@ -93,6 +92,8 @@ class OutcomeApiTest : public testing::Test {
   }
 
   test::StoreWorld world_;
+  session::PseudonymKeeper keeper_ = *session::PseudonymKeeper::Create(
+      std::string(crypto::SivSealer::kKeyBytes, 'k'), base::SystemRandom());
   LinkFacts link_;
   std::unique_ptr<OutcomeApi> api_;
 };
@@ -182,11 +183,16 @@ TEST_F(OutcomeApiTest, TheInterestThatDecidedIsKept) {
   world_.clock.Advance(absl::Hours(1));
   Show(Interest(6, "true"));
   EXPECT_EQ(Outcome("a"), "not_wanted not_wanted all@1") << "by what was shown then";
-  link_.interest = nullptr;
-  EXPECT_EQ(Outcome("a"), "not_wanted not_wanted all@1") << "with the link down";
   EXPECT_EQ(Explain("a").reason(), "not_wanted");
   EXPECT_EQ(Explain("a").policy_epoch().interest_version(), 5u);
   EXPECT_TRUE(Explain("b").allowed());
+}
+
+TEST_F(OutcomeApiTest, WhatIsNotDecidedIsJudgedByWhatThePeerShowedLast) {
+  (void)world_.Publish("e");
+  SetPolicy(kAllowAll);
+  Show(Interest(5, "id = 'other'"));
+  EXPECT_EQ(Outcome("e"), "not_wanted not_wanted all@1");
 }
 
 TEST_F(OutcomeApiTest, AnInterestThatIsNotKeptIsNotGuessed) {

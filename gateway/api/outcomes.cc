@@ -1,0 +1,113 @@
+#include "gateway/api/outcomes.h"
+
+#include <utility>
+
+#include "gateway/base/errors.h"
+#include "gateway/base/status_macros.h"
+
+namespace cdgate::api {
+namespace {
+
+Outcome BeforeAgreement() {
+  Outcome outcome;
+  outcome.state = "denied";
+  outcome.reason = base::ReasonLabel(base::Reason::kNoAgreement);
+  outcome.settled = true;
+  return outcome;
+}
+
+// The state of an event that the policy allows and no ledger row accounts for yet.
+absl::string_view PendingState(const admin::v1::Peer& peer, base::Sequence sequence,
+                               base::Sequence sent_through, base::Sequence horizon) {
+  if (peer.frozen()) return "frozen";
+  if (sequence <= sent_through) return "sent";
+  if (sequence <= horizon) return "possibly_sent";
+  return "waiting";
+}
+
+absl::string_view StateOf(const policy::Decision& decision) {
+  if (decision.allow) return "accepted";
+  return decision.reason == base::Reason::kNotWanted ? "not_wanted" : "denied";
+}
+
+// An event in a range that is accounted for.
+void Settle(const storage::v1::LedgerRow& row, bool interest_known, bool allowed,
+            Outcome* outcome) {
+  outcome->settled = true;
+  if (!allowed) return;
+  if (!interest_known) outcome->state = "acknowledged_undisclosed";
+  if (!row.state().empty()) outcome->state = row.state();
+  if (!row.reason().empty()) outcome->reason = row.reason();
+}
+
+void Override(const storage::v1::LedgerException& exception, Outcome* outcome) {
+  outcome->state = exception.state();
+  outcome->reason = exception.reason();
+  if (!exception.rule().empty()) outcome->rule = exception.rule();
+}
+
+Outcome OutcomeOf(const Outcomes::Decided& decided) {
+  Outcome outcome;
+  outcome.state = std::string(StateOf(decided.decision));
+  outcome.reason = base::ReasonLabel(decided.decision.reason);
+  outcome.rule = std::string(decided.decision.rule);
+  outcome.epoch = decided.basis.epoch;
+  return outcome;
+}
+
+}  // namespace
+
+absl::StatusOr<session::DecisionBasis> Outcomes::BasisOf(absl::string_view peer,
+                                                         const state::LedgerFacts& ledger) {
+  if (!ledger.acknowledged) return source_.Current(peer);
+  return source_.Of(peer, ledger.acknowledged->policy_epoch());
+}
+
+absl::StatusOr<Outcomes::Decided> Outcomes::DecideBy(absl::StatusOr<session::DecisionBasis> basis,
+                                                     const event::Record& record,
+                                                     std::vector<policy::RuleTrace>* trace) {
+  CDGATE_RETURN_IF_ERROR(basis.status());
+  Decided out;
+  out.basis = *std::move(basis);
+  context_.Reset(record);
+  out.decision = policy::DecideExport(out.basis.policy.get(), context_,
+                                      out.basis.ForExport(domain_, transformer_), trace);
+  return out;
+}
+
+absl::StatusOr<Outcomes::Decided> Outcomes::Decide(const admin::v1::Peer& peer,
+                                                   const event::Record& record,
+                                                   std::vector<policy::RuleTrace>* trace) {
+  CDGATE_ASSIGN_OR_RETURN(const state::LedgerFacts ledger,
+                          store_.Ledger(peer.domain(), record.sequence()));
+  return DecideBy(BasisOf(peer.domain(), ledger), record, trace);
+}
+
+absl::StatusOr<Outcome> Outcomes::Of(const admin::v1::Peer& peer, const event::Record& record) {
+  if (record.sequence() < base::Sequence(peer.agreed_sequence())) return BeforeAgreement();
+  CDGATE_ASSIGN_OR_RETURN(const state::LedgerFacts ledger,
+                          store_.Ledger(peer.domain(), record.sequence()));
+  CDGATE_ASSIGN_OR_RETURN(const Decided decided,
+                          DecideBy(BasisOf(peer.domain(), ledger), record, nullptr));
+  Outcome outcome = OutcomeOf(decided);
+  if (ledger.acknowledged) {
+    Settle(*ledger.acknowledged, decided.basis.interest_known, decided.decision.allow, &outcome);
+  } else if (decided.decision.allow) {
+    outcome.state = std::string(PendingState(
+        peer, record.sequence(), link_facts_(peer.domain()).sent_through, ledger.horizon));
+  }
+  if (ledger.exception) Override(*ledger.exception, &outcome);
+  return outcome;
+}
+
+admin::v1::PeerOutcome ToProto(absl::string_view peer, const Outcome& outcome) {
+  admin::v1::PeerOutcome out;
+  out.set_peer(std::string(peer));
+  out.set_state(outcome.state);
+  out.set_reason(outcome.reason);
+  out.set_rule(outcome.rule);
+  out.set_replayed(outcome.replayed);
+  return out;
+}
+
+}  // namespace cdgate::api

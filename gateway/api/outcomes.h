@@ -1,0 +1,91 @@
+// What became of events for peers: the code behind who-got, explain, plans and what is kept of
+// events that retention removes.
+//
+//   Outcomes outcomes(domain, store, keeper, link_facts);          // for one question
+//   CDGATE_ASSIGN_OR_RETURN(Outcome outcome, outcomes.Of(peer, record));
+//   Print(outcome.state, outcome.reason, outcome.rule);
+//
+// The decision is that of the policy epoch that the ledger has for the event, made again by
+// the enforcement code; the ledger adds what happened. Before anything was decided it is what
+// would happen now.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "cdgate/admin/v1/admin.pb.h"
+#include "federation/policy/policy.h"
+#include "federation/session/decision_basis.h"
+#include "gateway/event/record.h"
+#include "gateway/filter/event_context.h"
+#include "gateway/state/store.h"
+
+namespace cdgate::api {
+
+// What only a running link knows about a peer.
+struct LinkFacts {
+  // Sent on the live link, through this sequence of our log; 0: no link is up.
+  base::Sequence sent_through;
+};
+using LinkFactsOf = std::function<LinkFacts(absl::string_view peer)>;
+
+struct Outcome {
+  std::string state;   // as in admin.v1.PeerOutcome
+  std::string reason;  // registered, lower snake case; may be empty
+  std::string rule;    // "rule@version"; empty: none decided
+  bool replayed = false;
+  // False: no row of the ledger accounts for it yet.
+  bool settled = false;
+  // What the decision depended on.
+  storage::v1::PolicyEpoch epoch;
+
+  // It was decided that the peer does not get it, and nothing else came in between: what a
+  // wider policy, offered for past events, would change.
+  bool withheld() const { return state == "denied" || state == "not_wanted"; }
+};
+
+// Not thread-safe, reads the store, which may block; cheap to make. What it is given outlives
+// it.
+class Outcomes {
+ public:
+  Outcomes(std::string domain, const state::Store& store, const session::PseudonymKeeper& keeper,
+           LinkFactsOf link_facts)
+      : domain_(std::move(domain)),
+        store_(store),
+        source_(store, keeper),
+        link_facts_(std::move(link_facts)) {}
+
+  // (blocks) Of an event of our log for a peer that did not send it. LOG_CORRUPT.
+  absl::StatusOr<Outcome> Of(const admin::v1::Peer& peer, const event::Record& record);
+
+  // (blocks) What decided it, or would now, and the decision, with each rule tried in `trace`
+  // unless that is null. The decision views the basis, the event and this, until the next call.
+  struct Decided {
+    session::DecisionBasis basis;
+    policy::Decision decision;
+  };
+  absl::StatusOr<Decided> Decide(const admin::v1::Peer& peer, const event::Record& record,
+                                 std::vector<policy::RuleTrace>* trace);
+
+  session::BasisSource& source() { return source_; }
+
+ private:
+  absl::StatusOr<Decided> DecideBy(absl::StatusOr<session::DecisionBasis> basis,
+                                   const event::Record& record,
+                                   std::vector<policy::RuleTrace>* trace);
+  absl::StatusOr<session::DecisionBasis> BasisOf(absl::string_view peer,
+                                                 const state::LedgerFacts& ledger);
+
+  const std::string domain_;
+  const state::Store& store_;
+  session::BasisSource source_;
+  const LinkFactsOf link_facts_;
+  filter::EventContext context_;
+  policy::EventTransformer transformer_;
+};
+
+admin::v1::PeerOutcome ToProto(absl::string_view peer, const Outcome& outcome);
+
+}  // namespace cdgate::api
