@@ -44,6 +44,16 @@ void Fill(const policy::Decision& decision, admin::v1::ExplainEventResponse* res
   response->set_rule(std::string(decision.rule));
 }
 
+admin::v1::PeerOutcome ToProto(absl::string_view peer, const session::Outcome& outcome) {
+  admin::v1::PeerOutcome out;
+  out.set_peer(std::string(peer));
+  out.set_state(outcome.state);
+  out.set_reason(outcome.reason);
+  out.set_rule(outcome.rule);
+  out.set_replayed(outcome.replayed);
+  return out;
+}
+
 // The version in "rule@version"; none where there is none.
 std::optional<uint64_t> VersionOf(absl::string_view rule) {
   const size_t at = rule.rfind('@');
@@ -134,7 +144,7 @@ absl::StatusOr<admin::v1::ExplainEventResponse> OutcomeApi::Explain(
 absl::Status OutcomeApi::ExplainImport(const event::Record& record,
                                        admin::v1::ExplainEventResponse* response) const {
   const std::string peer(record.stored().received_from());
-  Outcomes outcomes = MakeOutcomes();
+  session::Outcomes outcomes = MakeOutcomes();
   CDGATE_ASSIGN_OR_RETURN(session::DecisionBasis basis, outcomes.source().Current(peer));
   const uint64_t version = VersionOf(record.stored().import_rule()).value_or(0);
   CDGATE_ASSIGN_OR_RETURN(basis.policy, outcomes.source().PolicyOf(peer, version));
@@ -156,11 +166,12 @@ absl::Status OutcomeApi::ExplainImport(const event::Record& record,
 
 absl::Status OutcomeApi::ExplainExport(const admin::v1::Peer& peer, const event::Record& record,
                                        admin::v1::ExplainEventResponse* response) const {
-  Outcomes outcomes = MakeOutcomes();
+  session::Outcomes outcomes = MakeOutcomes();
   response->set_direction("export");
-  CDGATE_ASSIGN_OR_RETURN(const Outcome outcome, outcomes.Of(peer, record));
+  CDGATE_ASSIGN_OR_RETURN(const session::Outcome outcome, outcomes.Of(peer, record));
   std::vector<policy::RuleTrace> trace;
-  CDGATE_ASSIGN_OR_RETURN(const Outcomes::Decided decided, outcomes.Decide(peer, record, &trace));
+  CDGATE_ASSIGN_OR_RETURN(const session::Outcomes::Decided decided,
+                          outcomes.Decide(peer, record, &trace));
   Fill(decided.decision, response);
   response->set_state(outcome.state);
   for (const policy::RuleTrace& rule : trace) *response->add_rules() = policy::ToProto(rule);
@@ -184,11 +195,11 @@ absl::StatusOr<admin::v1::WhoGotResponse> OutcomeApi::WhoGot(
   *response.mutable_event() = Summarise(*ref->record);
   const absl::string_view sender = ref->record->stored().received_from();
   if (!sender.empty()) *response.mutable_import() = ImportOf(*ref->record);
-  Outcomes outcomes = MakeOutcomes();
+  session::Outcomes outcomes = MakeOutcomes();
   for (const state::ResourcePtr& resource : store_.Resources()->List(state::kPeerKind)) {
     CDGATE_ASSIGN_OR_RETURN(const admin::v1::Peer peer, resource->As<admin::v1::Peer>());
     if (peer.domain() == sender) continue;  // it has the event: it sent it
-    CDGATE_ASSIGN_OR_RETURN(const Outcome outcome, outcomes.Of(peer, *ref->record));
+    CDGATE_ASSIGN_OR_RETURN(const session::Outcome outcome, outcomes.Of(peer, *ref->record));
     *response.add_outcomes() = ToProto(peer.domain(), outcome);
   }
   return response;

@@ -1,6 +1,6 @@
 // Why and whether: explain one event for one peer, and who got an event.
 //
-// Both run the enforcement code over the stored record, by what decided it (outcomes.h), and
+// Both run the enforcement code over the stored record, by what decided it (session::Outcomes), and
 // add the facts of the ledger. So what they say is what happened; before anything was decided,
 // what would happen now. Where the interest that decided is not kept any more, an event that
 // the policy allows is acknowledged_undisclosed: the peer has it, or showed that it does not
@@ -13,7 +13,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "cdgate/admin/v1/admin.pb.h"
-#include "gateway/api/outcomes.h"
+#include "federation/session/outcomes.h"
 #include "gateway/base/executor.h"
 #include "gateway/rpc/router.h"
 #include "gateway/state/store.h"
@@ -24,7 +24,7 @@ namespace cdgate::api {
 class OutcomeApi {
  public:
   OutcomeApi(std::string domain, const state::Store& store, const session::PseudonymKeeper& keeper,
-             LinkFactsOf link_facts, base::Executor& pool)
+             session::LinkFactsOf link_facts, base::Executor& pool)
       : domain_(std::move(domain)),
         store_(store),
         keeper_(keeper),
@@ -45,14 +45,16 @@ class OutcomeApi {
                              admin::v1::ExplainEventResponse* response) const;
   absl::Status ExplainExport(const admin::v1::Peer& peer, const event::Record& record,
                              admin::v1::ExplainEventResponse* response) const;
-  Outcomes MakeOutcomes() const { return Outcomes(domain_, store_, keeper_, link_facts_); }
+  session::Outcomes MakeOutcomes() const {
+    return session::Outcomes(domain_, store_, keeper_, link_facts_);
+  }
   // For an event that was refused here and so is not in the log; NOT_FOUND where none was.
   absl::StatusOr<storage::v1::ImportRefusal> RefusalOf(const admin::v1::EventKey& key) const;
 
   const std::string domain_;
   const state::Store& store_;
   const session::PseudonymKeeper& keeper_;
-  const LinkFactsOf link_facts_;
+  const session::LinkFactsOf link_facts_;
   base::Executor& pool_;
 };
 

@@ -115,7 +115,7 @@ api::ExportLag Links::LagOf(absl::string_view peer) const {
   return lag;
 }
 
-api::LinkFacts Links::FactsOf(absl::string_view peer) const {
+session::LinkFacts Links::FactsOf(absl::string_view peer) const {
   const auto report = manager_->Report(peer);
   if (!report) return {};
   return {.sent_through = report->sent_through};

@@ -13,9 +13,9 @@
 #include "cdgate/admin/v1/admin.pb.h"
 #include "cdgate/config/v1/config.pb.h"
 #include "federation/manager/link_manager.h"
+#include "federation/session/outcomes.h"
 #include "federation/session/siv_token_sealer.h"
 #include "gateway/admission/admission.h"
-#include "gateway/api/outcome_api.h"
 #include "gateway/api/peer_api.h"
 #include "gateway/app/storage.h"
 #include "gateway/rpc/call.h"
@@ -57,7 +57,7 @@ class Links {
   admin::v1::LinkStatus StatusOf(absl::string_view peer) const;
   // (blocks) How far the peer is behind our log.
   api::ExportLag LagOf(absl::string_view peer) const;
-  api::LinkFacts FactsOf(absl::string_view peer) const;
+  session::LinkFacts FactsOf(absl::string_view peer) const;
   // (blocks) Brings lag gauges up to date.
   void UpdateGauges();
 

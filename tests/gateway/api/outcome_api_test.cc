@@ -94,7 +94,7 @@ class OutcomeApiTest : public testing::Test {
   test::StoreWorld world_;
   session::PseudonymKeeper keeper_ = *session::PseudonymKeeper::Create(
       std::string(crypto::SivSealer::kKeyBytes, 'k'), base::SystemRandom());
-  LinkFacts link_;
+  session::LinkFacts link_;
   std::unique_ptr<OutcomeApi> api_;
 };
 

@@ -1,11 +1,11 @@
-#include "gateway/api/outcomes.h"
+#include "federation/session/outcomes.h"
 
 #include <utility>
 
 #include "gateway/base/errors.h"
 #include "gateway/base/status_macros.h"
 
-namespace cdgate::api {
+namespace cdgate::session {
 namespace {
 
 Outcome BeforeAgreement() {
@@ -57,13 +57,13 @@ Outcome OutcomeOf(const Outcomes::Decided& decided) {
 
 }  // namespace
 
-absl::StatusOr<session::DecisionBasis> Outcomes::BasisOf(absl::string_view peer,
-                                                         const state::LedgerFacts& ledger) {
+absl::StatusOr<DecisionBasis> Outcomes::BasisOf(absl::string_view peer,
+                                                const state::LedgerFacts& ledger) {
   if (!ledger.acknowledged) return source_.Current(peer);
   return source_.Of(peer, ledger.acknowledged->policy_epoch());
 }
 
-absl::StatusOr<Outcomes::Decided> Outcomes::DecideBy(absl::StatusOr<session::DecisionBasis> basis,
+absl::StatusOr<Outcomes::Decided> Outcomes::DecideBy(absl::StatusOr<DecisionBasis> basis,
                                                      const event::Record& record,
                                                      std::vector<policy::RuleTrace>* trace) {
   CDGATE_RETURN_IF_ERROR(basis.status());
@@ -100,14 +100,4 @@ absl::StatusOr<Outcome> Outcomes::Of(const admin::v1::Peer& peer, const event::R
   return outcome;
 }
 
-admin::v1::PeerOutcome ToProto(absl::string_view peer, const Outcome& outcome) {
-  admin::v1::PeerOutcome out;
-  out.set_peer(std::string(peer));
-  out.set_state(outcome.state);
-  out.set_reason(outcome.reason);
-  out.set_rule(outcome.rule);
-  out.set_replayed(outcome.replayed);
-  return out;
-}
-
-}  // namespace cdgate::api
+}  // namespace cdgate::session

@@ -12,17 +12,18 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "cdgate/admin/v1/admin.pb.h"
+#include "cdgate/admin/v1/resources.pb.h"
 #include "federation/policy/policy.h"
 #include "federation/session/decision_basis.h"
 #include "gateway/event/record.h"
 #include "gateway/filter/event_context.h"
 #include "gateway/state/store.h"
 
-namespace cdgate::api {
+namespace cdgate::session {
 
 // What only a running link knows about a peer.
 struct LinkFacts {
@@ -50,7 +51,7 @@ struct Outcome {
 // it.
 class Outcomes {
  public:
-  Outcomes(std::string domain, const state::Store& store, const session::PseudonymKeeper& keeper,
+  Outcomes(std::string domain, const state::Store& store, const PseudonymKeeper& keeper,
            LinkFactsOf link_facts)
       : domain_(std::move(domain)),
         store_(store),
@@ -63,29 +64,25 @@ class Outcomes {
   // (blocks) What decided it, or would now, and the decision, with each rule tried in `trace`
   // unless that is null. The decision views the basis, the event and this, until the next call.
   struct Decided {
-    session::DecisionBasis basis;
+    DecisionBasis basis;
     policy::Decision decision;
   };
   absl::StatusOr<Decided> Decide(const admin::v1::Peer& peer, const event::Record& record,
                                  std::vector<policy::RuleTrace>* trace);
 
-  session::BasisSource& source() { return source_; }
+  BasisSource& source() { return source_; }
 
  private:
-  absl::StatusOr<Decided> DecideBy(absl::StatusOr<session::DecisionBasis> basis,
-                                   const event::Record& record,
+  absl::StatusOr<Decided> DecideBy(absl::StatusOr<DecisionBasis> basis, const event::Record& record,
                                    std::vector<policy::RuleTrace>* trace);
-  absl::StatusOr<session::DecisionBasis> BasisOf(absl::string_view peer,
-                                                 const state::LedgerFacts& ledger);
+  absl::StatusOr<DecisionBasis> BasisOf(absl::string_view peer, const state::LedgerFacts& ledger);
 
   const std::string domain_;
   const state::Store& store_;
-  session::BasisSource source_;
+  BasisSource source_;
   const LinkFactsOf link_facts_;
   filter::EventContext context_;
   policy::EventTransformer transformer_;
 };
 
-admin::v1::PeerOutcome ToProto(absl::string_view peer, const Outcome& outcome);
-
-}  // namespace cdgate::api
+}  // namespace cdgate::session
