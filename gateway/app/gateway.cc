@@ -373,6 +373,7 @@ void Gateway::UpdateGauges() {
                 "When the gateway's own certificate expires, seconds since the Unix epoch.")
       .Set(absl::ToDoubleSeconds(identity_->Current()->not_after - absl::UnixEpoch()));
   links_->UpdateGauges();
+  storage_->UpdateMetrics();
 }
 
 std::vector<std::string> Gateway::Problems() const {

@@ -27,11 +27,17 @@ absl::Duration DedupHorizon(const config::v1::LogConfig& log) {
                                  : state::StoreOptions().dedup_horizon;
 }
 
+absl::Duration AuditRetention(const config::v1::LogConfig& log) {
+  return log.has_audit_retention() ? ToDuration(log.audit_retention())
+                                   : state::StoreOptions().audit_retention;
+}
+
 }  // namespace
 
 state::RocksKvOptions FoldOptions(const config::v1::GatewayConfig& config, base::Clock& clock) {
   return {.directory = base::JoinPath(config.data_dir(), "state"),
-          .expired = state::ExpiredIdentities(clock, DedupHorizon(config.log()))};
+          .expired = state::ExpiredRows(clock, {.dedup_horizon = DedupHorizon(config.log()),
+                                                .audit_retention = AuditRetention(config.log())})};
 }
 
 // The store while it is open: retention runs on a pool and must not outlive it.
@@ -102,6 +108,7 @@ absl::Status Storage::OpenStore(const config::v1::GatewayConfig& config) {
   const config::v1::LogConfig& log = config.log();
   if (log.has_retention()) options.retention = ToDuration(log.retention());
   options.dedup_horizon = DedupHorizon(log);
+  options.audit_retention = AuditRetention(log);
   options.retention_bytes = log.retention_bytes();
   if (log.min_free_percent() != 0) options.min_free_percent = log.min_free_percent();
   if (config.limits().max_pending_events() != 0) {
@@ -116,6 +123,7 @@ absl::Status Storage::OpenStore(const config::v1::GatewayConfig& config) {
                         .callbacks = nullptr,
                         .canonical_digest = event::CanonicalJsonDigest,
                         .space = on_disk ? state::SpaceOf(config.data_dir()) : nullptr,
+                        .fold_outcomes = deps_.fold_outcomes,
                         .on_fatal = deps_.on_fatal};
   CDGATE_ASSIGN_OR_RETURN(store_, state::Store::Open(options, std::move(deps), std::move(kv_)));
   return absl::OkStatus();

@@ -15,13 +15,16 @@
 #include "gateway/base/timer_queue.h"
 #include "gateway/eventlog/event_log.h"
 #include "gateway/eventlog/feed.h"
+#include "gateway/state/options.h"
+#include "gateway/state/outcome_metrics.h"
 #include "gateway/state/rocks_kv.h"
 #include "gateway/state/store.h"
 
 namespace cdgate::app {
 
 // How the fold's database is opened: in data_dir, and without identities that are older
-// than the deduplication horizon, by `clock`, which outlives it.
+// than the deduplication horizon and what is older than the audit retention, by `clock`, which
+// outlives it.
 state::RocksKvOptions FoldOptions(const config::v1::GatewayConfig& config, base::Clock& clock);
 
 // All outlive the Storage.
@@ -33,6 +36,8 @@ struct StorageDeps {
   base::Executor& background;
   base::Executor& callbacks;
   std::function<void(absl::Status)> on_fatal;
+  // What became of events for the peers, as state::StoreDeps says; null: it is not kept.
+  state::FoldOutcomes fold_outcomes = {};
 };
 
 // Thread-safe once open.
@@ -51,13 +56,17 @@ class Storage {
   state::Store& store() { return *store_; }
   eventlog::Feed& feed() { return *feed_; }
 
+  // Brings cdgate_outcomes_total up to date: before metrics are read.
+  void UpdateMetrics() { outcome_metrics_.Update(store_->AllCounters()); }
+
  private:
-  explicit Storage(const StorageDeps& deps) : deps_(deps) {}
+  explicit Storage(const StorageDeps& deps) : deps_(deps), outcome_metrics_(deps.metrics) {}
   absl::Status OpenDisk(const config::v1::GatewayConfig& config);
   absl::Status OpenStore(const config::v1::GatewayConfig& config);
   void ScheduleRetention();
 
   const StorageDeps deps_;
+  state::OutcomeMetrics outcome_metrics_;
   std::unique_ptr<eventlog::EventLog> log_;
   std::unique_ptr<state::KvStore> kv_;  // until the store takes it
   std::unique_ptr<state::Store> store_;

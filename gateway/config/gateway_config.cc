@@ -199,6 +199,14 @@ class Checker {
            absl::StrCat("found ", config::FormatDuration(ToDuration(log.retention())),
                         "; expected at most log.dedup_horizon, ", config::FormatDuration(horizon)));
     }
+    Duration("log.audit_retention", given_.log().has_audit_retention(),
+             log.mutable_audit_retention(), 400 * day, absl::Hours(1), absl::InfiniteDuration());
+    if (ToDuration(log.audit_retention()) < ToDuration(log.retention())) {
+      Fail("log.audit_retention",
+           absl::StrCat("found ", config::FormatDuration(ToDuration(log.audit_retention())),
+                        "; expected at least log.retention, ",
+                        config::FormatDuration(ToDuration(log.retention()))));
+    }
     log.set_min_free_percent(OrDefault(log.min_free_percent(), 5u));
     if (log.min_free_percent() > 90) {
       Fail("log.min_free_percent",

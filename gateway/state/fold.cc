@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "gateway/base/errors.h"
@@ -46,6 +47,13 @@ FoldPosition PositionOf(const FoldMeta& meta) {
   return {.commit = meta.applied_commit(), .next_sequence = base::Sequence(meta.next_sequence())};
 }
 
+// Does the row say what the ledger has about the event and `peer`?
+bool Holds(const storage::v1::OutcomeRow& row, absl::string_view peer) {
+  return std::any_of(row.outcomes().begin(), row.outcomes().end(), [&](const auto& outcome) {
+    return outcome.peer() == peer && !outcome.open();
+  });
+}
+
 }  // namespace
 
 Fold::Fold(std::unique_ptr<KvStore> kv, FoldMeta meta, size_t expected)
@@ -54,6 +62,7 @@ Fold::Fold(std::unique_ptr<KvStore> kv, FoldMeta meta, size_t expected)
   resources_ = std::make_unique<ResourceTable>(*kv_);
   ledger_ = std::make_unique<Ledger>(*kv_, cursors_);
   letters_ = std::make_unique<Letters>(*kv_, identities_->hasher());
+  outcomes_ = std::make_unique<Outcomes>(*kv_, identities_->hasher());
   MutexLock lock(mu_);
   position_ = flushed_ = PositionOf(meta);
   rows_commit_ = std::max(meta.rows_commit(), meta.applied_commit());
@@ -71,6 +80,7 @@ absl::StatusOr<std::unique_ptr<Fold>> Fold::Open(std::unique_ptr<KvStore> kv, ba
 absl::Status Fold::Load() {
   CDGATE_RETURN_IF_ERROR(cursors_.Load(*kv_));
   CDGATE_RETURN_IF_ERROR(resources_->Load());
+  CDGATE_RETURN_IF_ERROR(outcomes_->Load());
   return ledger_->Load();
 }
 
@@ -108,6 +118,7 @@ absl::Status Fold::ApplyRows(const event::Commit& commit) {
   cursors_.Apply(commit, batch_.get());
   resources_->Apply(commit, batch_.get());
   letters_->Apply(commit, batch_.get());
+  outcomes_->Apply(commit, batch_.get());
   {
     MutexLock lock(mu_);
     rows_commit_ = commit.number;
@@ -133,6 +144,7 @@ absl::Status Fold::RollBack(const eventlog::Head& head) {
     batch_->Clear();
     CDGATE_RETURN_IF_ERROR(identities_->RollBack(next, batch_.get()));
     CDGATE_RETURN_IF_ERROR(ledger_->RollBack(next, batch_.get()));
+    CDGATE_RETURN_IF_ERROR(outcomes_->RollBack(next, batch_.get()));
     cursors_.RollBack(batch_.get());
     {
       MutexLock lock(mu_);
@@ -163,14 +175,23 @@ absl::Status Fold::Checked(absl::Status status) {
   return status;
 }
 
+absl::Status Fold::failure() const {
+  MutexLock lock(mu_);
+  return failed_;
+}
+
 absl::Status Fold::Flush() {
+  return InTurn([this] { return FlushTurn(); });
+}
+
+absl::Status Fold::InTurn(absl::FunctionRef<absl::Status()> work) {
   {
     MutexLock lock(mu_);
     while (flushing_) flush_done_.Wait(mu_);
     if (!failed_.ok()) return failed_;
     flushing_ = true;
   }
-  const absl::Status flushed = Checked(FlushTurn());
+  const absl::Status flushed = Checked(work());
   MutexLock lock(mu_);
   flushing_ = false;
   flush_done_.SignalAll();
@@ -202,6 +223,50 @@ absl::Status Fold::FlushTurn() {
   MutexLock lock(mu_);
   flushed_ = end;
   return absl::OkStatus();
+}
+
+absl::Status Fold::PutOutcomes(absl::Span<const storage::v1::OutcomeRow> rows,
+                               base::Sequence last) {
+  MutexLock write(write_mu_);
+  CDGATE_RETURN_IF_ERROR(failure());
+  batch_->Clear();
+  outcomes_->PutPiece(rows, last, batch_.get());
+  return Checked(WriteMeta());
+}
+
+absl::Status Fold::FlushOutcomes() {
+  if (outcomes_->next() == outcomes_->kept()) return absl::OkStatus();
+  return InTurn([this] {
+    const base::Sequence next = outcomes_->next();
+    CDGATE_RETURN_IF_ERROR(kv_->Flush());
+    outcomes_->Kept(next);
+    return absl::OkStatus();
+  });
+}
+
+// In pieces: publishers wait for the lock.
+absl::Status Fold::DropFoldedExceptions(base::Sequence first) {
+  constexpr uint64_t kAtOnce = 16'384;  // sequences
+  for (;;) {
+    const base::Sequence from = outcomes_->tidied();
+    if (from == base::Sequence() || from >= first) return absl::OkStatus();
+    CDGATE_RETURN_IF_ERROR(DropFoldedExceptions(from, std::min(first, from.Plus(kAtOnce))));
+  }
+}
+
+absl::Status Fold::DropFoldedExceptions(base::Sequence from, base::Sequence end) {
+  CDGATE_ASSIGN_OR_RETURN(const std::vector<ExceptionPlace> places, ledger_->Exceptions(from, end));
+  std::vector<absl::string_view> held;
+  for (const ExceptionPlace& place : places) {
+    CDGATE_ASSIGN_OR_RETURN(const auto row, outcomes_->At(place.sequence));
+    if (row && Holds(*row, place.peer)) held.push_back(place.key);
+  }
+  MutexLock write(write_mu_);
+  CDGATE_RETURN_IF_ERROR(failure());
+  batch_->Clear();
+  for (const absl::string_view key : held) batch_->Delete(Table::kLedger, key);
+  outcomes_->Tidied(end, batch_.get());
+  return Checked(WriteMeta());
 }
 
 FoldPosition Fold::position() const {

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
@@ -22,6 +23,7 @@
 #include "gateway/state/kv_store.h"
 #include "gateway/state/ledger.h"
 #include "gateway/state/letters.h"
+#include "gateway/state/outcomes.h"
 #include "gateway/state/resource_table.h"
 
 namespace cdgate::state {
@@ -56,6 +58,15 @@ class Fold {
   // error is that of every later call, too: a failed write is never tried again.
   absl::Status Flush();
 
+  // Before anything is asked about events whose rows PutOutcomes is to take.
+  void BeginOutcomes() { outcomes_->BeginPiece(); }
+  // The rows of consecutive events up to `last`; durable once FlushOutcomes is OK.
+  absl::Status PutOutcomes(absl::Span<const storage::v1::OutcomeRow> rows, base::Sequence last);
+  absl::Status FlushOutcomes();
+  // Removes exceptions of the ledger that rows of outcomes hold, of events before `first`, the
+  // log's first.
+  absl::Status DropFoldedExceptions(base::Sequence first);
+
   FoldPosition position() const;
   // The last commit that any row is of; after a crash maybe beyond position().
   uint64_t newest_commit() const;
@@ -78,6 +89,7 @@ class Fold {
   const ResourceTable& resources() const { return *resources_; }
   const Ledger& ledger() const { return *ledger_; }
   const Letters& letters() const { return *letters_; }
+  const Outcomes& outcomes() const { return *outcomes_; }
 
  private:
   Fold(std::unique_ptr<KvStore> kv, storage::v1::FoldMeta meta, size_t expected);
@@ -87,6 +99,11 @@ class Fold {
   void Advance(const event::Commit& commit);
   absl::Status WriteMeta() CDGATE_REQUIRES(write_mu_);
   absl::Status FlushTurn();
+  // Runs `work` while no other flush runs; not after an error.
+  absl::Status InTurn(absl::FunctionRef<absl::Status()> work);
+  absl::Status DropFoldedExceptions(base::Sequence from, base::Sequence end);
+  // The first error: nothing is written after it.
+  absl::Status failure() const;
   // Notes the first error.
   absl::Status Checked(absl::Status status);
 
@@ -99,6 +116,7 @@ class Fold {
   std::unique_ptr<ResourceTable> resources_;
   std::unique_ptr<Ledger> ledger_;
   std::unique_ptr<Letters> letters_;
+  std::unique_ptr<Outcomes> outcomes_;
 
   mutable base::Mutex mu_;
   base::CondVar flush_done_;

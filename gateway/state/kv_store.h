@@ -35,8 +35,10 @@ enum class Table {
   kLedger,
   kRefusal,
   kDeadLetter,
+  kOutcome,
+  kOutcomeSequence,
 };
-inline constexpr size_t kTables = 8;
+inline constexpr size_t kTables = 10;
 
 // Rows that may be dropped when a store tidies up, sooner or later or never. Thread-safe.
 using RowExpired = std::function<bool(Table table, absl::string_view value)>;

@@ -1,7 +1,6 @@
 #include "gateway/state/ledger.h"
 
 #include <algorithm>
-#include <set>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -15,12 +14,21 @@ namespace cdgate::state {
 namespace {
 
 using base::MutexLock;
+using storage::v1::LedgerException;
 using storage::v1::LedgerRow;
+using storage::v1::OutcomeCount;
 using storage::v1::PeerCounterRow;
 
 constexpr char kRange = 'r';
 constexpr char kException = 'x';
 constexpr char kHorizon = 'h';
+// Of replay jobs; their number comes before the sequence.
+constexpr char kReplayRange = 'p';
+constexpr char kReplayException = 'q';
+
+// States of PeerCounterRow.imported.
+constexpr char kAccepted[] = "accepted";
+constexpr char kRefused[] = "refused";
 
 absl::Status Damaged(absl::string_view what) {
   return base::MakeError(base::Reason::kLogCorrupt,
@@ -44,6 +52,133 @@ absl::string_view ExportPeer(absl::string_view reader) {
     return "";
   }
   return reader;
+}
+
+std::string RangePrefix(const LedgerRow& row) {
+  return row.replay() == 0 ? LedgerPrefix(row.peer(), kRange)
+                           : ReplayPrefix(row.peer(), kReplayRange, row.replay());
+}
+
+std::string ExceptionKey(const LedgerRow& row, const LedgerException& exception) {
+  return row.replay() == 0
+             ? LedgerKey(row.peer(), kException, exception.sequence())
+             : ReplayKey(row.peer(), kReplayException, row.replay(), exception.sequence());
+}
+
+bool IsRange(char what) { return what == kRange || what == kReplayRange; }
+bool IsOfJob(char what) { return what == kReplayRange || what == kReplayException; }
+
+// What a key of the ledger says.
+struct KeyParts {
+  absl::string_view peer;
+  char what = 0;
+  uint64_t sequence = 0;  // 0 of a horizon
+};
+
+std::optional<KeyParts> PartsOf(absl::string_view key) {
+  const size_t name_end = key.find('\0');
+  if (name_end == absl::string_view::npos || name_end + 1 >= key.size()) return std::nullopt;
+  KeyParts out{.peer = key.substr(0, name_end), .what = key[name_end + 1]};
+  const absl::string_view rest = key.substr(name_end + 2);
+  if (out.what == kHorizon) return out;
+  if (rest.size() != (IsOfJob(out.what) ? 16 : 8)) return std::nullopt;
+  out.sequence = ReadBigEndian(rest.substr(rest.size() - 8));
+  return out;
+}
+
+// The first key at or behind `begin`; empty: there is none.
+absl::StatusOr<std::string> FirstKey(const KvStore& kv, absl::string_view begin,
+                                     absl::string_view end) {
+  std::string out;
+  CDGATE_RETURN_IF_ERROR(
+      kv.Scan(Table::kLedger, begin, end, [&](absl::string_view key, absl::string_view) {
+        out = std::string(key);
+        return false;
+      }));
+  return out;
+}
+
+// The peers that have rows: one look for each.
+absl::StatusOr<std::vector<std::string>> PeersIn(const KvStore& kv) {
+  std::vector<std::string> out;
+  std::string begin;
+  for (;;) {
+    CDGATE_ASSIGN_OR_RETURN(const std::string key, FirstKey(kv, begin, ""));
+    if (key.empty()) return out;
+    out.push_back(key.substr(0, key.find('\0')));
+    begin = AfterPrefix(absl::StrCat(out.back(), absl::string_view("\0", 1)));
+  }
+}
+
+// The jobs of a peer that have rows of the kind `what`, ascending: one look for each.
+absl::StatusOr<std::vector<uint64_t>> JobsOf(const KvStore& kv, absl::string_view peer, char what) {
+  std::vector<uint64_t> out;
+  const std::string prefix = LedgerPrefix(peer, what);
+  std::string begin = prefix;
+  for (;;) {
+    CDGATE_ASSIGN_OR_RETURN(const std::string key, FirstKey(kv, begin, AfterPrefix(prefix)));
+    if (key.size() < prefix.size() + 8) return out;
+    out.push_back(ReadBigEndian(absl::string_view(key).substr(prefix.size())));
+    begin = AfterPrefix(ReplayPrefix(peer, what, out.back()));
+  }
+}
+
+using Counts = google::protobuf::RepeatedPtrField<OutcomeCount>;
+
+void AddTo(absl::string_view state, absl::string_view reason, uint64_t n, Counts* counts) {
+  for (OutcomeCount& count : *counts) {
+    if (count.state() != state || count.reason() != reason) continue;
+    count.set_count(count.count() + n);
+    return;
+  }
+  OutcomeCount* const added = counts->Add();
+  added->set_state(std::string(state));
+  added->set_reason(std::string(reason));
+  added->set_count(n);
+}
+
+// Of one commit, by peer.
+using Added = absl::flat_hash_map<std::string, PeerCounterRow>;
+
+void AddTo(const PeerCounterRow& more, PeerCounterRow* row) {
+  row->set_given(row->given() + more.given());
+  row->set_received(row->received() + more.received());
+  row->set_refused(row->refused() + more.refused());
+  for (const OutcomeCount& count : more.exported()) {
+    AddTo(count.state(), count.reason(), count.count(), row->mutable_exported());
+  }
+  for (const OutcomeCount& count : more.imported()) {
+    AddTo(count.state(), count.reason(), count.count(), row->mutable_imported());
+  }
+}
+
+PeerCounters CountersOf(const PeerCounterRow& row) {
+  return {.given = row.given(),
+          .received = row.received(),
+          .refused = row.refused(),
+          .exported = {row.exported().begin(), row.exported().end()},
+          .imported = {row.imported().begin(), row.imported().end()}};
+}
+
+void CountReceived(const event::Commit& commit, Added* added) {
+  const std::string allowed = base::ReasonLabel(base::Reason::kAllowedByRule);
+  absl::string_view last;  // events of one peer come in runs
+  uint64_t run = 0;
+  const auto end_run = [&] {
+    if (!last.empty()) {
+      PeerCounterRow& peer = (*added)[last];
+      peer.set_received(peer.received() + run);
+      AddTo(kAccepted, allowed, run, peer.mutable_imported());
+    }
+    run = 0;
+  };
+  for (const event::Record& record : commit.events) {
+    const absl::string_view peer = record.stored().received_from();
+    if (peer != last) end_run();
+    last = peer;
+    ++run;
+  }
+  end_run();
 }
 
 }  // namespace
@@ -74,20 +209,22 @@ absl::Status Ledger::Apply(const event::Commit& commit, KvBatch* batch) {
 
 absl::Status Ledger::ApplyRow(const LedgerRow& row, KvBatch* batch) {
   for (const storage::v1::LedgerException& exception : row.exceptions()) {
-    batch->Put(Table::kLedger, LedgerKey(row.peer(), kException, exception.sequence()),
-               exception.SerializeAsString());
+    batch->Put(Table::kLedger, ExceptionKey(row, exception), exception.SerializeAsString());
   }
   if (!row.horizon()) return ApplyRange(row, batch);
+  if (row.replay() != 0) return absl::OkStatus();
   std::string value;
   AppendBigEndian(row.last_sequence(), &value);
   batch->Put(Table::kLedger, LedgerPrefix(row.peer(), kHorizon), value);
   return absl::OkStatus();
 }
 
-// One row for consecutive ranges that were decided alike.
+// One row for consecutive ranges that were decided alike. How many events it counted is in the
+// counters.
 absl::Status Ledger::ApplyRange(const LedgerRow& row, KvBatch* batch) {
   if (row.first_sequence() > row.last_sequence()) return absl::OkStatus();
-  CDGATE_ASSIGN_OR_RETURN(LedgerRow* const newest, NewestRange(row.peer()));
+  std::string key = RangePrefix(row);
+  CDGATE_ASSIGN_OR_RETURN(LedgerRow* const newest, NewestRange(key));
   const bool extends = newest->last_sequence() != 0 && Alike(*newest, row) &&
                        row.first_sequence() >= newest->first_sequence() &&
                        row.first_sequence() <= newest->last_sequence() + 1;
@@ -96,73 +233,128 @@ absl::Status Ledger::ApplyRange(const LedgerRow& row, KvBatch* batch) {
   } else {
     *newest = row;
     newest->clear_exceptions();
+    newest->clear_counts();
   }
-  batch->Put(Table::kLedger, LedgerKey(row.peer(), kRange, newest->first_sequence()),
-             newest->SerializeAsString());
+  AppendBigEndian(newest->first_sequence(), &key);
+  batch->Put(Table::kLedger, key, newest->SerializeAsString());
   return absl::OkStatus();
 }
 
-absl::StatusOr<LedgerRow*> Ledger::NewestRange(const std::string& peer) {
-  const auto known = newest_.find(peer);
+absl::StatusOr<LedgerRow*> Ledger::NewestRange(const std::string& prefix) {
+  const auto known = newest_.find(prefix);
   if (known != newest_.end()) return &known->second;
-  CDGATE_ASSIGN_OR_RETURN(const auto last,
-                          kv_.Last(Table::kLedger, LedgerKey(peer, kRange, UINT64_MAX)));
+  CDGATE_ASSIGN_OR_RETURN(auto row, RangeOf(prefix, base::Sequence(UINT64_MAX)));
+  return &newest_.emplace(prefix, std::move(row).value_or(LedgerRow())).first->second;
+}
+
+// The last range that begins at or before `sequence`.
+absl::StatusOr<std::optional<LedgerRow>> Ledger::RangeOf(absl::string_view prefix,
+                                                         base::Sequence sequence) const {
+  std::string key(prefix);
+  AppendBigEndian(sequence.value(), &key);
+  CDGATE_ASSIGN_OR_RETURN(const auto last, kv_.Last(Table::kLedger, key));
+  if (!last || !absl::StartsWith(last->first, prefix)) return std::nullopt;
   LedgerRow row;
-  if (last && absl::StartsWith(last->first, LedgerPrefix(peer, kRange)) &&
-      !Parse(last->second, &row)) {
-    return Damaged(peer);
-  }
-  return &newest_.emplace(peer, std::move(row)).first->second;
+  if (!Parse(last->second, &row)) return Damaged("range");
+  return row;
+}
+
+absl::StatusOr<std::optional<LedgerException>> Ledger::ExceptionAt(absl::string_view key) const {
+  std::string value;
+  CDGATE_ASSIGN_OR_RETURN(const bool found, kv_.Get(Table::kLedger, key, &value));
+  if (!found) return std::nullopt;
+  LedgerException exception;
+  if (!Parse(value, &exception)) return Damaged("exception");
+  return exception;
 }
 
 void Ledger::Count(const event::Commit& commit, KvBatch* batch) {
-  absl::flat_hash_map<std::string, PeerCounters> added;
-  absl::string_view last;  // events of one peer come in runs
-  size_t run = 0;
-  const auto end_run = [&] {
-    if (!last.empty()) added[last].received += run;
-    run = 0;
-  };
-  for (const event::Record& record : commit.events) {
-    const absl::string_view peer = record.stored().received_from();
-    if (peer != last) end_run();
-    last = peer;
-    ++run;
+  Added added;
+  CountReceived(commit, &added);
+  for (const auto& refusal : commit.record.refusals()) {
+    PeerCounterRow& peer = added[refusal.peer()];
+    peer.set_refused(peer.refused() + 1);
+    AddTo(kRefused, refusal.reason(), 1, peer.mutable_imported());
   }
-  end_run();
-  for (const auto& refusal : commit.record.refusals()) ++added[refusal.peer()].refused;
+  for (const LedgerRow& row : commit.record.ledger()) {
+    for (const OutcomeCount& count : row.counts()) {
+      AddTo(count.state(), count.reason(), count.count(), added[row.peer()].mutable_exported());
+    }
+  }
   for (const auto& move : commit.record.cursors()) {
     const absl::string_view peer = ExportPeer(move.reader());
     if (peer.empty() || move.removed()) continue;
     const auto before = cursors_.Find(move.reader());
     const uint64_t base = before && before->epoch() == move.epoch() ? before->position() : 0;
-    if (move.position() > base) added[peer].given += move.position() - base;
+    if (move.position() <= base) continue;
+    PeerCounterRow& row = added[peer];
+    row.set_given(row.given() + move.position() - base);
   }
   MutexLock lock(mu_);
   for (const auto& [peer, more] : added) {
     PeerCounterRow& row = counters_[peer];
-    row.set_given(row.given() + more.given);
-    row.set_received(row.received() + more.received);
-    row.set_refused(row.refused() + more.refused);
+    AddTo(more, &row);
     batch->Put(Table::kMeta, absl::StrCat(kCounterPrefix, peer), row.SerializeAsString());
   }
 }
 
 absl::StatusOr<LedgerFacts> Ledger::Facts(absl::string_view peer, base::Sequence sequence) const {
   LedgerFacts out;
-  CDGATE_ASSIGN_OR_RETURN(const auto last,
-                          kv_.Last(Table::kLedger, LedgerKey(peer, kRange, sequence.value())));
-  LedgerRow range;
-  if (last && absl::StartsWith(last->first, LedgerPrefix(peer, kRange))) {
-    if (!Parse(last->second, &range)) return Damaged(peer);
-    if (range.last_sequence() >= sequence.value()) out.acknowledged = range;
-  }
+  CDGATE_ASSIGN_OR_RETURN(auto range, RangeOf(LedgerPrefix(peer, kRange), sequence));
+  if (range && range->last_sequence() >= sequence.value()) out.acknowledged = std::move(range);
+  CDGATE_ASSIGN_OR_RETURN(out.exception,
+                          ExceptionAt(LedgerKey(peer, kException, sequence.value())));
   std::string value;
-  CDGATE_ASSIGN_OR_RETURN(
-      bool found, kv_.Get(Table::kLedger, LedgerKey(peer, kException, sequence.value()), &value));
-  if (found && !Parse(value, &out.exception.emplace())) return Damaged(peer);
-  CDGATE_ASSIGN_OR_RETURN(found, kv_.Get(Table::kLedger, LedgerPrefix(peer, kHorizon), &value));
+  CDGATE_ASSIGN_OR_RETURN(const bool found,
+                          kv_.Get(Table::kLedger, LedgerPrefix(peer, kHorizon), &value));
   if (found && value.size() == 8) out.horizon = base::Sequence(ReadBigEndian(value));
+  CDGATE_ASSIGN_OR_RETURN(out.replays, Replays(peer, sequence));
+  return out;
+}
+
+absl::StatusOr<std::vector<ReplayFacts>> Ledger::Replays(absl::string_view peer,
+                                                         base::Sequence sequence) const {
+  std::vector<ReplayFacts> out;
+  CDGATE_ASSIGN_OR_RETURN(const std::vector<uint64_t> jobs, JobsOf(kv_, peer, kReplayRange));
+  for (const uint64_t job : jobs) {
+    CDGATE_ASSIGN_OR_RETURN(auto range, RangeOf(ReplayPrefix(peer, kReplayRange, job), sequence));
+    if (!range || range->last_sequence() < sequence.value()) continue;
+    const std::string key = ReplayKey(peer, kReplayException, job, sequence.value());
+    CDGATE_ASSIGN_OR_RETURN(auto exception, ExceptionAt(key));
+    out.push_back({.row = *std::move(range), .exception = std::move(exception)});
+  }
+  return out;
+}
+
+// The rows of one prefix, by sequence behind it.
+absl::Status Ledger::AddExceptions(const std::string& peer, const std::string& prefix,
+                                   base::Sequence from, base::Sequence end,
+                                   std::vector<ExceptionPlace>* out) const {
+  std::string begin_key = prefix;
+  std::string end_key = prefix;
+  AppendBigEndian(from.value(), &begin_key);
+  AppendBigEndian(end.value(), &end_key);
+  return kv_.Scan(Table::kLedger, begin_key, end_key,
+                  [&](absl::string_view key, absl::string_view) {
+                    if (key.size() != begin_key.size()) return true;
+                    const base::Sequence sequence(ReadBigEndian(key.substr(prefix.size())));
+                    out->push_back({.peer = peer, .sequence = sequence, .key = std::string(key)});
+                    return true;
+                  });
+}
+
+absl::StatusOr<std::vector<ExceptionPlace>> Ledger::Exceptions(base::Sequence from,
+                                                               base::Sequence end) const {
+  std::vector<ExceptionPlace> out;
+  CDGATE_ASSIGN_OR_RETURN(const std::vector<std::string> peers, PeersIn(kv_));
+  for (const std::string& peer : peers) {
+    CDGATE_RETURN_IF_ERROR(AddExceptions(peer, LedgerPrefix(peer, kException), from, end, &out));
+    CDGATE_ASSIGN_OR_RETURN(const std::vector<uint64_t> jobs, JobsOf(kv_, peer, kReplayException));
+    for (const uint64_t job : jobs) {
+      const std::string prefix = ReplayPrefix(peer, kReplayException, job);
+      CDGATE_RETURN_IF_ERROR(AddExceptions(peer, prefix, from, end, &out));
+    }
+  }
   return out;
 }
 
@@ -186,11 +378,9 @@ absl::StatusOr<std::vector<LedgerRow>> Ledger::Rows(absl::string_view peer, base
   const std::string prefix = LedgerPrefix(peer, kRange);
   std::string begin = LedgerKey(peer, kRange, from.value());
   // The range that `from` lies in begins before it.
-  CDGATE_ASSIGN_OR_RETURN(const auto last, kv_.Last(Table::kLedger, begin));
-  LedgerRow row;
-  if (last && absl::StartsWith(last->first, prefix)) {
-    if (!Parse(last->second, &row)) return Damaged(peer);
-    if (row.last_sequence() >= from.value()) begin = last->first;
+  CDGATE_ASSIGN_OR_RETURN(const auto row, RangeOf(prefix, from));
+  if (row && row->last_sequence() >= from.value()) {
+    begin = LedgerKey(peer, kRange, row->first_sequence());
   }
   return ReadRanges(begin, AfterPrefix(prefix), limit);
 }
@@ -198,31 +388,30 @@ absl::StatusOr<std::vector<LedgerRow>> Ledger::Rows(absl::string_view peer, base
 PeerCounters Ledger::Counters(absl::string_view peer) const {
   MutexLock lock(mu_);
   const auto it = counters_.find(peer);
-  if (it == counters_.end()) return {};
-  return {.given = it->second.given(),
-          .received = it->second.received(),
-          .refused = it->second.refused()};
+  return it == counters_.end() ? PeerCounters() : CountersOf(it->second);
+}
+
+std::map<std::string, PeerCounters> Ledger::AllCounters() const {
+  std::map<std::string, PeerCounters> out;
+  MutexLock lock(mu_);
+  for (const auto& [peer, row] : counters_) out[peer] = CountersOf(row);
+  return out;
 }
 
 absl::Status Ledger::RollBack(base::Sequence next, KvBatch* batch) {
   newest_.clear();
   return kv_.Scan(Table::kLedger, "", "", [&](absl::string_view key, absl::string_view value) {
-    const size_t name_end = key.find('\0');
-    if (name_end == absl::string_view::npos || name_end + 1 >= key.size()) return true;
-    const char what = key[name_end + 1];
-    const absl::string_view sequence = key.substr(name_end + 2);
-    if (what == kHorizon) {
+    const std::optional<KeyParts> parts = PartsOf(key);
+    if (!parts) return true;
+    LedgerRow row;
+    if (parts->what == kHorizon) {
       if (value.size() != 8 || ReadBigEndian(value) < next.value()) return true;
       std::string clipped;
       AppendBigEndian(next.value() - 1, &clipped);
       batch->Put(Table::kLedger, key, clipped);
-      return true;
-    }
-    if (sequence.size() != 8) return true;
-    LedgerRow row;
-    if (ReadBigEndian(sequence) >= next.value()) {
+    } else if (parts->sequence >= next.value()) {
       batch->Delete(Table::kLedger, key);
-    } else if (what == kRange && Parse(value, &row) && row.last_sequence() >= next.value()) {
+    } else if (IsRange(parts->what) && Parse(value, &row) && row.last_sequence() >= next.value()) {
       row.set_last_sequence(next.value() - 1);
       batch->Put(Table::kLedger, key, row.SerializeAsString());
     }

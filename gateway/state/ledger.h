@@ -1,7 +1,13 @@
 // What crossed with each peer: acknowledged ranges of our log, outcomes within them that
 // are not what the policy decides, how far anything can have been sent, and counters.
+//
+// Rows of a replay job lie beside those of the live lane, by the number of the job: what it did
+// with an event is told besides what became of the event before, never instead. A job has no
+// horizon of its own; a row that says so changes nothing.
 #pragma once
 
+#include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +26,13 @@
 
 namespace cdgate::state {
 
+// Where an exception is.
+struct ExceptionPlace {
+  std::string peer;
+  base::Sequence sequence;
+  std::string key;  // its row's
+};
+
 // Reads are thread-safe; Apply by one thread at a time.
 class Ledger {
  public:
@@ -35,22 +48,39 @@ class Ledger {
   absl::StatusOr<std::vector<storage::v1::LedgerRow>> Rows(absl::string_view peer,
                                                            base::Sequence from, size_t limit) const;
   PeerCounters Counters(absl::string_view peer) const;
+  // By peer, of all that there ever were.
+  std::map<std::string, PeerCounters> AllCounters() const;
 
-  // Forgets what was said about `next` and later sequences.
+  // The exceptions of all peers, the live lane's and the jobs', with from <= sequence < end.
+  absl::StatusOr<std::vector<ExceptionPlace>> Exceptions(base::Sequence from,
+                                                         base::Sequence end) const;
+
+  // Forgets what was said about `next` and later sequences. What was counted stays counted: it
+  // did cross.
   absl::Status RollBack(base::Sequence next, KvBatch* batch);
 
  private:
   absl::Status ApplyRow(const storage::v1::LedgerRow& row, KvBatch* batch);
   absl::Status ApplyRange(const storage::v1::LedgerRow& row, KvBatch* batch);
-  absl::StatusOr<storage::v1::LedgerRow*> NewestRange(const std::string& peer);
+  absl::StatusOr<storage::v1::LedgerRow*> NewestRange(const std::string& prefix);
+  absl::StatusOr<std::optional<storage::v1::LedgerRow>> RangeOf(absl::string_view prefix,
+                                                                base::Sequence sequence) const;
+  absl::StatusOr<std::optional<storage::v1::LedgerException>> ExceptionAt(
+      absl::string_view key) const;
+  absl::StatusOr<std::vector<ReplayFacts>> Replays(absl::string_view peer,
+                                                   base::Sequence sequence) const;
   absl::StatusOr<std::vector<storage::v1::LedgerRow>> ReadRanges(absl::string_view begin,
                                                                  absl::string_view end,
                                                                  size_t limit) const;
+  absl::Status AddExceptions(const std::string& peer, const std::string& prefix,
+                             base::Sequence from, base::Sequence end,
+                             std::vector<ExceptionPlace>* out) const;
   void Count(const event::Commit& commit, KvBatch* batch);
 
   const KvStore& kv_;
   const CursorTable& cursors_;
-  // Of each peer, the range that its next ack may extend; the applying thread's.
+  // By prefix of their keys (a peer's live lane, a job), the ranges that the next ack may
+  // extend; the applying thread's.
   absl::flat_hash_map<std::string, storage::v1::LedgerRow> newest_;
   mutable base::Mutex mu_;
   absl::flat_hash_map<std::string, storage::v1::PeerCounterRow> counters_ CDGATE_GUARDED_BY(mu_);

@@ -5,15 +5,19 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "cdgate/storage/v1/state.pb.h"
 #include "gateway/base/clock.h"
 #include "gateway/base/executor.h"
 #include "gateway/base/metrics.h"
 #include "gateway/base/random.h"
+#include "gateway/event/record.h"
 #include "gateway/eventlog/event_log.h"
 #include "gateway/state/space.h"
 
@@ -23,9 +27,21 @@ namespace cdgate::state {
 // retry with another key order from other content. Called off the committer.
 using CanonicalDigest = absl::StatusOr<std::string> (*)(absl::string_view data);
 
+// What became of every event of the commits for each peer, before retention removes them: one
+// row for each event, in order, begun with MakeOutcomeRow (gateway/state/outcomes.h). Called on
+// the thread of Store::ApplyRetention, for a bounded number of events, maybe again for events
+// that it was asked for before; it may read the store. After an error nothing was removed, and
+// the same events come again with the next ApplyRetention.
+using FoldOutcomes = std::function<absl::StatusOr<std::vector<storage::v1::OutcomeRow>>(
+    absl::Span<const event::CommitPtr> commits)>;
+
 struct StoreOptions {
   absl::Duration dedup_horizon = absl::Hours(24 * 90);
   absl::Duration retention = absl::Hours(24 * 30);
+  // How long it is told what became of events that retention removed, and which were refused at
+  // import, from when they were committed. Rows beyond it are not read any more; ExpiredRows
+  // removes them from the disk.
+  absl::Duration audit_retention = absl::Hours(24 * 400);
   uint64_t retention_bytes = 0;  // 0: no bound
   uint32_t min_free_percent = 5;
   // Bounds of what waits for the committer; beyond, Propose says OVERLOADED.
@@ -53,6 +69,8 @@ struct StoreDeps {
   base::Executor* callbacks = nullptr;
   CanonicalDigest canonical_digest = nullptr;  // null: other bytes are other content
   SpaceProbe space = {};                       // empty: space is never short
+  // Null: rows of removed events do not say what became of them for peers.
+  FoldOutcomes fold_outcomes = {};
   // Called once where the log or the fold cannot be written any more. Everything that
   // waits has been refused with LOG_WRITE_FAILED; the process has to end.
   std::function<void(absl::Status)> on_fatal = {};

@@ -71,6 +71,9 @@ struct ResourceEdit {
   std::string author = {};
   std::string source = {};  // what the author wrote, verbatim
   bool unplanned = false;
+  std::string plan = {};          // 32 bytes: the plan it is applied by; empty: none
+  std::string approved_by = {};   // who approved the plan; empty: nobody had to
+  uint64_t restored_version = 0;  // the earlier version that it restores; 0: it is none
 };
 
 struct Proposal {

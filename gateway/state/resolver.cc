@@ -295,6 +295,9 @@ void Resolver::TakeResources(Pending* pending) {
     change->set_deleted(edit.deleted);
     change->set_source(std::move(edit.source));
     change->set_unplanned(edit.unplanned);
+    change->set_plan(std::move(edit.plan));
+    change->set_approved_by(std::move(edit.approved_by));
+    change->set_restored_version(edit.restored_version);
     if (!edit.deleted) change->set_value(std::move(edit.value));
     pending->outcome.versions.push_back(change->version());
   }

@@ -14,9 +14,24 @@ namespace {
 
 using base::MutexLock;
 
-// Every version of these is kept: who allowed what, and when. Of the others only the
-// last: an agreement that ended and an invite that was used must be forgotten.
-bool HasHistory(absl::string_view kind) { return kind == kPolicyKind || kind == kGrantKind; }
+// Every version of these is kept: who allowed what, and when, and what it then depended on.
+// Of the others only the last: an agreement that ended and an invite that was used must be
+// forgotten.
+bool HasHistory(absl::string_view kind) {
+  return kind == kPolicyKind || kind == kGrantKind || kind == kEnvironmentKind ||
+         kind == kGroupKind;
+}
+
+// A plan that was deleted leaves its version only.
+storage::v1::ResourceChange Kept(const storage::v1::ResourceChange& change) {
+  if (change.kind() != kPlanKind || !change.deleted()) return change;
+  storage::v1::ResourceChange out;
+  out.set_kind(change.kind());
+  out.set_name(change.name());
+  out.set_version(change.version());
+  out.set_deleted(true);
+  return out;
+}
 
 ResourcePtr FromRow(const storage::v1::ResourceRow& row) {
   const storage::v1::ResourceChange& change = row.change();
@@ -33,13 +48,16 @@ ResourcePtr FromRow(const storage::v1::ResourceRow& row) {
   out->source = change.source();
   out->unplanned = change.unplanned();
   out->deleted = change.deleted();
+  out->plan = change.plan();
+  out->approved_by = change.approved_by();
+  out->restored_version = change.restored_version();
   return out;
 }
 
 storage::v1::ResourceRow RowOf(const storage::v1::ResourceChange& change,
                                const event::Commit& commit) {
   storage::v1::ResourceRow row;
-  *row.mutable_change() = change;
+  *row.mutable_change() = Kept(change);
   row.set_commit_time_nanos(commit.record.commit_time_nanos());
   row.set_effective_sequence(commit.first_sequence.value());
   row.set_commit(commit.number);

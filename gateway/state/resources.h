@@ -1,5 +1,5 @@
-// Resources (peers, policies, grants, subscriptions, invites, interests, schemas, tokens) as one
-// moment of the log has them.
+// Resources (peers, policies, grants, subscriptions, groups, plans and so on) as one moment of the
+// log has them.
 //
 //   std::shared_ptr<const ResourceSnapshot> now = store.Resources();
 //   if (ResourcePtr r = now->Find("policy", "beta.example")) {
@@ -32,6 +32,15 @@ inline constexpr char kInviteKind[] = "invite";
 inline constexpr char kSchemaKind[] = "schema";      // named by its URI
 inline constexpr char kInterestKind[] = "interest";  // what a peer showed of its rules
 inline constexpr char kTokenKind[] = "token";        // for the HTTP ingress
+inline constexpr char kGroupKind[] = "group";        // one of ours: its members
+// A group's member list as its owner signed it, ours and others'.
+inline constexpr char kGroupListKind[] = "group-list";
+// Groups and labels that decisions depend on: one resource, kEnvironmentName.
+inline constexpr char kEnvironmentKind[] = "environment";
+inline constexpr char kEnvironmentName[] = "decisions";
+inline constexpr char kPlanKind[] = "plan";            // named by its hash in hex
+inline constexpr char kPseudonymKind[] = "pseudonym";  // a peer's keys
+inline constexpr char kReplayKind[] = "replay";        // a peer's jobs
 
 // One version of one resource.
 struct StoredResource {
@@ -47,6 +56,9 @@ struct StoredResource {
   std::string source;                 // what the author wrote; may be empty
   bool unplanned = false;
   bool deleted = false;
+  std::string plan = {};          // 32 bytes: the plan it was applied by; empty: none
+  std::string approved_by = {};   // who approved the plan; empty: nobody had to
+  uint64_t restored_version = 0;  // the earlier version that it restores; 0: it is none
 
   // `value` as the message of its kind. LOG_CORRUPT where it is not one.
   template <typename Message>

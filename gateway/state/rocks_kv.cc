@@ -25,7 +25,12 @@ using base::Reason;
 
 // Names of the column families, in the order of Table. The first is RocksDB's own.
 constexpr std::array<const char*, kTables> kFamilies = {
-    "default", "identity", "cursor", "resource", "history", "ledger", "refusal", "dead_letter"};
+    "default", "identity", "cursor",      "resource", "history",
+    "ledger",  "refusal",  "dead_letter", "outcome",  "outcome_sequence"};
+
+// Tables whose rows expire.
+constexpr std::array kExpiring = {Table::kIdentity, Table::kRefusal, Table::kOutcome,
+                                  Table::kOutcomeSequence};
 
 absl::string_view ToView(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
 rocksdb::Slice ToSlice(absl::string_view view) { return {view.data(), view.size()}; }
@@ -78,6 +83,8 @@ class Batch final : public KvBatch {
   const std::vector<rocksdb::ColumnFamilyHandle*>& families_;
 };
 
+// Nearly every lookup finds nothing: filters before everything that could be searched,
+// in partitions, so that a large table needs no more memory than its busy part.
 rocksdb::BlockBasedTableOptions TableOptions(size_t cache_bytes) {
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = rocksdb::NewLRUCache(cache_bytes);
@@ -121,14 +128,16 @@ rocksdb::ColumnFamilyOptions SmallTable(
   return family;
 }
 
-// Nearly every lookup finds nothing: filters before everything that could be searched,
-// in partitions, so that a large table needs no more memory than its busy part.
-rocksdb::ColumnFamilyOptions IdentityTable(
-    const std::shared_ptr<rocksdb::TableFactory>& table_factory, absl::Duration tidy_period) {
-  rocksdb::ColumnFamilyOptions family = SmallTable(table_factory);
-  family.level0_file_num_compaction_trigger = 8;
-  family.periodic_compaction_seconds = static_cast<uint64_t>(absl::ToInt64Seconds(tidy_period));
-  return family;
+rocksdb::ColumnFamilyOptions& FamilyOptions(
+    Table table, std::vector<rocksdb::ColumnFamilyDescriptor>* families) {
+  return (*families)[static_cast<size_t>(table)].options;
+}
+
+// Files are rewritten at `tidy_period`, and whenever they are merged, through `filter`.
+void LetExpire(const rocksdb::CompactionFilter* filter, absl::Duration tidy_period,
+               rocksdb::ColumnFamilyOptions* family) {
+  family->periodic_compaction_seconds = static_cast<uint64_t>(absl::ToInt64Seconds(tidy_period));
+  family->compaction_filter = filter;
 }
 
 }  // namespace
@@ -136,10 +145,11 @@ rocksdb::ColumnFamilyOptions IdentityTable(
 class RocksKv::Impl {
  public:
   explicit Impl(const RocksKvOptions& options)
-      : expired_(options.expired),
-        filter_(Table::kIdentity, expired_),
-        directory_(options.directory) {
+      : expired_(options.expired), directory_(options.directory) {
     no_wal_.disableWAL = true;
+    for (const Table table : kExpiring) {
+      filters_.push_back(std::make_unique<ExpiryFilter>(table, expired_));
+    }
   }
   ~Impl();
 
@@ -160,7 +170,7 @@ class RocksKv::Impl {
 
  private:
   const RowExpired expired_;
-  const ExpiryFilter filter_;
+  std::vector<std::unique_ptr<const ExpiryFilter>> filters_;  // in the order of kExpiring
   const std::string directory_;
   rocksdb::WriteOptions no_wal_;
   std::unique_ptr<rocksdb::DB> db_;
@@ -180,9 +190,12 @@ absl::Status RocksKv::Impl::Open(const RocksKvOptions& options) {
       rocksdb::NewBlockBasedTableFactory(TableOptions(options.cache_bytes)));
   std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
   for (const char* name : kFamilies) descriptors.emplace_back(name, SmallTable(tables));
-  rocksdb::ColumnFamilyOptions identity = IdentityTable(tables, options.tidy_period);
-  if (expired_) identity.compaction_filter = &filter_;
-  descriptors[static_cast<size_t>(Table::kIdentity)].options = identity;
+  // It is written in runs, each a file.
+  FamilyOptions(Table::kIdentity, &descriptors).level0_file_num_compaction_trigger = 8;
+  for (size_t i = 0; i < kExpiring.size(); ++i) {
+    LetExpire(expired_ ? filters_[i].get() : nullptr, options.tidy_period,
+              &FamilyOptions(kExpiring[i], &descriptors));
+  }
   rocksdb::DB* db = nullptr;
   const rocksdb::Status opened =
       rocksdb::DB::Open(DbOptions(options), directory_, descriptors, &families_, &db);

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
+#include "cdgate/storage/v1/state.pb.h"
 
 namespace cdgate::state {
 namespace {
@@ -31,6 +32,22 @@ IdentityRow::Digest FirstBytes(absl::string_view digest) {
   IdentityRow::Digest out{};
   std::copy_n(digest.data(), std::min(digest.size(), out.size()), out.data());
   return out;
+}
+
+// In a row that is kept for the audit; none in others.
+std::optional<absl::Time> CommitTimeOf(Table table, absl::string_view value) {
+  const int size = static_cast<int>(value.size());
+  if (table == Table::kOutcome) {
+    storage::v1::OutcomeRow row;
+    if (row.ParseFromArray(value.data(), size)) return absl::FromUnixNanos(row.commit_time_nanos());
+  } else if (table == Table::kRefusal) {
+    storage::v1::RefusalRow row;
+    if (row.ParseFromArray(value.data(), size)) return absl::FromUnixNanos(row.commit_time_nanos());
+  } else if (table == Table::kOutcomeSequence && value.size() == kIdentityKeyBytes + 8) {
+    const uint64_t nanos = ReadBigEndian(value.substr(kIdentityKeyBytes));
+    return absl::FromUnixNanos(static_cast<int64_t>(nanos));
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -118,6 +135,34 @@ std::string LedgerKey(absl::string_view peer, char what, uint64_t sequence) {
   return out;
 }
 
+std::string ReplayPrefix(absl::string_view peer, char what, uint64_t job) {
+  return LedgerKey(peer, what, job);
+}
+
+std::string ReplayKey(absl::string_view peer, char what, uint64_t job, uint64_t sequence) {
+  std::string out = ReplayPrefix(peer, what, job);
+  AppendBigEndian(sequence, &out);
+  return out;
+}
+
+std::string OutcomeKey(const IdentityKey& identity, uint64_t sequence) {
+  std::string out(ViewOf(EncodeIdentityKey(identity)));
+  AppendBigEndian(sequence, &out);
+  return out;
+}
+
+std::string OutcomeSequenceKey(uint64_t sequence) {
+  std::string out;
+  AppendBigEndian(sequence, &out);
+  return out;
+}
+
+std::string EncodeOutcomePlace(const IdentityKey& identity, int64_t commit_time_nanos) {
+  std::string out(ViewOf(EncodeIdentityKey(identity)));
+  AppendBigEndian(static_cast<uint64_t>(commit_time_nanos), &out);
+  return out;
+}
+
 std::string IdPrefix(uint64_t id_hash) {
   std::string out;
   AppendBigEndian(id_hash, &out);
@@ -140,11 +185,14 @@ std::string DeadLetterRowKey(absl::string_view reader, uint64_t commit, uint32_t
   return out;
 }
 
-RowExpired ExpiredIdentities(base::Clock& clock, absl::Duration horizon) {
-  return [&clock, horizon](Table table, absl::string_view value) {
-    if (table != Table::kIdentity) return false;
-    const std::optional<IdentityRow> row = DecodeIdentityRow(value);
-    return row && row->accepted() < clock.Now() - horizon;
+RowExpired ExpiredRows(base::Clock& clock, RowLives lives) {
+  return [&clock, lives](Table table, absl::string_view value) {
+    if (table == Table::kIdentity) {
+      const std::optional<IdentityRow> row = DecodeIdentityRow(value);
+      return row && row->accepted() < clock.Now() - lives.dedup_horizon;
+    }
+    const std::optional<absl::Time> committed = CommitTimeOf(table, value);
+    return committed && *committed < clock.Now() - lives.audit_retention;
   };
 }
 

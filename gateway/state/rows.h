@@ -18,6 +18,7 @@ namespace cdgate::state {
 
 inline constexpr char kMetaKey[] = "fold";
 inline constexpr char kCounterPrefix[] = "peer/";
+inline constexpr char kOutcomesKey[] = "outcomes";  // how far events have outcome rows
 
 // What the identity index knows of an event. Of its digests the first 12 bytes.
 struct IdentityRow {
@@ -68,17 +69,31 @@ std::string HistoryKey(absl::string_view kind, absl::string_view name, uint64_t 
 std::string HistoryPrefix(absl::string_view kind, absl::string_view name);
 
 // Ledger rows of a peer: 'r' ranges by first sequence, 'x' exceptions by sequence, 'h'
-// the horizon.
+// the horizon; of its replay jobs 'p' ranges and 'q' exceptions, by the job's number before
+// the sequence.
 std::string LedgerKey(absl::string_view peer, char what, uint64_t sequence);
 std::string LedgerPrefix(absl::string_view peer, char what);
+std::string ReplayKey(absl::string_view peer, char what, uint64_t job, uint64_t sequence);
+std::string ReplayPrefix(absl::string_view peer, char what, uint64_t job);
 
 std::string RefusalKey(const IdentityKey& identity, uint64_t commit, uint32_t index);
 std::string IdPrefix(uint64_t id_hash);
 
+std::string OutcomeKey(const IdentityKey& identity, uint64_t sequence);
+// What the outcome's row is found by where only its sequence is known: its value begins with
+// the 16 bytes of the identity key.
+std::string OutcomeSequenceKey(uint64_t sequence);
+std::string EncodeOutcomePlace(const IdentityKey& identity, int64_t commit_time_nanos);
+
 std::string DeadLetterRowKey(absl::string_view reader, uint64_t commit, uint32_t index);
 std::string DeadLetterPrefix(absl::string_view reader);
 
-// Identities older than `horizon` are forgotten when RocksKv rewrites its files.
-RowExpired ExpiredIdentities(base::Clock& clock, absl::Duration horizon);
+// How long rows are kept.
+struct RowLives {
+  absl::Duration dedup_horizon;    // identities, from when their events were accepted
+  absl::Duration audit_retention;  // outcomes and refusals, from their commits
+};
+// Older rows are forgotten when RocksKv rewrites its files. `clock` outlives it.
+RowExpired ExpiredRows(base::Clock& clock, RowLives lives);
 
 }  // namespace cdgate::state

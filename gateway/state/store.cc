@@ -12,6 +12,7 @@
 #include "gateway/state/applier.h"
 #include "gateway/state/committer.h"
 #include "gateway/state/fold.h"
+#include "gateway/state/outcome_folder.h"
 #include "gateway/state/space.h"
 #include "gateway/state/store_metrics.h"
 #include "gateway/state/task_gate.h"
@@ -35,11 +36,17 @@ class Store::Impl {
             deps_.log, *fold_, [this] { return MakeRoom(); },
             [this](const event::Commit& commit) { Applied(commit); }),
         flushes_(TaskGate::Create()),
+        outcomes_(deps_.log, *fold_, deps_.fold_outcomes),
         committer_(options_, deps_, *fold_, applier_, space_, metrics_) {}
 
   absl::Status Begin();
   void Shutdown();
   absl::Status ApplyRetention();
+
+  // Is it still told what was committed then?
+  bool InAudit(int64_t commit_time_nanos) const;
+  // Is the row of an event that the log no longer has?
+  bool IsTold(const storage::v1::OutcomeRow& row) const;
 
   eventlog::EventLog& log() const { return deps_.log; }
   Fold& fold() const { return *fold_; }
@@ -67,6 +74,7 @@ class Store::Impl {
   base::Mutex mu_;
   bool flushing_ CDGATE_GUARDED_BY(mu_) = false;
   bool stopped_ CDGATE_GUARDED_BY(mu_) = false;
+  OutcomeFolder outcomes_;
   Committer committer_;  // last: it uses all of them
 };
 
@@ -188,9 +196,17 @@ absl::Status Store::Impl::ApplyRetention() {
   if (wanted >= fold_->flushed().next_sequence) CDGATE_RETURN_IF_ERROR(fold_->Flush());
   // The fold's last flushed event stays, and with it every commit that comes after.
   const uint64_t flushed = fold_->flushed().next_sequence.value();
-  CDGATE_RETURN_IF_ERROR(deps_.log.Trim(std::min(wanted, base::Sequence(flushed - 1))));
+  CDGATE_RETURN_IF_ERROR(outcomes_.Trim(std::min(wanted, base::Sequence(flushed - 1))));
   ShowLog();
   return absl::OkStatus();
+}
+
+bool Store::Impl::InAudit(int64_t commit_time_nanos) const {
+  return absl::FromUnixNanos(commit_time_nanos) >= deps_.clock.Now() - options_.audit_retention;
+}
+
+bool Store::Impl::IsTold(const storage::v1::OutcomeRow& row) const {
+  return row.sequence() < deps_.log.first().sequence.value() && InAudit(row.commit_time_nanos());
 }
 
 Store::Store(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -264,7 +280,9 @@ absl::StatusOr<std::vector<storage::v1::LedgerRow>> Store::LedgerRows(absl::stri
 
 absl::StatusOr<std::vector<storage::v1::RefusalRow>> Store::Refusals(
     absl::string_view id, absl::string_view source, absl::string_view origin) const {
-  return impl_->fold().letters().Refusals(id, source, origin);
+  CDGATE_ASSIGN_OR_RETURN(auto rows, impl_->fold().letters().Refusals(id, source, origin));
+  std::erase_if(rows, [this](const auto& row) { return !impl_->InAudit(row.commit_time_nanos()); });
+  return rows;
 }
 
 absl::StatusOr<std::vector<storage::v1::DeadLetterRow>> Store::DeadLetters(
@@ -274,6 +292,24 @@ absl::StatusOr<std::vector<storage::v1::DeadLetterRow>> Store::DeadLetters(
 
 PeerCounters Store::Counters(absl::string_view peer) const {
   return impl_->fold().ledger().Counters(peer);
+}
+
+std::map<std::string, PeerCounters> Store::AllCounters() const {
+  return impl_->fold().ledger().AllCounters();
+}
+
+absl::StatusOr<std::vector<storage::v1::OutcomeRow>> Store::Outcomes(
+    absl::string_view id, absl::string_view source, absl::string_view origin) const {
+  CDGATE_ASSIGN_OR_RETURN(auto rows, impl_->fold().outcomes().Find(id, source, origin));
+  std::erase_if(rows, [this](const auto& row) { return !impl_->IsTold(row); });
+  return rows;
+}
+
+absl::StatusOr<std::optional<storage::v1::OutcomeRow>> Store::OutcomeAt(
+    base::Sequence sequence) const {
+  CDGATE_ASSIGN_OR_RETURN(auto row, impl_->fold().outcomes().At(sequence));
+  if (row && !impl_->IsTold(*row)) row.reset();
+  return row;
 }
 
 absl::Status Store::ApplyRetention() { return impl_->ApplyRetention(); }

@@ -20,6 +20,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -84,8 +85,8 @@ class Store {
 
   // --- resources
   ResourceSnapshotPtr Resources() const;
-  // (disk) All versions kept, newest first: of policies and grants every one ever made,
-  // of other kinds the last.
+  // (disk) All versions kept, newest first: of policies, grants, groups and the environment
+  // every one ever made, of other kinds the last.
   absl::StatusOr<std::vector<ResourcePtr>> History(absl::string_view kind,
                                                    absl::string_view name) const;
   // Calls `watcher` after commits that change resources, with the newest snapshot: one
@@ -98,11 +99,13 @@ class Store {
   // --- ledger, refusals, dead letters
   // (disk) What we know of `sequence` and `peer`.
   absl::StatusOr<LedgerFacts> Ledger(absl::string_view peer, base::Sequence sequence) const;
-  // (disk) Acknowledged ranges that end at or after `from`, ascending, at most `limit`.
+  // (disk) Acknowledged ranges of the live lane that end at or after `from`, ascending, at most
+  // `limit`.
   absl::StatusOr<std::vector<storage::v1::LedgerRow>> LedgerRows(absl::string_view peer,
                                                                  base::Sequence from,
                                                                  size_t limit) const;
-  // (disk) Refusals of events with this id; empty source or origin match any.
+  // (disk) Refusals of events with this id, as long as the audit retention; empty source or
+  // origin match any.
   absl::StatusOr<std::vector<storage::v1::RefusalRow>> Refusals(absl::string_view id,
                                                                 absl::string_view source,
                                                                 absl::string_view origin) const;
@@ -110,9 +113,22 @@ class Store {
   absl::StatusOr<std::vector<storage::v1::DeadLetterRow>> DeadLetters(
       absl::string_view reader, const storage::v1::DeadLetterKey* after, size_t limit) const;
   PeerCounters Counters(absl::string_view peer) const;
+  // By peer, of all that there ever were.
+  std::map<std::string, PeerCounters> AllCounters() const;
 
-  // (disk) Removes from the log what retention does not keep. The composition root
-  // calls it on `background`, every minute or so.
+  // --- events that retention removed
+  // (disk) What became of those with this id, ascending by sequence, as long as the audit
+  // retention; empty source or origin match any. Whoever looks for an event asks the log first:
+  // here is only what the log no longer has.
+  absl::StatusOr<std::vector<storage::v1::OutcomeRow>> Outcomes(absl::string_view id,
+                                                                absl::string_view source,
+                                                                absl::string_view origin) const;
+  // (disk) The same of one; none where nothing is known of it.
+  absl::StatusOr<std::optional<storage::v1::OutcomeRow>> OutcomeAt(base::Sequence sequence) const;
+
+  // (disk) Removes from the log what retention does not keep, after a row of what became of it
+  // is durable. One call at a time; the composition root calls it on `background`, every minute
+  // or so. After an error nothing without such a row was removed, and the next call tries again.
   absl::Status ApplyRetention();
   // (disk) Writes the fold to disk, so that the next start applies nothing again.
   absl::Status Flush();

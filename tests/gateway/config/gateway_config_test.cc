@@ -65,7 +65,7 @@ listeners:
   ingress_transport: cleartext
   local: run/local.sock
 log: {backend: memory, retention: 2d, retention_bytes: 10GB, dedup_horizon: 2d,
-      min_free_percent: 10, tail_bytes: 1MiB}
+      min_free_percent: 10, tail_bytes: 1MiB, audit_retention: 2d}
 limits: {max_event_bytes: 64KiB, max_connections: 1, max_connections_per_address: 2,
          max_streams_per_connection: 3, connection_slack_bytes: 4, max_pending_events: 5}
 logging: {level: debug, format: json}
@@ -119,6 +119,8 @@ TEST(GatewayConfigTest, ErrorsReadWell) {
       {"retention short", std::string(kLeast) + "log:\n  retention: 59m\n"},
       {"retention beyond the horizon", std::string(kLeast) + "log:\n  retention: 91d\n"},
       {"horizon below default retention", std::string(kLeast) + "log:\n  dedup_horizon: 1d\n"},
+      {"audit shorter than retention",
+       std::string(kLeast) + "log:\n  retention: 3d\n  audit_retention: 2d\n"},
       {"free percent", std::string(kLeast) + "log:\n  min_free_percent: 100\n"},
       {"backend", std::string(kLeast) + "log:\n  backend: segmnets\n"},
       {"event bytes", std::string(kLeast) + "limits:\n  max_event_bytes: 32KiB\n"},

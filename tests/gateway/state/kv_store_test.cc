@@ -143,9 +143,11 @@ TEST(RocksKvTest, ForgetsIdentitiesBehindTheHorizon) {
   TempDir dir;
   FakeClock clock;
   const absl::Duration horizon = absl::Hours(24);
-  CDGATE_ASSERT_OK_AND_ASSIGN(const auto kv,
-                              RocksKv::Open({.directory = dir.File("state"),
-                                             .expired = state::ExpiredIdentities(clock, horizon)}));
+  CDGATE_ASSERT_OK_AND_ASSIGN(
+      const auto kv,
+      RocksKv::Open({.directory = dir.File("state"),
+                     .expired = state::ExpiredRows(
+                         clock, {.dedup_horizon = horizon, .audit_retention = 400 * horizon})}));
   const auto put = [&](uint64_t n, absl::Time accepted) {
     state::IdentityRow row;
     row.accepted_seconds = static_cast<uint32_t>(absl::ToUnixSeconds(accepted));

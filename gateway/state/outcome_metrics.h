@@ -1,0 +1,36 @@
+// cdgate_outcomes_total{peer,direction,state,reason}: what became of events, from the counters
+// that the fold keeps, so that a restart does not begin at 0 again.
+//
+//   state::OutcomeMetrics outcomes(metrics);
+//   outcomes.Update(store.AllCounters());  // whenever metrics are about to be read
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "cdgate/storage/v1/storage.pb.h"
+#include "gateway/base/metrics.h"
+#include "gateway/base/mutex.h"
+#include "gateway/state/views.h"
+
+namespace cdgate::state {
+
+// Thread-safe. A series is there once it counts something.
+class OutcomeMetrics {
+ public:
+  // `metrics` outlives it; one for each Metrics.
+  explicit OutcomeMetrics(base::Metrics& metrics) : metrics_(metrics) {}
+
+  // Advances every series to its count in `counters`, which are by peer. None goes back.
+  void Update(const std::map<std::string, PeerCounters>& counters);
+
+ private:
+  void Advance(const std::string& peer, const char* direction,
+               const std::vector<storage::v1::OutcomeCount>& counts) CDGATE_REQUIRES(mu_);
+
+  base::Metrics& metrics_;
+  base::Mutex mu_;  // two updates at once would advance a series twice
+};
+
+}  // namespace cdgate::state
