@@ -43,6 +43,13 @@ inline constexpr absl::Duration kCloseGrace = absl::Milliseconds(500);
 inline constexpr absl::Duration kLinger = absl::Seconds(2);
 // A token that only counts withheld events is committed this often.
 inline constexpr absl::Duration kTokenCommitInterval = absl::Seconds(60);
+// Bounds of a Groups frame; a receiver that takes smaller frames gets fewer groups.
+inline constexpr int kMaxGroups = 64;
+inline constexpr size_t kMaxGroupsBytes = 256 * 1024;
+
+// Capabilities: what is sent only where both Hellos name it.
+inline constexpr char kGroupsCapability[] = "groups";  // Groups frames
+inline constexpr char kReplayCapability[] = "replay";  // Batch.replay
 
 // Events a second on average, and at once. 0 a second: no limit; 0 at once: as many
 // as in one second.
@@ -69,6 +76,15 @@ struct ImportCursor {
   bool operator==(const ImportCursor&) const = default;
 };
 
+// Past events that are offered again, behind newer ones.
+struct ReplayJob {
+  uint64_t number = 0;  // not 0; a greater one for each later job of the peer
+  base::Sequence first;
+  base::Sequence last;
+  // Where not empty: just these of the range, ascending.
+  std::vector<base::Sequence> sequences;
+};
+
 struct LinkConfig {
   // --- who we are and whom we talk to
   std::string domain;
@@ -93,7 +109,8 @@ struct LinkConfig {
   base::Sequence agreed_sequence;
   // Through which sequence the ledger on disk says that events may have been sent.
   base::Sequence horizon;
-  // Through which sequence the ledger on disk holds acknowledged rows.
+  // Through which sequence the ledger on disk holds acknowledged rows. Nothing at or before
+  // it is recorded again, whatever the receiver asks for again: the first outcome stands.
   base::Sequence acknowledged;
   // Names the positions of a receiver that begins from nothing; random, never reused.
   std::string fresh_link_epoch;
@@ -101,6 +118,10 @@ struct LinkConfig {
   const TokenSealer* sealer = nullptr;
   storage::v1::PolicyEpoch policy_epoch;
   Rate export_rate;
+  // What is to be offered again, and through which of its sequences the ledger on disk
+  // accounts for it; 0: nothing yet.
+  std::optional<ReplayJob> replay;
+  base::Sequence replay_through;
   // Bounds what the link remembers of events sent and not acknowledged, whatever credit
   // the receiver gives.
   uint64_t max_unacknowledged = 1 << 16;

@@ -1,7 +1,6 @@
 #include "federation/link/exporter.h"
 
 #include <algorithm>
-#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -14,9 +13,7 @@ namespace {
 using base::Position;
 using base::Reason;
 using base::Sequence;
-using storage::v1::LedgerException;
 using storage::v1::LedgerRow;
-using storage::v1::PolicyEpoch;
 
 // Two: while one is written the next is decided.
 constexpr size_t kMaxQueuedBlocks = 2;
@@ -28,16 +25,7 @@ absl::Status ProtocolError(absl::string_view message) {
 
 Sequence Before(Sequence s) { return Sequence(s.value() == 0 ? 0 : s.value() - 1); }
 
-bool SameEpoch(const PolicyEpoch& a, const PolicyEpoch& b) {
-  return a.policy_version() == b.policy_version() && a.interest_version() == b.interest_version() &&
-         a.engine_version() == b.engine_version() &&
-         a.environment_version() == b.environment_version();
-}
-
-bool Extends(const LedgerRow& row, const LedgerRow& next) {
-  return row.last_sequence() + 1 == next.first_sequence() && row.state().empty() &&
-         next.state().empty() && SameEpoch(row.policy_epoch(), next.policy_epoch());
-}
+constexpr char kUndisclosed[] = "acknowledged_undisclosed";
 
 }  // namespace
 
@@ -51,6 +39,7 @@ Exporter::Exporter(const LinkConfig& config)
       sealer_(config.sealer),
       max_unacknowledged_(std::max<uint64_t>(1, config.max_unacknowledged)),
       policy_epoch_(config.policy_epoch),
+      replay_(config),
       horizon_(config.horizon),
       horizon_asked_(config.horizon),
       pace_(config.export_rate) {
@@ -130,14 +119,9 @@ void Exporter::PlaceIsKnown() {
   // were lost with a crash of ours, and with them what it refused.
   const Sequence first = std::max(recorded_.Next(), agreed_);
   if (sent_place_.sequence < first) return;
-  LedgerRow row;
-  row.set_peer(peer_);
-  row.set_first_sequence(first.value());
-  row.set_last_sequence(sent_place_.sequence.value());
-  *row.mutable_policy_epoch() = policy_epoch_;
-  row.set_state("acknowledged_undisclosed");
-  rows_.push_back(std::move(row));
-  record_now_ = true;
+  account_next_ = first;
+  account_through_ = sent_place_.sequence;
+  acknowledged_through_ = Before(first);
 }
 
 absl::Status Exporter::OnPlaceChecked(bool same) {
@@ -193,19 +177,11 @@ void Exporter::NoteRefusals(const federation::v1::Ack& ack) {
     };
     sent = std::find_if(sent, inflight_.end(), covers);
     if (sent == inflight_.end()) return;  // cannot be: CheckAck
-    const size_t index = refusal.position() - sent->first_position.value();
-    LedgerException exception;
-    exception.set_sequence(sent->block.sequences[index].value());
-    exception.set_state("refused");
-    // What a peer says is kept where it means something here.
-    if (const auto reason = base::ReasonFromText(refusal.reason())) {
-      exception.set_reason(base::ReasonLabel(*reason));
-    }
-    if (refusal.rule().size() <= kMaxNameBytes) exception.set_rule(refusal.rule());
-    sent->block.exceptions.push_back(std::move(exception));
+    NoteRefusal(refusal, refusal.position() - sent->first_position.value(), &sent->block);
   }
 }
 
+// A part of a block makes no row: receivers acknowledge whole batches in the end.
 void Exporter::AcknowledgeThrough(Position position) {
   acknowledged_ = position;
   while (!inflight_.empty()) {
@@ -214,46 +190,20 @@ void Exporter::AcknowledgeThrough(Position position) {
     const uint64_t before = front.first_position.value() - 1;
     const size_t covered =
         position.value() <= before ? 0 : std::min<size_t>(size, position.value() - before);
-    const size_t fresh = covered - front.acknowledged;
-    unacknowledged_ -= fresh;
+    unacknowledged_ -= covered - front.acknowledged;
     front.acknowledged = covered;
-    if (covered < size) {
-      if (fresh > 0) AddRow(&front.block, front.block.sequences[covered - 1]);
-      return;
-    }
-    AddRow(&front.block, front.block.last);
+    if (covered < size) return;
+    Record(std::move(front.block));
     inflight_.pop_front();
   }
 }
 
-// Moves the block's range up to `last`, with its exceptions, into a row.
-void Exporter::AddRow(Block* block, Sequence last) {
-  LedgerRow row;
-  row.set_peer(peer_);
-  row.set_first_sequence(block->first.value());
-  row.set_last_sequence(last.value());
-  *row.mutable_policy_epoch() = block->policy_epoch;
-  if (block->trimmed) {
-    row.set_state("dead_lettered");
-    row.set_reason(base::ReasonLabel(Reason::kTrimmed));
-  }
-  auto& exceptions = block->exceptions;
-  std::stable_sort(exceptions.begin(), exceptions.end(),
-                   [](const auto& a, const auto& b) { return a.sequence() < b.sequence(); });
-  const auto end = std::find_if(exceptions.begin(), exceptions.end(),
-                                [&](const auto& e) { return e.sequence() > last.value(); });
-  for (auto it = exceptions.begin(); it != end; ++it) *row.add_exceptions() = std::move(*it);
-  exceptions.erase(exceptions.begin(), end);
-  if (row.exceptions_size() > 0) record_now_ = true;
-  block->first = last.Next();
-  acknowledged_through_ = last;
-
-  if (rows_.empty() || !Extends(rows_.back(), row)) {
-    rows_.push_back(std::move(row));
-    return;
-  }
-  rows_.back().set_last_sequence(row.last_sequence());
-  rows_.back().mutable_exceptions()->MergeFrom(row.exceptions());
+void Exporter::Record(Block block) {
+  if (!block.exceptions.empty()) record_now_ = true;
+  if (block.replay != 0) return replay_.Record(std::move(block));
+  acknowledged_through_ = block.last;
+  if (block.last <= recorded_) return;  // the first outcome stands
+  AppendRow(MakeRow(peer_, std::move(block)), &rows_);
 }
 
 // ------------------------------------------- answers from whoever drives us
@@ -261,23 +211,39 @@ void Exporter::AddRow(Block* block, Sequence last) {
 void Exporter::OnDecided(Decided decided) {
   if (!asked_ || decided.request != last_request_) return;  // superseded
   asked_ = false;
-  if (decided.first > next_) {
-    Block gone;
-    gone.first = next_;
-    gone.last = Before(decided.first);
-    gone.policy_epoch = decided.policy_epoch;
-    gone.trimmed = true;
-    queue_.push_back(std::move(gone));
+  const Sequence from = accounting() ? account_next_ : next_;
+  if (decided.first > from) {
+    Sequence last = Before(decided.first);
+    if (AskThrough() != Sequence(0)) last = std::min(last, AskThrough());
+    Enqueue(
+        GoneBlock(from, last, accounting() ? kUndisclosed : "dead_lettered", decided.policy_epoch));
   }
+  if (decided.last < decided.first) return;
   pace_.Take(decided.sequences.size());
-  next_ = decided.last.Next();
-  queue_.push_back({.first = decided.first,
-                    .last = decided.last,
-                    .last_mark = decided.last_mark,
-                    .events = std::move(decided.events),
-                    .sequences = std::move(decided.sequences),
-                    .policy_epoch = std::move(decided.policy_epoch),
-                    .exceptions = std::move(decided.exceptions)});
+  Enqueue(MakeBlock(std::move(decided)));
+}
+
+// Behind which sequence an answer may not go on; 0: none. A block is wholly in what the
+// ledger has, or wholly behind it.
+Sequence Exporter::AskThrough() const {
+  if (accounting()) return account_through_;
+  return next_ <= recorded_ ? recorded_ : Sequence(0);
+}
+
+void Exporter::Enqueue(Block block) {
+  if (!accounting()) {
+    next_ = block.last.Next();
+    queue_.push_back(std::move(block));
+    return;
+  }
+  account_next_ = block.last.Next();
+  block.state = kUndisclosed;
+  record_now_ = record_now_ || !accounting();
+  Record(std::move(block));
+}
+
+void Exporter::OnReplayDecided(ReplayDecided decided) {
+  pace_.Take(replay_.OnDecided(std::move(decided)));
 }
 
 void Exporter::OnHorizonWritten(Sequence through) { horizon_ = std::max(horizon_, through); }
@@ -301,11 +267,25 @@ void Exporter::Stop() {
 // Forgets what is decided and not sent: it is asked for again, and decided by what is
 // in force then.
 void Exporter::Requeue() {
+  RequeueLive();
+  replay_.Requeue();
+}
+
+void Exporter::RequeueLive() {
   asked_ = false;
   ++last_request_;
   if (queue_.empty()) return;
   next_ = queue_.front().first;
   queue_.clear();
+}
+
+// Each lane asks as if it were alone, so one may have used the room of the other. What has
+// no room waits for it, but where nothing is on its way that could give any: then the
+// receiver gives less than before, and smaller blocks are asked for.
+void Exporter::RequeueWhatDoesNotFit() {
+  if (unacknowledged_ > 0) return;
+  if (!queue_.empty() && !Fits(queue_.front())) RequeueLive();
+  if (replay_.queued() != nullptr && !Fits(*replay_.queued())) replay_.Requeue();
 }
 
 // -------------------------------------------------------------- what goes out
@@ -315,10 +295,12 @@ void Exporter::Pump(absl::Time now, Outputs* out) {
   if (!place_known_) return;
   MoveQuietBlocks();
   if (!stopped_) {
+    RequeueWhatDoesNotFit();
     AskForHorizon(out);
     AskForEvents(now, out);
+    AskForReplay(now, out);
   }
-  if (record_now_) FlushRows(out);
+  if (record_now_ || replay_.finished()) FlushRows(out);
 }
 
 // Blocks without anything to send count as sent when all before them is.
@@ -329,33 +311,47 @@ void Exporter::MoveQuietBlocks() {
     queue_.pop_front();
     moved = true;
   }
+  if (replay_.queued() != nullptr && replay_.queued()->sequences.empty()) {
+    KeepSent(replay_.Take(), sent_.Next());
+    moved = true;
+  }
   if (moved) AcknowledgeThrough(acknowledged_);
 }
 
 void Exporter::KeepSent(Block block, Position first_position) {
-  sent_place_ = {block.last, sent_, block.last_mark};
+  sent_place_.position = sent_;
+  if (block.replay == 0) {
+    sent_place_.sequence = block.last;
+    sent_place_.mark = block.last_mark;
+  }
   // A quiet range behind a block is part of it, so that a long one takes no memory.
-  if (block.sequences.empty() && block.exceptions.empty() && !block.trimmed && !inflight_.empty()) {
-    Block& last = inflight_.back().block;
-    if (!last.trimmed && SameEpoch(last.policy_epoch, block.policy_epoch)) {
-      last.last = block.last;
-      return;
-    }
+  const bool known = block.last <= recorded_;
+  if (block.quiet() && !inflight_.empty()) {
+    Block& before = inflight_.back().block;
+    const bool alike = (before.last <= recorded_) == known;
+    if (alike && Absorb(block, &before)) return;
   }
   inflight_.push_back({.block = std::move(block), .first_position = first_position});
 }
 
 void Exporter::AskForHorizon(Outputs* out) {
-  const auto last = std::find_if(queue_.rbegin(), queue_.rend(),
-                                 [](const Block& b) { return !b.sequences.empty(); });
-  if (last == queue_.rend()) return;
+  uint64_t last = 0;
+  Sequence first = Sequence(UINT64_MAX);
+  const auto cover = [&](const Block& block) {
+    if (block.sequences.empty()) return;
+    first = std::min(first, block.first);
+    last = std::max(last, block.sequences.back().value());
+  };
+  std::for_each(queue_.begin(), queue_.end(), cover);
+  if (replay_.queued() != nullptr) cover(*replay_.queued());
+  if (last == 0) return;
   // Asked for half a step ahead, so that nothing waits for it in a steady stream.
-  const uint64_t want = last->sequences.back().value() + kHorizonStep / 2;
+  const uint64_t want = last + kHorizonStep / 2;
   if (want <= horizon_asked_.value()) return;
   const Sequence through((want + kHorizonStep - 1) / kHorizonStep * kHorizonStep);
   LedgerRow row;
   row.set_peer(peer_);
-  row.set_first_sequence(std::max(horizon_asked_.Next(), queue_.front().first).value());
+  row.set_first_sequence(std::max(horizon_asked_.Next(), first).value());
   row.set_last_sequence(through.value());
   *row.mutable_policy_epoch() = policy_epoch_;
   row.set_horizon(true);
@@ -364,7 +360,7 @@ void Exporter::AskForHorizon(Outputs* out) {
 }
 
 uint64_t Exporter::RoomForEvents() const {
-  uint64_t queued = 0;
+  uint64_t queued = replay_.queued() == nullptr ? 0 : replay_.queued()->sequences.size();
   for (const Block& block : queue_) queued += block.sequences.size();
   const auto left = [queued](uint64_t limit, uint64_t used) {
     return limit > used + queued ? limit - used - queued : 0;
@@ -374,57 +370,92 @@ uint64_t Exporter::RoomForEvents() const {
                    uint64_t{kMaxBatchEvents}});
 }
 
-void Exporter::AskForEvents(absl::Time now, Outputs* out) {
-  if (asked_ || paused_ || queue_.size() >= kMaxQueuedBlocks ||
-      inflight_.size() >= kMaxInflightBlocks) {
-    return;
-  }
+// Events that may be asked for at `now`; 0: none, and WakeAt() says when that may change.
+uint64_t Exporter::MayAskFor(absl::Time now) {
+  if (paused_ || inflight_.size() >= kMaxInflightBlocks) return 0;
   const uint64_t room = RoomForEvents();
-  if (room == 0) return;
+  if (room == 0) return 0;
   const uint64_t events = pace_.Available(now, room);
-  if (events == 0) {
-    wake_at_ = pace_.When(1);
-    return;
-  }
+  if (events == 0) wake_at_ = pace_.When(1);
+  return events;
+}
+
+void Exporter::AskForEvents(absl::Time now, Outputs* out) {
+  if (asked_ || queue_.size() >= kMaxQueuedBlocks) return;
+  // What the receiver has needs no room.
+  const uint64_t events = accounting() ? kMaxBatchEvents : MayAskFor(now);
+  if (events > 0) Ask(events, out);
+}
+
+void Exporter::Ask(uint64_t max_events, Outputs* out) {
   asked_ = true;
   out->push_back(
       NeedEvents{.request = ++last_request_,
-                 .from = next_,
-                 .max_events = static_cast<size_t>(events),
+                 .from = accounting() ? account_next_ : next_,
+                 .through = AskThrough(),
+                 .max_events = static_cast<size_t>(max_events),
                  .max_bytes = std::min(peer_max_frame_, kFullFrameBytes) - kBatchOverheadBytes,
-                 .max_event_bytes = peer_max_frame_ - kBatchOverheadBytes});
+                 .max_event_bytes = peer_max_frame_ - kBatchOverheadBytes,
+                 .account_only = accounting()});
+}
+
+// Newer events go first.
+void Exporter::AskForReplay(absl::Time now, Outputs* out) {
+  const Sequence place = sent_place_.sequence;
+  if (accounting() || !queue_.empty() || !replay_.WantsEvents(place)) return;
+  const uint64_t events = MayAskFor(now);
+  if (events > 0) out->push_back(replay_.Ask(place, events, peer_max_frame_));
 }
 
 void Exporter::FlushRows(Outputs* out) {
   record_now_ = false;
-  if (rows_.empty()) return;
-  out->push_back(RecordLedger{std::move(rows_), acknowledged_, acknowledged_through_, link_epoch_});
-  rows_.clear();
+  if (!rows_.empty()) {
+    out->push_back(
+        RecordLedger{std::move(rows_), acknowledged_, acknowledged_through_, link_epoch_});
+    rows_.clear();
+  }
+  replay_.Flush(out);
+}
+
+bool Exporter::Fits(const Block& block) const {
+  const size_t events = block.sequences.size();
+  return used_bytes_ < credit_bytes_ && used_events_ + events <= credit_events_ &&
+         unacknowledged_ + events <= max_unacknowledged_;
+}
+
+const Block* Exporter::NextToSend() const {
+  const Block* const next = queue_.empty() ? replay_.queued() : &queue_.front();
+  if (next == nullptr || next->sequences.empty()) return nullptr;
+  return next->sequences.back() <= horizon_ && Fits(*next) ? next : nullptr;
 }
 
 bool Exporter::HasBatch() const {
-  return place_known_ && !stopped_ && !paused_ && !queue_.empty() &&
-         !queue_.front().sequences.empty() && queue_.front().sequences.back() <= horizon_ &&
-         used_bytes_ < credit_bytes_;
+  return place_known_ && !stopped_ && !paused_ && NextToSend() != nullptr;
 }
 
 SendFrame Exporter::TakeBatch() {
-  Block block = std::move(queue_.front());
-  queue_.pop_front();
+  Block block;
+  if (queue_.empty()) {
+    block = replay_.Take();
+  } else {
+    block = std::move(queue_.front());
+    queue_.pop_front();
+  }
   const Position first = sent_.Next();
   const size_t events = block.sequences.size();
   sent_ = sent_.Plus(events);
   unacknowledged_ += events;
 
   SendFrame send;
+  send.events = std::move(block.events);
+  KeepSent(std::move(block), first);
   federation::v1::Batch& batch = *send.frame.mutable_batch();
   batch.set_first_position(first.value());
-  batch.set_token(sealer_->Seal({block.last, sent_, block.last_mark}, Scope(link_epoch_)));
+  batch.set_token(sealer_->Seal(sent_place_, Scope(link_epoch_)));
   batch.set_link_epoch(link_epoch_);
-  send.events = std::move(block.events);
+  batch.set_replay(inflight_.back().block.replay != 0);
   used_events_ += events;
   used_bytes_ += EncodedSize(send);
-  KeepSent(std::move(block), first);
   MoveQuietBlocks();
   return send;
 }

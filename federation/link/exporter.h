@@ -3,13 +3,21 @@
 // It takes the peer's Interest, Resume, Credit and Ack, asks for events, gives out
 // batches and turns acks into ledger rows. In order: Resume opens it; NeedEvents and
 // Decided alternate; a decided block waits until the horizon on disk covers it and
-// then becomes one Batch; an Ack moves what it covers from in flight to the ledger.
+// then becomes one Batch; an Ack moves a block that it covers from in flight to the ledger.
 //
 //   log:     1 2 3 4 5 6 7 8 9 ...          a = allowed, d = denied
 //            a d a d d a a d d
 //   blocks:  [--- 1..5 ---][- 6..9 -]       scanned ranges, gapless
 //   sent:    positions 1,2 | 3,4            only allowed events have one
-//   Ack 3:   row 1..6 (5 denied ones included: the epoch decides them)
+//   Ack 2:   row 1..5 (the denied ones included: the epoch decides them, counts say how
+//            many); an Ack of 3 makes no row more, as it covers no other block
+//
+// Each sequence is in one row, once, with its outcome: what a receiver asks for again of
+// what the ledger has is sent again and not recorded, and what it has ahead of the ledger is
+// accounted for first, and not sent.
+//
+// Where nothing newer waits, a ReplayLane may have past events to send. They take the same
+// positions, credit and pace, and do not move the place.
 //
 // Errors are what the peer did wrong, with the reason that goes into our GoAway. Not
 // thread-safe.
@@ -23,9 +31,11 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "federation/link/blocks.h"
 #include "federation/link/config.h"
 #include "federation/link/messages.h"
 #include "federation/link/pace.h"
+#include "federation/link/replay_lane.h"
 
 namespace cdgate::link {
 
@@ -41,16 +51,20 @@ class Exporter {
 
   // --- answers from whoever drives the link
   void OnDecided(Decided decided);
+  void OnReplayDecided(ReplayDecided decided);
   absl::Status OnPlaceChecked(bool same);
   void OnHorizonWritten(base::Sequence through);
   void OnHeadMoved(const HeadMoved& head);
   void OnPolicyChanged(const PolicyChanged& change);
+  void OnReplayChanged(const ReplayChanged& change) { replay_.SetJob(change); }
 
   // The peer's limits, from its Hello.
   void SetPeerMaxFrame(uint32_t bytes) { peer_max_frame_ = bytes; }
+  // Both sides know of replays.
+  void EnableReplay() { replay_.Enable(); }
   // Nothing new is sent from now on; acks still count.
   void Stop();
-  // Gives out what is still to be recorded. Last.
+  // Gives out what is still to be recorded. Last; nothing waits for an Ack any more.
   void RecordRest(Outputs* out) { FlushRows(out); }
 
   // Asks for what can go on at `now`.
@@ -76,16 +90,6 @@ class Exporter {
   bool paused() const { return paused_; }
 
  private:
-  // A scanned range, decided.
-  struct Block {
-    base::Sequence first, last;
-    uint64_t last_mark = 0;
-    std::string events;
-    std::vector<base::Sequence> sequences;
-    storage::v1::PolicyEpoch policy_epoch;
-    std::vector<storage::v1::LedgerException> exceptions;
-    bool trimmed = false;  // it was gone before it could be decided
-  };
   // A block that is sent, or had nothing to send.
   struct Sent {
     Block block;  // without its events
@@ -101,15 +105,27 @@ class Exporter {
   absl::Status CheckAck(const federation::v1::Ack& ack) const;
   void NoteRefusals(const federation::v1::Ack& ack);
   void AcknowledgeThrough(base::Position position);
-  void AddRow(Block* block, base::Sequence last);
+  void Record(Block block);
   void FlushRows(Outputs* out);
 
+  // What the receiver has ahead of the ledger, while some of it is not in there.
+  bool accounting() const { return account_next_ <= account_through_; }
+  base::Sequence AskThrough() const;
+  void Enqueue(Block block);
+
   void Requeue();
+  void RequeueLive();
+  void RequeueWhatDoesNotFit();
   void MoveQuietBlocks();
   void KeepSent(Block block, base::Position first_position);
+  void Ask(uint64_t max_events, Outputs* out);
   void AskForEvents(absl::Time now, Outputs* out);
+  void AskForReplay(absl::Time now, Outputs* out);
   void AskForHorizon(Outputs* out);
+  uint64_t MayAskFor(absl::Time now);
   uint64_t RoomForEvents() const;
+  const Block* NextToSend() const;
+  bool Fits(const Block& block) const;
   void UpdateCaughtUp();
   TokenScope Scope(std::string link_epoch) const;
 
@@ -129,7 +145,7 @@ class Exporter {
   uint64_t credit_events_ = 0, credit_bytes_ = 0;
   uint64_t used_events_ = 0, used_bytes_ = 0;
 
-  // Where we stand. Invariant: acknowledged_ <= sent_;
+  // Where we stand. Invariant: acknowledged_ <= sent_ == sent_place_.position;
   // sent_place_.sequence < queue_ ranges < next_.
   bool resume_seen_ = false;
   bool place_known_ = false;
@@ -139,7 +155,8 @@ class Exporter {
   Place sent_place_;                     // sent or withheld through here
   base::Sequence acknowledged_through_;  // acknowledged or withheld through here
   base::Sequence next_;                  // the next to ask for
-  bool asked_ = false;                   // last_request_ is unanswered
+  base::Sequence account_next_{1}, account_through_;
+  bool asked_ = false;  // last_request_ is unanswered
   uint64_t last_request_ = 0;
   std::deque<Block> queue_;    // decided, not sent; at most kMaxQueuedBlocks
   std::deque<Sent> inflight_;  // sent, not acknowledged
@@ -147,6 +164,7 @@ class Exporter {
   std::vector<storage::v1::LedgerRow> rows_;  // to be recorded
   bool record_now_ = false;                   // with the next Pump()
   storage::v1::PolicyEpoch policy_epoch_;
+  ReplayLane replay_;
 
   base::Sequence horizon_, horizon_asked_;
   Pace pace_;

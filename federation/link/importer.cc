@@ -95,6 +95,7 @@ absl::Status Importer::OnBatch(FrameReceived received, Outputs* out) {
 
   CommitImport commit;
   commit.first_position = first;
+  commit.replay = batch.replay();
   commit.events = std::move(received.events);
   commit.cursor = {received_, std::move(*batch.mutable_token()), link_epoch_};
   out->push_back(std::move(commit));

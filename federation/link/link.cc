@@ -23,6 +23,16 @@ Reason ReasonOr(const absl::Status& status, Reason otherwise) {
   return base::ReasonOf(status).value_or(otherwise);
 }
 
+// Those that one frame holds, in their order: of the others the peer knows no members.
+federation::v1::Groups GroupsThatFit(federation::v1::Groups groups, uint32_t max_frame_bytes) {
+  constexpr size_t kOverhead = 16;  // of the frame
+  const size_t most = std::min<size_t>(kMaxGroupsBytes, max_frame_bytes) - kOverhead;
+  while (groups.groups_size() > kMaxGroups || groups.ByteSizeLong() > most) {
+    groups.mutable_groups()->RemoveLast();
+  }
+  return groups;
+}
+
 // What a peer may ask us to wait.
 constexpr absl::Duration kGreatestRetryAfter = absl::Minutes(5);
 
@@ -102,6 +112,8 @@ void Link::On(PlaceChecked checked) {
   if (!status.ok() && alive()) Fail(status);
 }
 
+void Link::On(GroupsChanged change) { groups_ = std::move(change.groups); }
+
 void Link::On(InterestChanged change) {
   config_.interest = std::move(change.interest);
   importer_.SetRate(change.import_rate);
@@ -148,16 +160,41 @@ absl::Status Link::OnFrame(FrameReceived received) {
     case Frame::kResume: return exporter_.OnResume(frame.resume(), out_);
     case Frame::kCredit: return exporter_.OnCredit(frame.credit());
     case Frame::kAck: return exporter_.OnAck(frame.ack());
-    case Frame::kBatch: return importer_.OnBatch(std::move(received), out_);
+    case Frame::kBatch: return OnBatch(std::move(received));
     case Frame::kHeartbeat: return importer_.OnHeartbeat(frame.heartbeat(), now_, out_);
+    case Frame::kGroups: return OnGroups(frame.groups(), received.wire_bytes);
     case Frame::kCatalogue: return absl::OkStatus();  // reserved: ignored in version 1
     default: return ProtocolError("a frame of a kind that version 1 does not have");
   }
 }
 
+absl::Status Link::OnBatch(FrameReceived received) {
+  if (received.frame.batch().replay() && !BothKnow(kReplayCapability)) {
+    return ProtocolError("a Batch of past events without the capability");
+  }
+  return importer_.OnBatch(std::move(received), out_);
+}
+
+absl::Status Link::OnGroups(const federation::v1::Groups& groups, size_t wire_bytes) {
+  if (!BothKnow(kGroupsCapability)) return ProtocolError("Groups without the capability");
+  if (groups.groups_size() > kMaxGroups || wire_bytes > kMaxGroupsBytes) {
+    return ProtocolError(absl::StrCat(groups.groups_size(), " groups of ", wire_bytes,
+                                      " bytes, the most are ", kMaxGroups, " of ",
+                                      kMaxGroupsBytes));
+  }
+  out_->push_back(GroupsReceived{groups});
+  return absl::OkStatus();
+}
+
+bool Link::BothKnow(absl::string_view capability) const {
+  const auto& both = agreed_.capabilities;
+  return std::find(both.begin(), both.end(), capability) != both.end();
+}
+
 absl::Status Link::OnHello(const federation::v1::Hello& hello) {
   CDGATE_ASSIGN_OR_RETURN(agreed_, JudgeHello(hello, config_));
   exporter_.SetPeerMaxFrame(agreed_.peer_max_frame_bytes);
+  if (BothKnow(kReplayCapability)) exporter_.EnableReplay();
   interest_due_ = resume_due_ = true;
   heartbeat_at_ = now_ + config_.heartbeat;
   SetState(State::kEstablishing);
@@ -253,6 +290,9 @@ bool Link::NextControlFrame(Frame* frame) {
     *frame->mutable_interest() = config_.interest;
   } else if (std::exchange(resume_due_, false)) {
     *frame->mutable_resume() = importer_.MakeResume();
+  } else if (groups_ && BothKnow(kGroupsCapability)) {
+    *frame->mutable_groups() =
+        GroupsThatFit(*std::exchange(groups_, std::nullopt), agreed_.peer_max_frame_bytes);
   } else if (importer_.HasAck()) {
     *frame->mutable_ack() = importer_.TakeAck();
   } else if (importer_.HasCredit(now_)) {

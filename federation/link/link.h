@@ -15,10 +15,11 @@
 // heartbeats, the one frame being written, and the end.
 //
 // Invariants, whatever comes in:
-// - Memory is bounded by the configuration: two undispatched blocks of at most one
-//   frame each, max_unacknowledged sequences, one window of received events.
+// - Memory is bounded by the configuration: three undispatched blocks of at most
+//   one frame each, max_unacknowledged sequences, one window of received events.
 // - Exactly one CloseStream, with a registered reason; nothing after it.
-// - At most one SendFrame without its Written, one current NeedEvents without its Decided.
+// - At most one SendFrame without its Written, one current NeedEvents without its Decided,
+//   one current NeedReplay without its ReplayDecided.
 // - No Batch before the horizon row that covers it; no Ack before the commit it reports.
 //
 // Not thread-safe; movable. `now` never decreases from call to call: drive it from a
@@ -62,15 +63,20 @@ class Link {
   void On(Tick) {}
   void On(HeadMoved head) { exporter_.OnHeadMoved(head); }
   void On(Decided decided) { exporter_.OnDecided(std::move(decided)); }
+  void On(ReplayDecided decided) { exporter_.OnReplayDecided(std::move(decided)); }
   void On(PlaceChecked checked);
   void On(HorizonWritten written) { exporter_.OnHorizonWritten(written.through); }
   void On(Committed committed) { importer_.OnCommitted(std::move(committed)); }
   void On(PolicyChanged change) { exporter_.OnPolicyChanged(change); }
+  void On(ReplayChanged change) { exporter_.OnReplayChanged(change); }
+  void On(GroupsChanged change);
   void On(InterestChanged change);
   void On(Drain);
   void On(End end);
 
   absl::Status OnFrame(FrameReceived received);
+  absl::Status OnBatch(FrameReceived received);
+  absl::Status OnGroups(const federation::v1::Groups& groups, size_t wire_bytes);
   absl::Status OnHello(const federation::v1::Hello& hello);
   void OnGoAway(const federation::v1::GoAway& go_away);
 
@@ -81,6 +87,7 @@ class Link {
   void SendNext();
   bool NextControlFrame(federation::v1::Frame* frame);
   bool HeartbeatDue() const;
+  bool BothKnow(absl::string_view capability) const;
   void Send(SendFrame send);
   void ArmTimer();
   void StartDraining();
@@ -101,6 +108,7 @@ class Link {
   bool writing_ = false;  // a SendFrame waits for its Written
   bool hello_due_ = false;
   bool interest_due_ = false;
+  std::optional<federation::v1::Groups> groups_;  // not sent yet
   bool resume_due_ = false;
   bool go_away_due_ = false;
   bool go_away_writing_ = false;

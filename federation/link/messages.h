@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -65,7 +66,8 @@ struct HeadMoved {
 struct Decided {
   uint64_t request = 0;  // NeedEvents::request
   // First and last sequence scanned. `first` is what was asked for, or later where the
-  // log was trimmed in between.
+  // log was trimmed in between. Where that is behind NeedEvents::through nothing was
+  // scanned: `last` is before `first`.
   base::Sequence first;
   base::Sequence last;
   uint64_t last_mark = 0;  // Place::mark of `last`
@@ -77,6 +79,17 @@ struct Decided {
   storage::v1::PolicyEpoch policy_epoch;
   // Events in the range whose outcome is not as the policy epoch decides, ascending.
   std::vector<storage::v1::LedgerException> exceptions;
+  // Outcomes of the scanned events that are not in `sequences`: "denied" and "not_wanted" by
+  // the reason of the decision, exceptions by their own state and reason. Where the request
+  // was account_only also "acknowledged_undisclosed", what would have been sent.
+  std::vector<storage::v1::OutcomeCount> counts;
+};
+
+// Answers NeedReplay. Here `counts` are of those events whose outcome the job changed; what
+// keeps the outcome it had is in none. `last_mark` is not used. What was trimmed has the
+// outcome it had.
+struct ReplayDecided {
+  Decided range;
 };
 
 // Answers CheckPlace. `same`: our log has that record at that sequence, or no longer
@@ -104,6 +117,19 @@ struct PolicyChanged {
   Rate export_rate;
 };
 
+// Another job is to be offered again, or none any more. `through`: as
+// LinkConfig::replay_through. The job that is running is not begun anew.
+struct ReplayChanged {
+  std::optional<ReplayJob> job;
+  base::Sequence through;
+};
+
+// The groups that the peer is a member of; replaces those before. The peer is told where it
+// knows of groups, also when there are none (any more).
+struct GroupsChanged {
+  federation::v1::Groups groups;
+};
+
 // Our import rules or limits changed, or we want the direction stopped or started.
 struct InterestChanged {
   federation::v1::Interest interest;
@@ -120,9 +146,10 @@ struct End {
   absl::Duration retry_after{};
 };
 
-using Input = std::variant<StreamOpened, FrameReceived, FrameMalformed, StreamClosed, Written, Tick,
-                           HeadMoved, Decided, PlaceChecked, HorizonWritten, Committed,
-                           PolicyChanged, InterestChanged, Drain, End>;
+using Input =
+    std::variant<StreamOpened, FrameReceived, FrameMalformed, StreamClosed, Written, Tick,
+                 HeadMoved, Decided, ReplayDecided, PlaceChecked, HorizonWritten, Committed,
+                 PolicyChanged, ReplayChanged, GroupsChanged, InterestChanged, Drain, End>;
 
 // --------------------------------------------------------------- outputs
 
@@ -139,6 +166,8 @@ struct SendFrame {
 struct NeedEvents {
   uint64_t request = 0;
   base::Sequence from;
+  // Stop behind this sequence; 0: anywhere.
+  base::Sequence through{};
   // Stop at this many allowed events,
   size_t max_events = 0;
   // or before the allowed ones together exceed this many bytes as `events` fields, where
@@ -146,6 +175,22 @@ struct NeedEvents {
   size_t max_bytes = 0;
   // An event of more bytes than this, as an `events` field, is not sent at all: an
   // exception, too_large.
+  size_t max_event_bytes = 0;
+  // The peer has what is allowed of the range; which of it, it told us in acks that are
+  // lost. Nothing is sent: what would be is counted, and is too old at no age.
+  bool account_only = false;
+};
+
+// Read past events of our log again, from `from` through `through` at most, decide them, and
+// answer ReplayDecided with the same `request`. The rest is as in NeedEvents. One at a time,
+// beside a NeedEvents.
+struct NeedReplay {
+  uint64_t request = 0;
+  uint64_t number = 0;  // of the job
+  base::Sequence from;
+  base::Sequence through;
+  size_t max_events = 0;
+  size_t max_bytes = 0;
   size_t max_event_bytes = 0;
 };
 
@@ -167,6 +212,8 @@ struct CommitImport {
   RelayedEvents events;
   // After the last of them.
   ImportCursor cursor;
+  // They are past ones, offered again: most may be here.
+  bool replay = false;
 };
 
 // Commit the cursor alone, when convenient; superseded by a later CommitImport or
@@ -182,6 +229,26 @@ struct RecordLedger {
   base::Position acknowledged_position;
   base::Sequence acknowledged_sequence;
   std::string link_epoch;
+};
+
+// Commit these rows of a job and how far it is accounted for, in one commit record, soon. As
+// RecordLedger otherwise: what is lost in a crash is offered once more.
+struct RecordReplay {
+  uint64_t number = 0;
+  base::Sequence through;
+  std::vector<storage::v1::LedgerRow> rows;
+};
+
+// The job is over, all of it was given out to be recorded. Begun again behind its end it is
+// over again.
+struct ReplayDone {
+  uint64_t number = 0;
+};
+
+// The peer told which groups we are members of; replaces what it told before on this link.
+// Nothing of it is verified.
+struct GroupsReceived {
+  federation::v1::Groups groups;
 };
 
 // The peer showed its import rules, or stopped the direction. What is decided from now
@@ -226,8 +293,9 @@ struct CloseStream {
 };
 
 using Output =
-    std::variant<SendFrame, NeedEvents, CheckPlace, WriteHorizon, CommitImport, MoveCursor,
-                 RecordLedger, InterestReceived, PeerCaughtUp, SetTimer, StateChanged, CloseStream>;
+    std::variant<SendFrame, NeedEvents, NeedReplay, CheckPlace, WriteHorizon, CommitImport,
+                 MoveCursor, RecordLedger, RecordReplay, ReplayDone, GroupsReceived,
+                 InterestReceived, PeerCaughtUp, SetTimer, StateChanged, CloseStream>;
 using Outputs = std::vector<Output>;
 
 }  // namespace cdgate::link

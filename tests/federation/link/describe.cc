@@ -32,10 +32,25 @@ std::string Refusals(const google::protobuf::RepeatedPtrField<federation::v1::Re
 std::string DescribeRow(const LedgerRow& row) {
   std::string out = absl::StrCat(row.horizon() ? "horizon " : "", row.first_sequence(), "..",
                                  row.last_sequence(), " ", Epoch(row.policy_epoch()));
+  if (row.replay() != 0) absl::StrAppend(&out, " replay=", row.replay());
   if (!row.state().empty()) absl::StrAppend(&out, " all:", row.state(), ":", row.reason());
   for (const auto& e : row.exceptions()) {
     absl::StrAppend(&out, " ", e.sequence(), ":", e.state(), ":", e.reason(), ":", e.rule());
   }
+  for (const auto& c : row.counts()) {
+    absl::StrAppend(&out, " +", c.count(), ":", c.state(), ":", c.reason());
+  }
+  return out;
+}
+
+std::string DescribeRows(const std::vector<LedgerRow>& rows) {
+  return absl::StrJoin(
+      rows, " | ", [](std::string* out, const LedgerRow& row) { out->append(DescribeRow(row)); });
+}
+
+std::string DescribeGroups(const federation::v1::Groups& groups) {
+  std::string out = absl::StrCat("groups ", groups.groups_size());
+  for (const auto& group : groups.groups()) absl::StrAppend(&out, " ", group.list());
   return out;
 }
 
@@ -56,7 +71,13 @@ struct Describer {
     return absl::StrCat("send ", DescribeFrame(frame));
   }
   std::string operator()(const link::NeedEvents& o) const {
-    return absl::StrCat("need events from=", o.from.value(), " max=", o.max_events);
+    std::string out = absl::StrCat("need events from=", o.from.value());
+    if (o.through > base::Sequence(0)) absl::StrAppend(&out, " through=", o.through.value());
+    return absl::StrCat(out, " max=", o.max_events, o.account_only ? " account only" : "");
+  }
+  std::string operator()(const link::NeedReplay& o) const {
+    return absl::StrCat("need replay ", o.number, " from=", o.from.value(),
+                        " through=", o.through.value(), " max=", o.max_events);
   }
   std::string operator()(const link::CheckPlace& o) const {
     return absl::StrCat("check place ", o.sequence.value(), " mark=", o.mark);
@@ -65,18 +86,26 @@ struct Describer {
     return absl::StrCat("write ", DescribeRow(o.row));
   }
   std::string operator()(const link::CommitImport& o) const {
-    return absl::StrCat("commit ", o.events.size(), " events from ", o.first_position.value(),
-                        ", cursor ", DescribeCursor(o.cursor));
+    return absl::StrCat("commit ", o.events.size(), o.replay ? " past" : "", " events from ",
+                        o.first_position.value(), ", cursor ", DescribeCursor(o.cursor));
   }
   std::string operator()(const link::MoveCursor& o) const {
     return absl::StrCat("move cursor ", DescribeCursor(o.cursor));
   }
   std::string operator()(const link::RecordLedger& o) const {
-    std::vector<std::string> rows;
-    for (const LedgerRow& row : o.rows) rows.push_back(DescribeRow(row));
-    return absl::StrCat("record ", absl::StrJoin(rows, " | "),
+    return absl::StrCat("record ", DescribeRows(o.rows),
                         ", acknowledged position=", o.acknowledged_position.value(),
                         " sequence=", o.acknowledged_sequence.value());
+  }
+  std::string operator()(const link::RecordReplay& o) const {
+    return absl::StrCat("record ", DescribeRows(o.rows), ", replay ", o.number,
+                        " through=", o.through.value());
+  }
+  std::string operator()(const link::ReplayDone& o) const {
+    return absl::StrCat("replay ", o.number, " is done");
+  }
+  std::string operator()(const link::GroupsReceived& o) const {
+    return absl::StrCat("received ", DescribeGroups(o.groups));
   }
   std::string operator()(const link::InterestReceived& o) const {
     return absl::StrCat("received ", DescribeInterest(o.interest));
@@ -122,8 +151,8 @@ std::string DescribeFrame(const Frame& frame) {
       std::vector<std::string> ids;
       for (const auto& e : frame.batch().events()) ids.push_back(e.cloud_event());
       return absl::StrCat("batch first=", frame.batch().first_position(), " events=[",
-                          absl::StrJoin(ids, " "), "] epoch=", frame.batch().link_epoch(),
-                          " token=", frame.batch().token());
+                          absl::StrJoin(ids, " "), "]", frame.batch().replay() ? " replay" : "",
+                          " epoch=", frame.batch().link_epoch(), " token=", frame.batch().token());
     }
     case Frame::kAck:
       return absl::StrCat("ack position=", frame.ack().position(),
@@ -137,6 +166,7 @@ std::string DescribeFrame(const Frame& frame) {
                                   : "none",
           " epoch=", h.link_epoch(), " token=", h.token(), " size=", frame.ByteSizeLong());
     }
+    case Frame::kGroups: return DescribeGroups(frame.groups());
     case Frame::kGoAway:
       return absl::StrCat("goaway ", frame.go_away().reason(), ": ", frame.go_away().message());
     default: return "nothing";

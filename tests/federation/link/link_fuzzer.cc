@@ -5,7 +5,9 @@
 #include <cstdint>
 #include <cstdlib>
 #include <string>
+#include <vector>
 
+#include "federation/link/blocks.h"
 #include "federation/link/codec.h"
 #include "federation/link/link.h"
 #include "tests/federation/link/describe.h"
@@ -35,7 +37,7 @@ class Input {
 // Frames that get far, with small numbers from the input.
 federation::v1::Frame MakeFrame(Input& in) {
   federation::v1::Frame frame;
-  switch (in.Byte() % 9) {
+  switch (in.Byte() % 10) {
     case 0:
       frame.mutable_hello()->set_min_version(1);
       frame.mutable_hello()->set_max_version(in.Byte() % 3);
@@ -43,6 +45,8 @@ federation::v1::Frame MakeFrame(Input& in) {
       frame.mutable_hello()->set_instance("i");
       frame.mutable_hello()->set_agreement_id("ag");
       frame.mutable_hello()->set_max_frame_bytes(1 << 20);
+      frame.mutable_hello()->add_capabilities(in.Byte() % 4 == 0 ? "other" : "replay");
+      frame.mutable_hello()->add_capabilities(in.Byte() % 4 == 0 ? "other" : "groups");
       frame.mutable_hello()->mutable_heartbeat_interval()->set_seconds(in.Byte() % 8);
       break;
     case 1:
@@ -71,6 +75,7 @@ federation::v1::Frame MakeFrame(Input& in) {
       for (int n = in.Byte() % 4; n > 0; --n) frame.mutable_batch()->add_events();
       frame.mutable_batch()->set_token(in.Bytes(in.Byte() % 4));
       frame.mutable_batch()->set_link_epoch(in.Byte() % 8 == 0 ? "" : "E");
+      frame.mutable_batch()->set_replay(in.Byte() % 2 == 0);
       break;
     case 5:
       frame.mutable_ack()->set_position(in.Byte());
@@ -89,6 +94,9 @@ federation::v1::Frame MakeFrame(Input& in) {
       frame.mutable_go_away()->set_reason(in.Byte() % 2 == 0 ? "DRAINING" : in.Bytes(4));
       frame.mutable_go_away()->mutable_retry_after()->set_seconds(static_cast<int64_t>(in.Byte())
                                                                   << (in.Byte() % 60));
+      break;
+    case 8:
+      for (int n = in.Byte() % 80; n > 0; --n) frame.mutable_groups()->add_groups();
       break;
     default: {
       const std::string bytes = in.Bytes(in.Byte());
@@ -113,6 +121,15 @@ class Driver {
         if (need->max_events == 0 || need->max_events > link::kMaxBatchEvents) abort();
         need_ = *need;
       }
+      if (auto* need = std::get_if<link::NeedReplay>(&output)) {
+        if (need->max_events == 0 || need->max_events > link::kMaxBatchEvents) abort();
+        if (need->number != number_ || need->through < need->from) abort();
+        replay_ = *need;
+      }
+      if (auto* ledger = std::get_if<link::RecordLedger>(&output)) CheckRows(ledger->rows);
+      if (auto* done = std::get_if<link::ReplayDone>(&output)) {
+        if (done->number != number_) abort();
+      }
       if (auto* import = std::get_if<link::CommitImport>(&output)) {
         received_ = import->cursor.position;
       }
@@ -123,7 +140,7 @@ class Driver {
   }
 
   void Run(Input& in) {
-    switch (in.Byte() % 16) {
+    switch (in.Byte() % 20) {
       case 0: now_ += absl::Milliseconds(in.Byte() * 50); return Step(link::Tick{});
       case 1: head_ += in.Byte(); return Step(link::HeadMoved{base::Sequence(head_), now_});
       case 2: return Decide(in);
@@ -138,6 +155,13 @@ class Driver {
       case 9:
         if (in.Byte() == 0) Step(link::FrameMalformed{});
         return;
+      case 12: return DecideReplay(in);
+      case 13: return ChangeJob(in);
+      case 14: {
+        link::GroupsChanged change;
+        for (int n = in.Byte() % 80; n > 0; --n) change.groups.add_groups();
+        return Step(std::move(change));
+      }
       case 10:
       case 11:
         if (std::exchange(writing_, false)) Step(link::Written{});
@@ -161,6 +185,8 @@ class Driver {
     config.instance = "i";
     config.peer = "b";
     config.agreement_id = "ag";
+    config.capabilities = {"groups", "replay"};
+    config.acknowledged = base::Sequence(kRecorded);
     config.log_epoch = base::Epoch("L");
     config.head = base::Sequence(100);
     config.fresh_link_epoch = "E";
@@ -174,20 +200,70 @@ class Driver {
   void Decide(Input& in) {
     link::Decided decided;
     decided.request = need_.request - (in.Byte() % 8 == 0 ? 1 : 0);
-    decided.first = need_.from.Plus(in.Byte() % 8 == 0 ? 3 : 0);
-    decided.last = decided.first.Plus(in.Byte() % 8);
-    for (base::Sequence s = decided.first; s <= decided.last; s = s.Next()) {
-      if (in.Byte() % 2 == 0 || decided.sequences.size() >= need_.max_events) continue;
-      link::AppendRelayedEvent("e", "", &decided.events);
-      decided.sequences.push_back(s);
-    }
+    Scan(in, need_.from, need_.through, need_.account_only ? 0 : need_.max_events, &decided);
     Step(std::move(decided));
   }
+
+  void DecideReplay(Input& in) {
+    link::Decided decided;
+    decided.request = replay_.request - (in.Byte() % 8 == 0 ? 1 : 0);
+    Scan(in, replay_.from, replay_.through, replay_.max_events, &decided);
+    Step(link::ReplayDecided{std::move(decided)});
+  }
+
+  // Some of what was asked for, or nothing where all of it is gone.
+  static void Scan(Input& in, base::Sequence from, base::Sequence through, size_t max_events,
+                   link::Decided* decided) {
+    decided->first = from.Plus(in.Byte() % 8 == 0 ? 3 : 0);
+    decided->last = decided->first.Plus(in.Byte() % 8);
+    if (through > base::Sequence(0)) decided->last = std::min(decided->last, through);
+    for (base::Sequence s = decided->first; s <= decided->last; s = s.Next()) {
+      if (in.Byte() % 2 == 0 || decided->sequences.size() >= max_events) {
+        link::AddCount("denied", "no_rule", 1, &decided->counts);
+        continue;
+      }
+      link::AppendRelayedEvent("e", "", &decided->events);
+      decided->sequences.push_back(s);
+    }
+  }
+
+  void ChangeJob(Input& in) {
+    link::ReplayChanged change;
+    if (in.Byte() % 4 != 0) {
+      link::ReplayJob& job = change.job.emplace();
+      job.number = ++number_;
+      job.first = base::Sequence(in.Byte());
+      job.last = job.first.Plus(in.Byte());
+      for (int n = in.Byte() % 4; n > 0 && job.first > base::Sequence(0); --n) {
+        const base::Sequence next = job.first.Plus(in.Byte());
+        if (next > job.last || (!job.sequences.empty() && next <= job.sequences.back())) break;
+        job.sequences.push_back(next);
+      }
+      change.through = base::Sequence(in.Byte() % 4 == 0 ? in.Byte() : 0);
+    }
+    Step(std::move(change));
+  }
+
+  // In order, each sequence once, and every one counted.
+  void CheckRows(const std::vector<storage::v1::LedgerRow>& rows) {
+    for (const auto& row : rows) {
+      if (row.first_sequence() <= recorded_ || row.last_sequence() < row.first_sequence()) abort();
+      uint64_t counted = 0;
+      for (const auto& count : row.counts()) counted += count.count();
+      if (counted != row.last_sequence() - row.first_sequence() + 1) abort();
+      recorded_ = row.last_sequence();
+    }
+  }
+
+  static constexpr uint64_t kRecorded = 8;
 
   test::FakeSealer sealer_;
   link::Link link_;
   absl::Time now_ = test::ScriptEpoch();
   link::NeedEvents need_;
+  link::NeedReplay replay_;
+  uint64_t number_ = 0;  // of the newest job
+  uint64_t recorded_ = kRecorded;
   base::Position received_{};
   uint64_t head_ = 100;
   bool writing_ = false;

@@ -4,6 +4,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -77,6 +78,26 @@ std::vector<uint64_t> Numbers(const std::string& text) {
   return out;
 }
 
+federation::v1::Groups MakeGroups(const Arguments& args) {
+  federation::v1::Groups groups;
+  for (const std::string& list : args.All("list")) groups.add_groups()->set_list(list);
+  for (uint64_t i = 0; i < args.Number("more"); ++i) {
+    groups.add_groups()->set_list(std::string(args.Number("of", 1), 'x'));
+  }
+  return groups;
+}
+
+// "replay=NUMBER first= last= [only=1,3]"
+std::optional<link::ReplayJob> MakeJob(const Arguments& args) {
+  if (args.Number("replay") == 0) return std::nullopt;
+  link::ReplayJob job;
+  job.number = args.Number("replay");
+  job.first = Sequence(args.Number("first", 1));
+  job.last = Sequence(args.Number("last"));
+  for (const uint64_t s : Numbers(args.Text("only"))) job.sequences.push_back(Sequence(s));
+  return job;
+}
+
 Frame MakeFrame(const Arguments& args) {
   Frame frame;
   const std::string kind = args.plain().at(0);
@@ -112,6 +133,7 @@ Frame MakeFrame(const Arguments& args) {
     }
     frame.mutable_batch()->set_token(args.Text("token", "T"));
     frame.mutable_batch()->set_link_epoch(args.Text("epoch", "E"));
+    frame.mutable_batch()->set_replay(args.Has("replay"));
   } else if (kind == "ack") {
     frame.mutable_ack()->set_position(args.Number("position"));
     for (const std::string& refused : args.All("refused")) {
@@ -121,6 +143,8 @@ Frame MakeFrame(const Arguments& args) {
       if (parts.size() > 1) refusal.set_reason(parts[1]);
       if (parts.size() > 2) refusal.set_rule(parts[2]);
     }
+  } else if (kind == "groups") {
+    *frame.mutable_groups() = MakeGroups(args);
   } else if (kind == "catalogue") {
     frame.mutable_catalogue()->set_version(1);
   } else if (kind == "heartbeat") {
@@ -157,6 +181,7 @@ class Player {
     std::unique_ptr<link::Link> link;
     std::deque<link::SendFrame> outbox;
     uint64_t request = 0;
+    uint64_t replay_request = 0;
     bool hold = false;
     bool writing = false;
   };
@@ -199,6 +224,8 @@ class Player {
     config.export_rate = {static_cast<uint32_t>(args.Number("export_rate")),
                           static_cast<uint32_t>(args.Number("export_burst"))};
     config.interest.set_version(args.Number("interest"));
+    config.replay = MakeJob(args);
+    config.replay_through = Sequence(args.Number("through"));
     const std::vector<std::string> cursor =
         absl::StrSplit(args.Text("cursor"), absl::MaxSplits(':', 2));
     if (cursor.size() == 3) {
@@ -246,7 +273,14 @@ class Player {
   }
 
   void Answer(Node& node, const std::string& name, const Arguments& args) {
-    if (name == "decided") return Step(node, MakeDecided(node, args));
+    if (name == "decided") return Step(node, MakeDecided(node.request, args));
+    if (name == "replayed") {
+      return Step(node, link::ReplayDecided{MakeDecided(node.replay_request, args)});
+    }
+    if (name == "job") {
+      return Step(node, link::ReplayChanged{MakeJob(args), Sequence(args.Number("through"))});
+    }
+    if (name == "groups") return Step(node, link::GroupsChanged{MakeGroups(args)});
     if (name == "placed") return Step(node, link::PlaceChecked{args.Has("same")});
     if (name == "horizon") {
       return Step(node, link::HorizonWritten{Sequence(Numbers(args.plain().at(0)).at(0))});
@@ -275,9 +309,9 @@ class Player {
     absl::StrAppend(&out_, "  no such command\n");
   }
 
-  link::Decided MakeDecided(const Node& node, const Arguments& args) {
+  static link::Decided MakeDecided(uint64_t request, const Arguments& args) {
     link::Decided decided;
-    decided.request = args.Number("request", node.request);
+    decided.request = args.Number("request", request);
     decided.first = Sequence(args.Number("first"));
     decided.last = Sequence(args.Number("last"));
     decided.last_mark = args.Number("mark");
@@ -293,6 +327,13 @@ class Player {
       decided.exceptions.back().set_state(parts.at(1));
       decided.exceptions.back().set_reason(parts.at(2));
     }
+    for (const std::string& count : args.All("count")) {
+      const std::vector<std::string> parts = absl::StrSplit(count, ':');
+      auto& outcome = decided.counts.emplace_back();
+      outcome.set_count(Numbers(parts.at(0)).at(0));
+      outcome.set_state(parts.at(1));
+      outcome.set_reason(parts.at(2));
+    }
     return decided;
   }
 
@@ -300,6 +341,7 @@ class Player {
     for (link::Output& output : node.link->Step(std::move(input), now_)) {
       absl::StrAppend(&out_, "  ", Describe(output), "\n");
       if (auto* need = std::get_if<link::NeedEvents>(&output)) node.request = need->request;
+      if (auto* need = std::get_if<link::NeedReplay>(&output)) node.replay_request = need->request;
       if (auto* send = std::get_if<link::SendFrame>(&output)) {
         node.outbox.push_back(std::move(*send));
         node.writing = true;

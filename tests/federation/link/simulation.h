@@ -25,6 +25,7 @@ struct SimulationResult {
   std::string fault;  // the first claim that did not hold; empty: all did
   int events = 0;     // that arrived, both ways
   int links = 0;      // that were established
+  int replayed = 0;   // events that were offered again and arrived
 };
 
 SimulationResult Simulate(const SimulationOptions& options);
