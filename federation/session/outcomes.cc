@@ -97,6 +97,57 @@ absl::StatusOr<Outcome> Outcomes::Of(const admin::v1::Peer& peer, const event::R
         peer, record.sequence(), link_facts_(peer.domain()).sent_through, ledger.horizon));
   }
   if (ledger.exception) Override(*ledger.exception, &outcome);
+  for (const state::ReplayFacts& replay : ledger.replays) {
+    CDGATE_RETURN_IF_ERROR(Revise(peer.domain(), record, replay, &outcome));
+  }
+  return outcome;
+}
+
+absl::Status Outcomes::Revise(absl::string_view peer, const event::Record& record,
+                              const state::ReplayFacts& replay, Outcome* outcome) {
+  if (!outcome->withheld()) return absl::OkStatus();  // it kept the outcome it had
+  CDGATE_ASSIGN_OR_RETURN(const Decided decided,
+                          DecideBy(source_.Of(peer, replay.row.policy_epoch()), record, nullptr));
+  if (!decided.decision.allow) return absl::OkStatus();
+  *outcome = OutcomeOf(decided);
+  outcome->replayed = true;
+  Settle(replay.row, decided.basis.interest_known, true, outcome);
+  if (replay.exception) Override(*replay.exception, outcome);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<storage::v1::PeerOutcomeRow> Outcomes::Fold(const admin::v1::Peer& peer,
+                                                           const event::Record& record) {
+  CDGATE_ASSIGN_OR_RETURN(const Outcome outcome, Of(peer, record));
+  storage::v1::PeerOutcomeRow row;
+  row.set_peer(peer.domain());
+  row.set_state(outcome.state);
+  row.set_rule(outcome.rule);
+  row.set_reason(outcome.reason);
+  row.set_replayed(outcome.replayed);
+  *row.mutable_policy_epoch() = outcome.epoch;
+  row.set_open(!outcome.settled);
+  return row;
+}
+
+absl::StatusOr<Outcome> Outcomes::OfRemoved(base::Sequence sequence,
+                                            const storage::v1::PeerOutcomeRow& row) {
+  Outcome outcome;
+  outcome.state = row.state();
+  outcome.rule = row.rule();
+  outcome.reason = row.reason();
+  outcome.replayed = row.replayed();
+  outcome.epoch = row.policy_epoch();
+  outcome.settled = !row.open();
+  if (outcome.settled) return outcome;
+  // It was on its way, or waited, when it was removed: the row that came says what became of it.
+  const bool allowed = outcome.state != "denied" && outcome.state != "not_wanted";
+  CDGATE_ASSIGN_OR_RETURN(const state::LedgerFacts ledger, store_.Ledger(row.peer(), sequence));
+  if (ledger.acknowledged) {
+    if (allowed) outcome.state = "accepted";
+    Settle(*ledger.acknowledged, true, allowed, &outcome);
+  }
+  if (ledger.exception) Override(*ledger.exception, &outcome);
   return outcome;
 }
 

@@ -17,6 +17,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "cdgate/admin/v1/resources.pb.h"
+#include "cdgate/storage/v1/state.pb.h"
 #include "federation/policy/policy.h"
 #include "federation/session/decision_basis.h"
 #include "gateway/event/record.h"
@@ -42,9 +43,11 @@ struct Outcome {
   // What the decision depended on.
   storage::v1::PolicyEpoch epoch;
 
-  // It was decided that the peer does not get it, and nothing else came in between: what a
-  // wider policy, offered for past events, would change.
-  bool withheld() const { return state == "denied" || state == "not_wanted"; }
+  // It is settled that the peer does not have it, and not by its own choice: what is offered
+  // again, where the policy in force allows it.
+  bool withheld() const {
+    return settled && (state == "denied" || state == "not_wanted" || state == "dead_lettered");
+  }
 };
 
 // Not thread-safe, reads the store, which may block; cheap to make. What it is given outlives
@@ -61,6 +64,13 @@ class Outcomes {
   // (blocks) Of an event of our log for a peer that did not send it. LOG_CORRUPT.
   absl::StatusOr<Outcome> Of(const admin::v1::Peer& peer, const event::Record& record);
 
+  // (blocks) What is kept of it when retention removes it.
+  absl::StatusOr<storage::v1::PeerOutcomeRow> Fold(const admin::v1::Peer& peer,
+                                                   const event::Record& record);
+  // (blocks) Of an event that retention removed, from what is kept. `row` names the peer.
+  absl::StatusOr<Outcome> OfRemoved(base::Sequence sequence,
+                                    const storage::v1::PeerOutcomeRow& row);
+
   // (blocks) What decided it, or would now, and the decision, with each rule tried in `trace`
   // unless that is null. The decision views the basis, the event and this, until the next call.
   struct Decided {
@@ -76,6 +86,9 @@ class Outcomes {
   absl::StatusOr<Decided> DecideBy(absl::StatusOr<DecisionBasis> basis, const event::Record& record,
                                    std::vector<policy::RuleTrace>* trace);
   absl::StatusOr<DecisionBasis> BasisOf(absl::string_view peer, const state::LedgerFacts& ledger);
+  // What a job that offered the event again changed.
+  absl::Status Revise(absl::string_view peer, const event::Record& record,
+                      const state::ReplayFacts& replay, Outcome* outcome);
 
   const std::string domain_;
   const state::Store& store_;

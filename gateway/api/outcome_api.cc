@@ -7,6 +7,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "gateway/api/event_lookup.h"
+#include "gateway/api/times.h"
 #include "gateway/api/unary.h"
 #include "gateway/base/encoding.h"
 #include "gateway/base/errors.h"
@@ -32,6 +33,26 @@ admin::v1::EventSummary Summarise(const storage::v1::ImportRefusal& refusal) {
   summary.set_id(refusal.id());
   summary.set_type(refusal.type());
   return summary;
+}
+
+admin::v1::EventSummary Summarise(const storage::v1::OutcomeRow& row) {
+  admin::v1::EventSummary summary;
+  summary.set_sequence(row.sequence());
+  summary.set_origin(row.origin());
+  summary.set_source(row.source());
+  summary.set_id(row.id());
+  summary.set_type(row.type());
+  *summary.mutable_accept_time() = ToProto(absl::FromUnixNanos(row.accepted_time_nanos()));
+  return summary;
+}
+
+admin::v1::ImportOutcome ImportOf(const storage::v1::OutcomeRow& row) {
+  admin::v1::ImportOutcome import;
+  import.set_peer(row.received_from());
+  import.set_state("accepted");
+  import.set_rule(row.import_rule());
+  import.set_reason(base::ReasonLabel(base::Reason::kAllowedByRule));
+  return import;
 }
 
 bool WasNotFound(const absl::Status& status) {
@@ -125,11 +146,14 @@ absl::StatusOr<admin::v1::ExplainEventResponse> OutcomeApi::Explain(
   admin::v1::ExplainEventResponse response;
   const absl::StatusOr<state::EventRef> ref = FindEvent(store_, query);
   if (WasNotFound(ref.status())) {
+    CDGATE_ASSIGN_OR_RETURN(const auto removed, FindRemoved(query));
+    if (removed) return ExplainRemoved(*removed, peer);
     CDGATE_ASSIGN_OR_RETURN(const auto refusal, RefusalOf(request.event()));
     *response.mutable_event() = Summarise(refusal);
     response.set_direction("import");
     response.set_reason(refusal.reason());
     response.set_rule(refusal.rule());
+    response.set_state("refused");
     return response;
   }
   CDGATE_RETURN_IF_ERROR(ref.status());
@@ -138,6 +162,64 @@ absl::StatusOr<admin::v1::ExplainEventResponse> OutcomeApi::Explain(
   const bool import = record.stored().received_from() == request.peer();
   CDGATE_RETURN_IF_ERROR(import ? ExplainImport(record, &response)
                                 : ExplainExport(peer, record, &response));
+  return response;
+}
+
+// What is kept of an event that retention removed; none where nothing is.
+absl::StatusOr<std::optional<storage::v1::OutcomeRow>> OutcomeApi::FindRemoved(
+    const EventQuery& query) const {
+  if (query.sequence) return store_.OutcomeAt(*query.sequence);
+  CDGATE_ASSIGN_OR_RETURN(auto rows, store_.Outcomes(query.id, query.source, query.origin));
+  if (rows.empty()) return std::optional<storage::v1::OutcomeRow>();
+  if (rows.size() == 1) return std::optional<storage::v1::OutcomeRow>(std::move(rows.front()));
+  return base::MakeError(base::Reason::kAmbiguousId,
+                         absl::StrCat("several events had id ", base::Shorten(query.id),
+                                      "; add source and origin, or name its sequence"),
+                         {{"id", query.id}});
+}
+
+absl::StatusOr<admin::v1::ExplainEventResponse> OutcomeApi::ExplainRemoved(
+    const storage::v1::OutcomeRow& row, const admin::v1::Peer& peer) const {
+  admin::v1::ExplainEventResponse response;
+  *response.mutable_event() = Summarise(row);
+  response.set_trimmed(true);
+  if (row.received_from() == peer.domain()) {
+    response.set_direction("import");
+    response.set_allowed(true);
+    response.set_state("accepted");
+    response.set_rule(row.import_rule());
+    response.set_reason(base::ReasonLabel(base::Reason::kAllowedByRule));
+    return response;
+  }
+  response.set_direction("export");
+  for (const storage::v1::PeerOutcomeRow& kept : row.outcomes()) {
+    if (kept.peer() != peer.domain()) continue;
+    CDGATE_ASSIGN_OR_RETURN(const session::Outcome outcome,
+                            MakeOutcomes().OfRemoved(base::Sequence(row.sequence()), kept));
+    response.set_state(outcome.state);
+    response.set_allowed(outcome.state != "denied" && outcome.state != "not_wanted");
+    response.set_reason(outcome.reason);
+    response.set_rule(outcome.rule);
+    *response.mutable_policy_epoch() = outcome.epoch;
+    return response;
+  }
+  // The agreement is younger than the event's end here.
+  response.set_state("denied");
+  response.set_reason(base::ReasonLabel(base::Reason::kNoAgreement));
+  return response;
+}
+
+absl::StatusOr<admin::v1::WhoGotResponse> OutcomeApi::WhoGotRemoved(
+    const storage::v1::OutcomeRow& row) const {
+  admin::v1::WhoGotResponse response;
+  *response.mutable_event() = Summarise(row);
+  if (!row.received_from().empty()) *response.mutable_import() = ImportOf(row);
+  session::Outcomes outcomes = MakeOutcomes();
+  for (const storage::v1::PeerOutcomeRow& kept : row.outcomes()) {
+    CDGATE_ASSIGN_OR_RETURN(const session::Outcome outcome,
+                            outcomes.OfRemoved(base::Sequence(row.sequence()), kept));
+    *response.add_outcomes() = ToProto(kept.peer(), outcome);
+  }
   return response;
 }
 
@@ -180,12 +262,35 @@ absl::Status OutcomeApi::ExplainExport(const admin::v1::Peer& peer, const event:
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::vector<storage::v1::OutcomeRow>> FoldOutcomes(
+    session::Outcomes& outcomes, const state::Store& store,
+    absl::Span<const event::CommitPtr> commits) {
+  std::vector<admin::v1::Peer> peers;
+  for (const state::ResourcePtr& resource : store.Resources()->List(state::kPeerKind)) {
+    CDGATE_ASSIGN_OR_RETURN(peers.emplace_back(), resource->As<admin::v1::Peer>());
+  }
+  std::vector<storage::v1::OutcomeRow> rows;
+  for (const event::CommitPtr& commit : commits) {
+    for (const event::Record& record : commit->events) {
+      storage::v1::OutcomeRow row = state::MakeOutcomeRow(*commit, record);
+      for (const admin::v1::Peer& peer : peers) {
+        if (peer.domain() == record.stored().received_from()) continue;
+        CDGATE_ASSIGN_OR_RETURN(*row.add_outcomes(), outcomes.Fold(peer, record));
+      }
+      rows.push_back(std::move(row));
+    }
+  }
+  return rows;
+}
+
 absl::StatusOr<admin::v1::WhoGotResponse> OutcomeApi::WhoGot(
     const admin::v1::WhoGotRequest& request) const {
   CDGATE_ASSIGN_OR_RETURN(const EventQuery query, QueryOf(request.event()));
   admin::v1::WhoGotResponse response;
   const absl::StatusOr<state::EventRef> ref = FindEvent(store_, query);
   if (WasNotFound(ref.status())) {
+    CDGATE_ASSIGN_OR_RETURN(const auto removed, FindRemoved(query));
+    if (removed) return WhoGotRemoved(*removed);
     CDGATE_ASSIGN_OR_RETURN(const auto refusal, RefusalOf(request.event()));
     *response.mutable_event() = Summarise(refusal);
     *response.mutable_import() = ImportOf(refusal);

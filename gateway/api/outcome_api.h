@@ -7,18 +7,30 @@
 // want it. Of events that retention removed they say what was kept of them.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "cdgate/admin/v1/admin.pb.h"
 #include "federation/session/outcomes.h"
+#include "gateway/api/event_lookup.h"
 #include "gateway/base/executor.h"
+#include "gateway/event/record.h"
 #include "gateway/rpc/router.h"
+#include "gateway/state/outcomes.h"
 #include "gateway/state/store.h"
 
 namespace cdgate::api {
+
+// What is kept of events that retention removes (state::FoldOutcomes): for each of the commits'
+// events a row with what became of it for every peer. Blocks.
+absl::StatusOr<std::vector<storage::v1::OutcomeRow>> FoldOutcomes(
+    session::Outcomes& outcomes, const state::Store& store,
+    absl::Span<const event::CommitPtr> commits);
 
 // Thread-safe; outlives the router's server.
 class OutcomeApi {
@@ -41,6 +53,10 @@ class OutcomeApi {
   absl::StatusOr<admin::v1::WhoGotResponse> WhoGot(const admin::v1::WhoGotRequest& request) const;
 
  private:
+  absl::StatusOr<std::optional<storage::v1::OutcomeRow>> FindRemoved(const EventQuery& query) const;
+  absl::StatusOr<admin::v1::ExplainEventResponse> ExplainRemoved(const storage::v1::OutcomeRow& row,
+                                                                 const admin::v1::Peer& peer) const;
+  absl::StatusOr<admin::v1::WhoGotResponse> WhoGotRemoved(const storage::v1::OutcomeRow& row) const;
   absl::Status ExplainImport(const event::Record& record,
                              admin::v1::ExplainEventResponse* response) const;
   absl::Status ExplainExport(const admin::v1::Peer& peer, const event::Record& record,

@@ -96,7 +96,10 @@ absl::Status Gateway::Build() {
                                                             .timers = timers_,
                                                             .background = background_,
                                                             .callbacks = pool_,
-                                                            .on_fatal = on_fatal_}));
+                                                            .on_fatal = on_fatal_,
+                                                            .fold_outcomes = [this](auto commits) {
+                                                              return FoldOutcomes(commits);
+                                                            }}));
   CDGATE_RETURN_IF_ERROR(BuildServices());
   BuildApis();
   CDGATE_RETURN_IF_ERROR(RegisterServices());
@@ -173,6 +176,14 @@ absl::Status Gateway::BuildServices() {
                                                  .pool = pool_,
                                                  .metrics = metrics_}));
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<storage::v1::OutcomeRow>> Gateway::FoldOutcomes(
+    absl::Span<const event::CommitPtr> commits) {
+  const state::Store& store = storage_->store();
+  session::Outcomes outcomes(config_.domain(), store, *pseudonyms_,
+                             [this](absl::string_view peer) { return links_->FactsOf(peer); });
+  return api::FoldOutcomes(outcomes, store, commits);
 }
 
 absl::Status Gateway::BuildEnrolment(const Secrets& secrets) {

@@ -92,6 +92,8 @@ class Gateway {
   absl::Status BuildIdentity();
   absl::Status BuildServices();
   absl::Status BuildEnrolment(const Secrets& secrets);
+  absl::StatusOr<std::vector<storage::v1::OutcomeRow>> FoldOutcomes(
+      absl::Span<const event::CommitPtr> commits);
   void BuildApis();
   absl::Status RegisterServices();
   absl::Status Listen();

@@ -56,7 +56,7 @@ class Storage {
   state::Store& store() { return *store_; }
   eventlog::Feed& feed() { return *feed_; }
 
-  // Brings cdgate_outcomes_total up to date: before metrics are read.
+  // Brings cdgate_outcomes up to date: before metrics are read.
   void UpdateMetrics() { outcome_metrics_.Update(store_->AllCounters()); }
 
  private:

@@ -211,6 +211,7 @@ absl::Status Ledger::ApplyRow(const LedgerRow& row, KvBatch* batch) {
   for (const storage::v1::LedgerException& exception : row.exceptions()) {
     batch->Put(Table::kLedger, ExceptionKey(row, exception), exception.SerializeAsString());
   }
+  if (row.imports()) return absl::OkStatus();  // counts alone
   if (!row.horizon()) return ApplyRange(row, batch);
   if (row.replay() != 0) return absl::OkStatus();
   std::string value;
@@ -234,6 +235,7 @@ absl::Status Ledger::ApplyRange(const LedgerRow& row, KvBatch* batch) {
     *newest = row;
     newest->clear_exceptions();
     newest->clear_counts();
+    newest->clear_revised();
   }
   AppendBigEndian(newest->first_sequence(), &key);
   batch->Put(Table::kLedger, key, newest->SerializeAsString());
@@ -277,8 +279,14 @@ void Ledger::Count(const event::Commit& commit, KvBatch* batch) {
     AddTo(kRefused, refusal.reason(), 1, peer.mutable_imported());
   }
   for (const LedgerRow& row : commit.record.ledger()) {
+    PeerCounterRow& peer = added[row.peer()];
+    Counts* const counts = row.imports() ? peer.mutable_imported() : peer.mutable_exported();
     for (const OutcomeCount& count : row.counts()) {
-      AddTo(count.state(), count.reason(), count.count(), added[row.peer()].mutable_exported());
+      AddTo(count.state(), count.reason(), count.count(), counts);
+    }
+    // What is taken away was added before, so that the sum comes out whatever lies between.
+    for (const OutcomeCount& count : row.revised()) {
+      AddTo(count.state(), count.reason(), uint64_t{0} - count.count(), counts);
     }
   }
   for (const auto& move : commit.record.cursors()) {

@@ -2,25 +2,23 @@
 
 namespace cdgate::state {
 
-void OutcomeMetrics::Advance(const std::string& peer, const char* direction,
+void OutcomeMetrics::Set(const std::string& peer, const char* direction,
                              const std::vector<storage::v1::OutcomeCount>& counts) {
   for (const storage::v1::OutcomeCount& count : counts) {
-    base::Counter& series =
-        metrics_.AddCounter("cdgate_outcomes_total", "What became of events, since the log began.",
-                            {{"peer", peer},
-                             {"direction", direction},
-                             {"state", count.state()},
-                             {"reason", count.reason()}});
-    const double more = static_cast<double>(count.count()) - series.Value();
-    if (more > 0) series.Add(more);
+    metrics_
+        .AddGauge("cdgate_outcomes", "What became of events since the log began, as it stands.",
+                  {{"peer", peer},
+                   {"direction", direction},
+                   {"state", count.state()},
+                   {"reason", count.reason()}})
+        .Set(static_cast<double>(count.count()));
   }
 }
 
 void OutcomeMetrics::Update(const std::map<std::string, PeerCounters>& counters) {
-  base::MutexLock lock(mu_);
   for (const auto& [peer, counts] : counters) {
-    Advance(peer, "export", counts.exported);
-    Advance(peer, "import", counts.imported);
+    Set(peer, "export", counts.exported);
+    Set(peer, "import", counts.imported);
   }
 }
 

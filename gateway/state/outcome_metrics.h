@@ -1,5 +1,6 @@
-// cdgate_outcomes_total{peer,direction,state,reason}: what became of events, from the counters
-// that the fold keeps, so that a restart does not begin at 0 again.
+// cdgate_outcomes{peer,direction,state,reason}: what became of events, as it stands, from the
+// counters that the fold keeps, so that a restart does not begin at 0 again. A gauge: an event
+// that is offered again, or redriven, has another outcome than before.
 //
 //   state::OutcomeMetrics outcomes(metrics);
 //   outcomes.Update(store.AllCounters());  // whenever metrics are about to be read
@@ -11,7 +12,6 @@
 
 #include "cdgate/storage/v1/storage.pb.h"
 #include "gateway/base/metrics.h"
-#include "gateway/base/mutex.h"
 #include "gateway/state/views.h"
 
 namespace cdgate::state {
@@ -22,15 +22,14 @@ class OutcomeMetrics {
   // `metrics` outlives it; one for each Metrics.
   explicit OutcomeMetrics(base::Metrics& metrics) : metrics_(metrics) {}
 
-  // Advances every series to its count in `counters`, which are by peer. None goes back.
+  // Sets every series to its count in `counters`, which are by peer.
   void Update(const std::map<std::string, PeerCounters>& counters);
 
  private:
-  void Advance(const std::string& peer, const char* direction,
-               const std::vector<storage::v1::OutcomeCount>& counts) CDGATE_REQUIRES(mu_);
+  void Set(const std::string& peer, const char* direction,
+           const std::vector<storage::v1::OutcomeCount>& counts);
 
   base::Metrics& metrics_;
-  base::Mutex mu_;  // two updates at once would advance a series twice
 };
 
 }  // namespace cdgate::state
