@@ -1,0 +1,70 @@
+#include "auth/crypto/signature.h"
+
+#include "absl/strings/str_cat.h"
+#include "auth/crypto/openssl.h"
+#include "gateway/base/errors.h"
+
+namespace cdgate::crypto {
+namespace {
+
+using DigestContextPtr = std::unique_ptr<EVP_MD_CTX, FreeWith<EVP_MD_CTX_free>>;
+
+const unsigned char* Data(absl::string_view bytes) {
+  return reinterpret_cast<const unsigned char*>(bytes.data());
+}
+
+bool IsP256(const EVP_PKEY* key) {
+  char name[32];
+  size_t size = 0;
+  return EVP_PKEY_is_a(key, "EC") == 1 &&
+         EVP_PKEY_get_group_name(key, name, sizeof name, &size) == 1 &&
+         absl::string_view(name, size) == "prime256v1";
+}
+
+// How `key` signs: with a digest, or (*digest null) by itself. False: not at all.
+bool DigestFor(const EVP_PKEY* key, const EVP_MD** digest) {
+  *digest = IsP256(key) ? EVP_sha256() : nullptr;
+  return *digest != nullptr || EVP_PKEY_is_a(key, "ED25519") == 1;
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> SignBytes(const PrivateKey& key, absl::string_view bytes) {
+  const ErrorScope errors;
+  const EVP_MD* digest = nullptr;
+  if (!DigestFor(key.handle(), &digest)) {
+    return base::MakeError(
+        base::Reason::kCredentialsInvalid,
+        "the key is neither of P-256 nor of Ed25519 and cannot sign; have a certificate issued "
+        "for such a key");
+  }
+  const DigestContextPtr context(EVP_MD_CTX_new());
+  std::string signature(kMaxSignatureBytes, '\0');
+  size_t size = signature.size();
+  if (context == nullptr ||
+      EVP_DigestSignInit(context.get(), nullptr, digest, nullptr, key.handle()) != 1 ||
+      EVP_DigestSign(context.get(), reinterpret_cast<unsigned char*>(signature.data()), &size,
+                     Data(bytes), bytes.size()) != 1) {
+    return base::MakeError(base::Reason::kInternal,
+                           absl::StrCat("cannot sign: ", TakeOpenSslError()));
+  }
+  signature.resize(size);
+  return signature;
+}
+
+bool SignatureFits(const Certificate& certificate, absl::string_view bytes,
+                   absl::string_view signature) {
+  const ErrorScope errors;
+  EVP_PKEY* const key = X509_get0_pubkey(certificate.handle());
+  const EVP_MD* digest = nullptr;
+  if (key == nullptr || signature.size() > kMaxSignatureBytes || !DigestFor(key, &digest)) {
+    return false;
+  }
+  const DigestContextPtr context(EVP_MD_CTX_new());
+  return context != nullptr &&
+         EVP_DigestVerifyInit(context.get(), nullptr, digest, nullptr, key) == 1 &&
+         EVP_DigestVerify(context.get(), Data(signature), signature.size(), Data(bytes),
+                          bytes.size()) == 1;
+}
+
+}  // namespace cdgate::crypto
