@@ -1,0 +1,235 @@
+#include "federation/manager/group_lists.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "auth/crypto/certificate.h"
+#include "auth/crypto/signature.h"
+#include "auth/trust/verify.h"
+#include "gateway/base/encoding.h"
+#include "gateway/base/errors.h"
+#include "gateway/base/status_macros.h"
+
+namespace cdgate::manager {
+namespace {
+
+using crypto::Certificate;
+using federation::v1::GroupList;
+using federation::v1::SignedGroup;
+
+// With its zero byte: nothing else that is signed begins like it.
+constexpr absl::string_view kLabel("cdgate/group/v1\0", 16);
+constexpr size_t kMaxNameBytes = 63;
+// A thousand of the longest names, and what is around them.
+constexpr size_t kMaxListBytes = 512 << 10;
+constexpr int kMaxCertificates = 8;
+
+google::protobuf::Timestamp ToTimestamp(absl::Time time) {
+  google::protobuf::Timestamp out;
+  out.set_seconds(absl::ToUnixSeconds(time));
+  out.set_nanos(
+      static_cast<int32_t>((time - absl::FromUnixSeconds(out.seconds())) / absl::Nanoseconds(1)));
+  return out;
+}
+
+absl::Time ToTime(const google::protobuf::Timestamp& time) {
+  return absl::FromUnixSeconds(time.seconds()) + absl::Nanoseconds(time.nanos());
+}
+
+bool ValidTime(const google::protobuf::Timestamp& time) {
+  constexpr int64_t kYear10000 = 253'402'300'800;
+  return time.seconds() >= 0 && time.seconds() < kYear10000 && time.nanos() >= 0 &&
+         time.nanos() < 1'000'000'000;
+}
+
+bool ValidGroupId(absl::string_view id) {
+  const size_t at = id.find('@');
+  return at != absl::string_view::npos && ValidGroupName(id.substr(0, at)) &&
+         trust::ValidTrustDomain(id.substr(at + 1));
+}
+
+absl::Status Invalid(absl::string_view group, absl::string_view what) {
+  base::Metadata metadata;
+  if (ValidGroupId(group)) metadata.emplace_back("group", std::string(group));
+  return base::MakeError(
+      base::Reason::kGroupInvalid,
+      absl::StrCat("the member list of group ", group.empty() ? "(no name)" : base::Shorten(group),
+                   " ", what, "; what was held of it stays"),
+      std::move(metadata));
+}
+
+absl::Status CheckMembers(const GroupList& list) {
+  if (list.members_size() > kMaxGroupMembers) {
+    return Invalid(list.group(), absl::StrCat("has ", list.members_size(), " members, more than ",
+                                              kMaxGroupMembers));
+  }
+  const std::string* before = nullptr;
+  for (const std::string& member : list.members()) {
+    if (!trust::ValidTrustDomain(member)) {
+      return Invalid(list.group(), absl::StrCat("has the member ", base::Shorten(member),
+                                                ", which is no domain"));
+    }
+    if (before != nullptr && *before >= member) {
+      return Invalid(list.group(), absl::StrCat("is not sorted at member ", member));
+    }
+    before = &member;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckTimes(const GroupList& list) {
+  if (!list.has_issue_time() || !list.has_expire_time() || !ValidTime(list.issue_time()) ||
+      !ValidTime(list.expire_time())) {
+    return Invalid(list.group(), "does not say when it was signed and when it ends");
+  }
+  if (ToTime(list.issue_time()) < ToTime(list.expire_time())) return absl::OkStatus();
+  return Invalid(list.group(), "ends before it was signed");
+}
+
+struct Shown {
+  Certificate leaf;
+  std::string chain_pem;  // what came with it
+};
+
+absl::StatusOr<Shown> ReadCertificates(const SignedGroup& received) {
+  if (received.certificates().empty() || received.certificates_size() > kMaxCertificates) {
+    return base::MakeError(base::Reason::kCertificateMalformed,
+                           absl::StrCat(received.certificates_size(),
+                                        " certificates came with it, not 1 to ", kMaxCertificates));
+  }
+  CDGATE_ASSIGN_OR_RETURN(Certificate leaf, Certificate::FromDer(received.certificates(0)));
+  std::string chain;
+  for (int i = 1; i < received.certificates_size(); ++i) {
+    CDGATE_ASSIGN_OR_RETURN(const Certificate above,
+                            Certificate::FromDer(received.certificates(i)));
+    chain += above.ToPem();
+  }
+  return Shown{std::move(leaf), std::move(chain)};
+}
+
+std::string SignedBytes(absl::string_view list) { return absl::StrCat(kLabel, list); }
+
+// OK where a gateway of the owner signed it. What is wrong, otherwise.
+absl::Status CheckSignature(const SignedGroup& received, const GroupContext& context) {
+  const crypto::TrustStore* store = context.trust.Find(context.owner);
+  if (store == nullptr) {
+    return base::MakeError(base::Reason::kUnknownTrustDomain,
+                           "no trust bundle is held for its owner");
+  }
+  CDGATE_ASSIGN_OR_RETURN(const Shown shown, ReadCertificates(received));
+  CDGATE_ASSIGN_OR_RETURN(
+      const trust::VerifiedPeer signer,
+      trust::VerifyAgainst(*store, context.owner, shown.leaf.ToPem(), shown.chain_pem,
+                           crypto::Purpose::kClient, context.now));
+  if (!signer.id.is_gateway()) {
+    return base::MakeError(base::Reason::kWrongPeer,
+                           absl::StrCat(signer.id.text(), " is no gateway"));
+  }
+  if (crypto::SignatureFits(shown.leaf, SignedBytes(received.list()), received.signature())) {
+    return absl::OkStatus();
+  }
+  return base::MakeError(base::Reason::kCertificateUntrusted,
+                         absl::StrCat("the signature is not one by the key of ", signer.id.text()));
+}
+
+}  // namespace
+
+std::string GroupId(absl::string_view name, absl::string_view domain) {
+  return absl::StrCat(name, "@", domain);
+}
+
+absl::string_view OwnerOf(absl::string_view group_id) {
+  const size_t at = group_id.find('@');
+  return at == absl::string_view::npos ? "" : group_id.substr(at + 1);
+}
+
+bool ValidGroupName(absl::string_view name) {
+  return !name.empty() && name.size() <= kMaxNameBytes &&
+         name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == absl::string_view::npos;
+}
+
+absl::Time ExpiryOf(const admin::v1::Group& group) {
+  return group.has_expire_time() ? ToTime(group.expire_time()) : absl::InfiniteFuture();
+}
+
+absl::Time ExpiryOf(const GroupList& list) {
+  return list.has_expire_time() ? ToTime(list.expire_time()) : absl::InfiniteFuture();
+}
+
+GroupList ListOf(const admin::v1::Group& group, uint64_t version, absl::string_view domain,
+                 absl::Time now) {
+  GroupList list;
+  list.set_group(GroupId(group.name(), domain));
+  list.set_version(version);
+  std::vector<std::string> members(group.members().begin(), group.members().end());
+  std::sort(members.begin(), members.end());
+  list.mutable_members()->Add(members.begin(), members.end());
+  *list.mutable_issue_time() = ToTimestamp(now);
+  *list.mutable_expire_time() = ToTimestamp(std::min(ExpiryOf(group), now + kGroupValidity));
+  return list;
+}
+
+absl::StatusOr<SignedGroup> SignGroup(const GroupList& list, const credentials::Material& own) {
+  CDGATE_ASSIGN_OR_RETURN(const auto key, crypto::PrivateKey::FromPem(own.key_pem));
+  CDGATE_ASSIGN_OR_RETURN(const auto chain, Certificate::ParsePemChain(own.chain_pem));
+  SignedGroup out;
+  out.set_list(list.SerializeAsString());
+  CDGATE_ASSIGN_OR_RETURN(*out.mutable_signature(),
+                          crypto::SignBytes(key, SignedBytes(out.list())));
+  for (const Certificate& certificate : chain) out.add_certificates(certificate.ToDer());
+  return out;
+}
+
+absl::StatusOr<GroupList> ReadGroupList(absl::string_view bytes) {
+  GroupList list;
+  if (bytes.size() > kMaxListBytes ||
+      !list.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+    return Invalid("", "does not parse");
+  }
+  if (!ValidGroupId(list.group())) return Invalid(list.group(), "is not of a NAME@DOMAIN");
+  if (list.version() == 0) return Invalid(list.group(), "has no version");
+  CDGATE_RETURN_IF_ERROR(CheckMembers(list));
+  CDGATE_RETURN_IF_ERROR(CheckTimes(list));
+  return list;
+}
+
+absl::StatusOr<GroupList> VerifyGroup(const SignedGroup& received, const GroupContext& context) {
+  CDGATE_ASSIGN_OR_RETURN(GroupList list, ReadGroupList(received.list()));
+  if (OwnerOf(list.group()) != context.owner) {
+    return Invalid(list.group(), absl::StrCat("came from ", context.owner, ", not from its owner"));
+  }
+  if (const absl::Status checked = CheckSignature(received, context); !checked.ok()) {
+    return Invalid(list.group(), absl::StrCat("is not signed by its owner: ", checked.message()));
+  }
+  if (ExpiryOf(list) <= context.now) {
+    return Invalid(list.group(),
+                   absl::StrCat("expired at ", absl::FormatTime(absl::RFC3339_sec, ExpiryOf(list),
+                                                                absl::UTCTimeZone())));
+  }
+  if (!std::binary_search(list.members().begin(), list.members().end(), context.own_domain)) {
+    return Invalid(list.group(), absl::StrCat("does not have ", context.own_domain,
+                                              " in it, and is for its members alone"));
+  }
+  return list;
+}
+
+absl::Status CheckFollows(const GroupList& list, const GroupList& held) {
+  if (list.version() < held.version()) {
+    return Invalid(list.group(), absl::StrCat("has version ", list.version(), ", older than ",
+                                              held.version(), ", the one held"));
+  }
+  const bool same_members = std::equal(list.members().begin(), list.members().end(),
+                                       held.members().begin(), held.members().end());
+  if (list.version() > held.version() || same_members) return absl::OkStatus();
+  return Invalid(list.group(),
+                 absl::StrCat("has version ", list.version(), " with other members than before"));
+}
+
+absl::StatusOr<GroupList> ListIn(const state::StoredResource& resource) {
+  CDGATE_ASSIGN_OR_RETURN(const auto stored, resource.As<SignedGroup>());
+  return ReadGroupList(stored.list());
+}
+
+}  // namespace cdgate::manager
