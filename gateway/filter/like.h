@@ -8,6 +8,7 @@
 // text for each piece between two '%'; no pattern makes it exponential. Immutable.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -36,7 +37,10 @@ class LikePattern {
   // Matches is one pass over the text.
   bool linear() const { return scans_ == 1; }
   // Bytes that Matches may compare for a text of `size` bytes.
-  uint64_t WorkFor(size_t size) const { return size * scans_ + 1; }
+  uint64_t WorkFor(size_t size) const {
+    if (shape_ == Shape::kOther) return size * scans_ + 1;
+    return std::min(size, head().size() + tail().size()) + 1;
+  }
 
  private:
   // What stands between two '%'. In `text` a '_' is held as kAny.

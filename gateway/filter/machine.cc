@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include <algorithm>
 #include <limits>
 #include <optional>
 
@@ -178,7 +179,7 @@ void Machine::Equality(const Instruction& at) {
   Slot& left = Top();
   bool equal = false;
   const bool failed =
-      right.failed || !Cast(at, &left, right.value.type()) || !Work(at, left.value.string().size());
+      right.failed || !Cast(at, &left, right.value.type()) || !WorkForEquality(at, left, right);
   if (!failed) equal = left.value == right.value;
   left = {Value::Boolean(!failed && equal == (at.op == Op::kEqual)), failed};
 }
@@ -253,7 +254,7 @@ void Machine::InTexts(const Instruction& at) {
 
 // The element becomes of the type of the left operand (section 3.4.5).
 bool Machine::SameAsLeft(const Instruction& at, const Slot& left, Slot* element) {
-  if (Cast(at, element, left.value.type()) && Work(at, left.value.string().size())) {
+  if (Cast(at, element, left.value.type()) && WorkForEquality(at, left, *element)) {
     return element->value == left.value;
   }
   Top().failed = true;
@@ -368,6 +369,11 @@ bool Machine::Work(const Instruction& at, uint64_t bytes) {
   work_left_ = 0;
   Fail(at, ErrorKind::kGeneric, "the evaluation would touch too much text");
   return false;
+}
+
+// Texts of different sizes are not compared further.
+bool Machine::WorkForEquality(const Instruction& at, const Slot& a, const Slot& b) {
+  return Work(at, std::min(a.value.string().size(), b.value.string().size()));
 }
 
 // A look into the data passes over members, in the worst case most of them.

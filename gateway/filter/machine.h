@@ -91,6 +91,7 @@ class Machine {
 
   // Counts bytes that are touched; false, with an error, beyond the program's limit.
   bool Work(const Instruction& at, uint64_t bytes);
+  bool WorkForEquality(const Instruction& at, const Slot& a, const Slot& b);
   bool WorkForLookup(const Instruction& at);
   EvalError& Fail(const Instruction& at, ErrorKind kind, absl::string_view detail = "");
   void NoteRead(const Instruction& at, const Value* value);

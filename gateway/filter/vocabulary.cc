@@ -52,6 +52,11 @@ absl::string_view StageOfSubject(absl::string_view subject) {
   return found->stage;
 }
 
+absl::string_view StageOfType(absl::string_view type) {
+  if (absl::StartsWith(type, kCustomTypePrefix)) return kCustomStage;
+  return StageOfSubject(SplitCdeventsType(type).subject);
+}
+
 bool IsKnownPredicate(absl::string_view predicate) {
   return std::binary_search(std::begin(kPredicates), std::end(kPredicates), predicate);
 }

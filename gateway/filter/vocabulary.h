@@ -27,6 +27,8 @@ struct SubjectStage {
 absl::Span<const SubjectStage> Subjects();
 // "" for a subject that no release has.
 absl::string_view StageOfSubject(absl::string_view subject);
+// That of the type's subject; "custom" for custom types.
+absl::string_view StageOfType(absl::string_view type);
 // Whether any subject of a release has `predicate`.
 bool IsKnownPredicate(absl::string_view predicate);
 bool IsKnownStage(absl::string_view stage);
