@@ -10,7 +10,6 @@
 #include "gateway/base/encoding.h"
 #include "gateway/filter/ast.h"
 #include "gateway/filter/lexer.h"
-#include "gateway/filter/like.h"
 #include "gateway/filter/parser.h"
 #include "gateway/filter/vocabulary.h"
 
@@ -211,7 +210,7 @@ void Analyser::FindContradictions() {
 
 bool Analyser::Excludes(const Node& node, const Requirement& required) const {
   if (node.kind != NodeKind::kLike || NameOf(ast_.Child(node, 0)) != required.left) return false;
-  return LikePattern(node.literal.string()).Matches(required.value) == node.negated;
+  return node.Pattern().Matches(required.value) == node.negated;
 }
 
 }  // namespace

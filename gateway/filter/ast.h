@@ -14,6 +14,7 @@
 #include "gateway/filter/data_path.h"
 #include "gateway/filter/functions.h"
 #include "gateway/filter/lexer.h"
+#include "gateway/filter/like.h"
 #include "gateway/filter/value.h"
 
 namespace cdgate::filter {
@@ -27,14 +28,17 @@ enum class NodeKind : uint8_t {
   kBinary,     // op, two children
   kLike,       // one child; literal is the pattern
   kIn,         // the value, then the elements of the set
+  kTry,        // one child, as a Boolean; false where it fails
   kCall,       // function, its arguments as children; CDEVENT's path is `path` instead
 };
 
 struct Node {
   NodeKind kind = NodeKind::kLiteral;
   TokenKind op = TokenKind::kEnd;
-  bool negated = false;        // NOT LIKE, NOT IN
-  bool parenthesised = false;  // written in parentheses of its own
+  bool negated = false;                   // NOT LIKE, NOT IN
+  bool implied = false;                   // EXISTS: not written, but meant
+  TextMatch match = TextMatch::kPattern;  // of LIKE
+  bool parenthesised = false;             // written in parentheses of its own
   StaticType type = StaticType::kAny;
   uint32_t begin = 0;  // in the source, without its own parentheses
   uint32_t end = 0;
@@ -46,6 +50,8 @@ struct Node {
   Value literal = {};
   absl::string_view name = {};
   const FunctionInfo* function = nullptr;
+
+  LikePattern Pattern() const { return LikePattern(literal.string(), match); }
 };
 
 struct Ast {

@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "gateway/filter/event_context.h"
-#include "gateway/filter/like.h"
 #include "gateway/filter/program.h"
 
 namespace cdgate::filter {
@@ -18,6 +17,10 @@ constexpr absl::string_view kTextPaths[] = {
 
 bool IsLogic(TokenKind op) {
   return op == TokenKind::kAnd || op == TokenKind::kOr || op == TokenKind::kXor;
+}
+
+bool IsTruth(const Node& node) {
+  return node.kind == NodeKind::kCall && node.function->id == FunctionId::kBool;
 }
 
 bool IsOrder(TokenKind op) {
@@ -78,6 +81,9 @@ bool FailureSearch::Fails(const Node& node) {
     case NodeKind::kBinary: return BinaryFails(node);
     case NodeKind::kLike: return LikeFails(node);
     case NodeKind::kIn: return InFails(node);
+    case NodeKind::kTry:
+      AnyChildFails(node);  // for the work it is
+      return false;
     case NodeKind::kCall: return node.path >= 0 ? DataFails(node) : CallFails(node);
   }
   return true;
@@ -121,9 +127,9 @@ bool FailureSearch::AndFails(const Node& node) {
 
 void FailureSearch::AddGuards(const Node& node) {
   if (node.kind == NodeKind::kExists) guards_.push_back(node.name);
-  if (node.kind != NodeKind::kBinary || node.op != TokenKind::kAnd) return;
-  AddGuards(ast_.Child(node, 0));
-  AddGuards(ast_.Child(node, 1));
+  const bool all = node.kind == NodeKind::kBinary && node.op == TokenKind::kAnd;
+  if (all || node.kind == NodeKind::kTry || IsTruth(node)) AddGuards(ast_.Child(node, 0));
+  if (all) AddGuards(ast_.Child(node, 1));
 }
 
 // Arithmetic can leave 32 bits.
@@ -139,7 +145,7 @@ bool FailureSearch::ComparisonFails(const Node& node) {
 }
 
 bool FailureSearch::LikeFails(const Node& node) {
-  work_ += LikePattern(node.literal.string()).WorkFor(max_event_bytes_);
+  work_ += node.Pattern().WorkFor(max_event_bytes_);
   return AnyChildFails(node);
 }
 

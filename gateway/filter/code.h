@@ -23,7 +23,7 @@ namespace cdgate::filter {
 enum class Op : uint8_t {
   kConstant,   // push constants[a]
   kAttribute,  // push the attribute names[a]
-  kExists,     // push whether the event has names[a]
+  kExists,     // push whether the event has names[a]; flag: it is implied
   kNot,
   kNegate,
   kAdd,
@@ -45,6 +45,8 @@ enum class Op : uint8_t {
   kLike,           // match the top with patterns[a]; flag: NOT
   kInTest,         // pop an element; equal to the top: replace it by the result, jump to b
   kInEnd,          // no element was equal: replace the top by the result
+  kTry,            // what fails until kTryEnd, at b, is false there and no error
+  kTryEnd,         // make the top a Boolean
   kCall,           // FunctionId a, count arguments
   kData,           // push the value at paths[a]
   kDataOrElse,     // the same where there is one, and jump to b; else push nothing

@@ -48,6 +48,8 @@ class Emitter {
   bool IsInTexts(const Node& node);
   void InTexts(const Node& node);
   void In(const Node& node);
+  void Try(const Node& node);
+  bool IsIdle(const Node& node) const;
   void Call(const Node& node);
   void Data(const Node& node);
 
@@ -78,7 +80,7 @@ void Emitter::Visit(uint32_t index) {
   switch (node.kind) {
     case NodeKind::kLiteral: return Literal(node);
     case NodeKind::kAttribute: Add(node, Op::kAttribute, 1, NameOf(node)); return;
-    case NodeKind::kExists: Add(node, Op::kExists, 1, NameOf(node)); return;
+    case NodeKind::kExists: Add(node, Op::kExists, 1, NameOf(node)).flag = node.implied; return;
     case NodeKind::kNot:
     case NodeKind::kNegate:
       Visit(ast_.ChildrenOf(node)[0]);
@@ -87,6 +89,7 @@ void Emitter::Visit(uint32_t index) {
     case NodeKind::kBinary: return Binary(node);
     case NodeKind::kLike: return Like(node);
     case NodeKind::kIn: return In(node);
+    case NodeKind::kTry: return Try(node);
     case NodeKind::kCall: return node.path >= 0 ? Data(node) : Call(node);
   }
 }
@@ -174,7 +177,23 @@ void Emitter::In(const Node& node) {
   for (const size_t jump : jumps) JumpHere(jump);
 }
 
+void Emitter::Try(const Node& node) {
+  const size_t begin = code_.instructions.size();
+  Add(node, Op::kTry, 0);
+  Visit(ast_.ChildrenOf(node)[0]);
+  JumpHere(begin);
+  Add(node, Op::kTryEnd, 0);
+}
+
+// BOOL() of a Boolean. A NOT that fails is true, and BOOL() of it false.
+bool Emitter::IsIdle(const Node& node) const {
+  if (node.function->id != FunctionId::kBool) return false;
+  const Node& child = ast_.Child(node, 0);
+  return child.type == StaticType::kBoolean && child.kind != NodeKind::kNot;
+}
+
 void Emitter::Call(const Node& node) {
+  if (IsIdle(node)) return Visit(ast_.ChildrenOf(node)[0]);
   for (const uint32_t argument : ast_.ChildrenOf(node)) Visit(argument);
   const auto id = static_cast<uint32_t>(node.function->id);
   Instruction& call = Add(node, Op::kCall, 1 - static_cast<int>(node.child_count), id);
@@ -207,7 +226,7 @@ uint32_t Emitter::ConstantOf(const Value& value) {
 }
 
 uint32_t Emitter::PatternOf(const Node& node) {
-  code_.patterns.emplace_back(node.literal.string());
+  code_.patterns.push_back(node.Pattern());
   return static_cast<uint32_t>(code_.patterns.size() - 1);
 }
 

@@ -2,7 +2,9 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "gateway/base/errors.h"
 #include "gateway/filter/unicode.h"
 
@@ -32,6 +34,14 @@ bool IsWordCharacter(char c) {
   return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '_';
 }
 
+ErrorKind KindFromName(absl::string_view name) {
+  for (const ErrorKind kind :
+       {ErrorKind::kMath, ErrorKind::kCast, ErrorKind::kMissingFunction, ErrorKind::kGeneric}) {
+    if (ErrorKindName(kind) == name) return kind;
+  }
+  return ErrorKind::kParse;
+}
+
 bool IsSpace(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
 }  // namespace
@@ -47,6 +57,26 @@ Position PositionAt(absl::string_view source, size_t offset) {
   }
   position.column += static_cast<uint32_t>(CountCharacters(before.substr(line_begin)));
   return position;
+}
+
+size_t OffsetAt(absl::string_view source, const Position& position) {
+  size_t begin = 0;
+  for (uint32_t line = 1; line < position.line; ++line) begin = source.find('\n', begin) + 1;
+  return begin + OffsetOfCharacter(source.substr(begin), position.column - 1);
+}
+
+SourceProblem SourceProblemOf(const absl::Status& status) {
+  SourceProblem problem;
+  for (const auto& [key, value] : base::MetadataOf(status)) {
+    if (key == "kind") problem.kind = KindFromName(value);
+    if (key == "line") (void)absl::SimpleAtoi(value, &problem.position.line);
+    if (key == "column") (void)absl::SimpleAtoi(value, &problem.position.column);
+    if (key == "expected") problem.expected = value;
+  }
+  const std::string place =
+      absl::StrCat("line ", problem.position.line, ", column ", problem.position.column, ": ");
+  problem.message = std::string(absl::StripPrefix(status.message(), place));
+  return problem;
 }
 
 std::string Excerpt(absl::string_view text, size_t max_bytes) {

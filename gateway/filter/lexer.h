@@ -57,6 +57,17 @@ absl::Status SyntaxError(absl::string_view source, size_t begin, absl::string_vi
 absl::Status SourceError(absl::string_view source, size_t begin, ErrorKind kind,
                          absl::string_view message, absl::string_view expected = "");
 Position PositionAt(absl::string_view source, size_t offset);
+// The byte at `position`, at most source.size().
+size_t OffsetAt(absl::string_view source, const Position& position);
+
+// What an error of SourceError() says.
+struct SourceProblem {
+  ErrorKind kind = ErrorKind::kParse;
+  Position position{1, 1};
+  std::string message;  // without the place
+  std::string expected;
+};
+SourceProblem SourceProblemOf(const absl::Status& status);
 // `text` of a source as a message quotes it: on one line, cut after `max_bytes`.
 std::string Excerpt(absl::string_view text, size_t max_bytes = 60);
 

@@ -16,7 +16,18 @@ constexpr size_t kNone = absl::string_view::npos;
 
 }  // namespace
 
-LikePattern::LikePattern(absl::string_view pattern) : pieces_(1) {
+LikePattern::LikePattern(absl::string_view pattern, TextMatch match) : pieces_(2) {
+  shape_ = Shape::kEnds;
+  switch (match) {
+    case TextMatch::kPattern: Parse(pattern); return;
+    case TextMatch::kPrefix: pieces_.front().text = std::string(pattern); return;
+    case TextMatch::kSuffix: pieces_.back().text = std::string(pattern); return;
+  }
+}
+
+void LikePattern::Parse(absl::string_view pattern) {
+  shape_ = Shape::kOther;
+  pieces_.resize(1);
   for (size_t i = 0; i < pattern.size(); ++i) {
     const char c = pattern[i];
     if (c == '\\' && i + 1 < pattern.size() && (pattern[i + 1] == '%' || pattern[i + 1] == '_')) {

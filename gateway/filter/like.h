@@ -19,9 +19,12 @@
 
 namespace cdgate::filter {
 
+// What a text is looked for as. kPrefix and kSuffix: as it stands, without '%' and '_'.
+enum class TextMatch : uint8_t { kPattern, kPrefix, kSuffix };
+
 class LikePattern {
  public:
-  explicit LikePattern(absl::string_view pattern);
+  explicit LikePattern(absl::string_view pattern, TextMatch match = TextMatch::kPattern);
 
   bool Matches(absl::string_view text) const {
     switch (shape_) {
@@ -51,6 +54,7 @@ class LikePattern {
   // kEnds: a text, '%', a text.
   enum class Shape : uint8_t { kExact, kEnds, kOther };
 
+  void Parse(absl::string_view pattern);
   absl::string_view head() const { return pieces_.front().text; }
   absl::string_view tail() const { return pieces_.back().text; }
   bool MatchesOther(absl::string_view text) const;

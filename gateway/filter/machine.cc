@@ -68,7 +68,9 @@ Value Machine::Run() {
   const auto end = static_cast<uint32_t>(code_.instructions.size());
   for (uint32_t i = 0; i < end;) {
     i = Step(instructions[i], i + 1);
-    if (stop_at_error_ && failed()) return kFalse;
+    if (!stop_at_error_ || !failed()) continue;
+    if (try_.end == 0) return kFalse;
+    i = GiveUpTry();
   }
   return Top().value;
 }
@@ -104,6 +106,8 @@ uint32_t Machine::Step(const Instruction& at, uint32_t next) {
     case Op::kInEnd: InEnd(at); break;
     case Op::kInTexts: InTexts(at); break;
     case Op::kCall: Call(at); break;
+    case Op::kTry: Try(at); break;
+    case Op::kTryEnd: TryEnd(at); break;
     case Op::kData: Data(at, false); break;
     case Op::kHasData: HasData(at); break;
     case Op::kAndTest:
@@ -123,6 +127,25 @@ uint32_t Machine::Jump(const Instruction& at, uint32_t next) {
   // A failed operand is false, so it ends an AND and not an OR.
   Cast(at, &Top(), Type::kBoolean);
   return Top().value.boolean() == (at.op == Op::kOrTest) ? at.b : next;
+}
+
+void Machine::Try(const Instruction& at) {
+  try_ = {at.b, top_, errors_ != nullptr ? errors_->size() : 0, first_error_};
+  first_error_ = {};
+}
+
+uint32_t Machine::GiveUpTry() {
+  top_ = try_.top;
+  Push(kFalse, true);
+  return try_.end;
+}
+
+void Machine::TryEnd(const Instruction& at) {
+  Slot& slot = Top();
+  if (!Cast(at, &slot, Type::kBoolean) || failed()) slot = {kFalse, false};
+  if (errors_ != nullptr) errors_->resize(try_.errors);
+  first_error_ = try_.first_error;
+  try_.end = 0;
 }
 
 // The conformance kit wants NOT to refuse integers, which other operators take, and to
@@ -272,7 +295,9 @@ void Machine::Attribute(const Instruction& at) {
 void Machine::Exists(const Instruction& at) {
   const AttributeName& name = code_.names[at.a];
   const Value exists = Value::Boolean(event_.Find(name.id, name.name).has_value());
-  if (reads_ != nullptr) NoteRead(at, &exists);
+  // An implied one says no more than the value itself, where there is one.
+  if (reads_ != nullptr && !at.flag) NoteRead(at, &exists);
+  if (reads_ != nullptr && at.flag && !exists.boolean()) NoteRead(at, nullptr);
   Push(exists);
 }
 

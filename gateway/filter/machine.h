@@ -32,6 +32,10 @@ class Machine {
   // Runs one instruction, and returns where to go on.
   uint32_t Step(const Instruction& at, uint32_t next);
   uint32_t Jump(const Instruction& at, uint32_t next);
+  void Try(const Instruction& at);
+  void TryEnd(const Instruction& at);
+  // Something failed within kTry: goes on at its end.
+  uint32_t GiveUpTry();
 
   // Operators; each leaves its result on the stack.
   void Not(const Instruction& at);
@@ -107,6 +111,13 @@ class Machine {
   Slot* top_ = nullptr;
   bool call_failed_ = false;  // the function that runs
   EvalError first_error_;
+  // The kTry that runs, and what was before it; dialects do not nest it.
+  struct {
+    uint32_t end = 0;  // of its instructions; 0: there is none
+    Slot* top = nullptr;
+    size_t errors = 0;
+    EvalError first_error;
+  } try_;
   EvalError ignored_;
 };
 

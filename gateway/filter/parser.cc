@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "gateway/base/errors.h"
 #include "gateway/base/status_macros.h"
+#include "gateway/filter/dialect.h"
 
 namespace cdgate::filter {
 namespace {
@@ -74,10 +75,10 @@ std::string Unquote(absl::string_view quoted) {
 
 class Parser {
  public:
-  Parser(absl::string_view source, const CompileOptions& options)
-      : source_(source), options_(options), lexer_(source) {}
+  Parser(absl::string_view source, const CompileOptions& options, Ast* ast)
+      : source_(source), options_(options), lexer_(source), ast_(*ast) {}
 
-  absl::StatusOr<Ast> Run();
+  absl::StatusOr<uint32_t> Run();
 
  private:
   using NodeIndex = absl::StatusOr<uint32_t>;
@@ -113,14 +114,14 @@ class Parser {
   Token token_;            // the next
   uint32_t last_end_ = 0;  // where the one before it ended
   uint32_t nesting_ = 0;
-  Ast ast_;
+  Ast& ast_;
 };
 
-absl::StatusOr<Ast> Parser::Run() {
+absl::StatusOr<uint32_t> Parser::Run() {
   CDGATE_RETURN_IF_ERROR(Advance());
-  CDGATE_ASSIGN_OR_RETURN(ast_.root, Expression(1));
+  CDGATE_ASSIGN_OR_RETURN(const uint32_t root, Expression(1));
   if (token_.kind != TokenKind::kEnd) return Unexpected("an operator or the end");
-  return std::move(ast_);
+  return root;
 }
 
 absl::Status Parser::Advance() {
@@ -140,25 +141,8 @@ absl::Status Parser::Expect(TokenKind kind, absl::string_view expected) {
 }
 
 Parser::NodeIndex Parser::Add(Node node, absl::Span<const uint32_t> children) {
-  if (ast_.nodes.size() >= options_.max_steps) {
-    return SourceError(source_, node.begin, ErrorKind::kParse,
-                       absl::StrCat("the expression has more than ", options_.max_steps, " steps"));
-  }
   node.end = last_end_;
-  node.outer_begin = node.begin;
-  node.first_child = static_cast<uint32_t>(ast_.children.size());
-  node.child_count = static_cast<uint32_t>(children.size());
-  for (const uint32_t child : children) {
-    node.depth = std::max(node.depth, ast_.nodes[child].depth + 1);
-  }
-  if (node.depth > kMaxDepth) {
-    return SourceError(
-        source_, node.begin, ErrorKind::kParse,
-        absl::StrCat("more than ", kMaxDepth, " operators in a row; write a list with IN instead"));
-  }
-  ast_.children.insert(ast_.children.end(), children.begin(), children.end());
-  ast_.nodes.push_back(node);
-  return static_cast<uint32_t>(ast_.nodes.size() - 1);
+  return AddNode(source_, options_, node, children, &ast_);
 }
 
 Parser::NodeIndex Parser::Expression(int min_power) {
@@ -381,7 +365,37 @@ absl::StatusOr<Ast> Parse(absl::string_view source, const CompileOptions& option
   if (!simdjson::validate_utf8(source.data(), source.size())) {
     return SourceError("", 0, ErrorKind::kParse, "the expression is not valid UTF-8");
   }
-  return Parser(source, options).Run();
+  if (IsDialect(source)) return ParseDialect(source, options);
+  Ast ast;
+  CDGATE_ASSIGN_OR_RETURN(ast.root, ParseInto(source, options, &ast));
+  return ast;
+}
+
+absl::StatusOr<uint32_t> ParseInto(absl::string_view cesql, const CompileOptions& options,
+                                   Ast* ast) {
+  return Parser(cesql, options, ast).Run();
+}
+
+absl::StatusOr<uint32_t> AddNode(absl::string_view source, const CompileOptions& options, Node node,
+                                 absl::Span<const uint32_t> children, Ast* ast) {
+  if (ast->nodes.size() >= options.max_steps) {
+    return SourceError(source, node.begin, ErrorKind::kParse,
+                       absl::StrCat("the expression has more than ", options.max_steps, " steps"));
+  }
+  node.outer_begin = node.begin;
+  node.first_child = static_cast<uint32_t>(ast->children.size());
+  node.child_count = static_cast<uint32_t>(children.size());
+  for (const uint32_t child : children) {
+    node.depth = std::max(node.depth, ast->nodes[child].depth + 1);
+  }
+  if (node.depth > kMaxDepth) {
+    return SourceError(
+        source, node.begin, ErrorKind::kParse,
+        absl::StrCat("more than ", kMaxDepth, " operators in a row; write a list with IN instead"));
+  }
+  ast->children.insert(ast->children.end(), children.begin(), children.end());
+  ast->nodes.push_back(node);
+  return static_cast<uint32_t>(ast->nodes.size() - 1);
 }
 
 }  // namespace cdgate::filter

@@ -18,7 +18,16 @@ inline constexpr uint32_t kMaxNesting = 64;
 // Height of the tree; a chain of operators makes it one higher each.
 inline constexpr uint32_t kMaxDepth = 1000;
 
-// INVALID_FILTER with line, column and what was expected.
+// CESQL, or an expression in the filter dialects (dialect.h). INVALID_FILTER with line,
+// column and what was expected.
 absl::StatusOr<Ast> Parse(absl::string_view source, const CompileOptions& options);
+
+// Appends the tree of CESQL text to `ast` and returns its root. Its nodes stand where they
+// do in `cesql`, and so do errors.
+absl::StatusOr<uint32_t> ParseInto(absl::string_view cesql, const CompileOptions& options,
+                                   Ast* ast);
+// Appends `node` with `children`. INVALID_FILTER where the tree becomes too large or high.
+absl::StatusOr<uint32_t> AddNode(absl::string_view source, const CompileOptions& options, Node node,
+                                 absl::Span<const uint32_t> children, Ast* ast);
 
 }  // namespace cdgate::filter

@@ -2,10 +2,7 @@
 
 #include <utility>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
-#include "gateway/base/errors.h"
 #include "gateway/base/status_macros.h"
 #include "gateway/filter/check.h"
 #include "gateway/filter/code.h"
@@ -14,31 +11,6 @@
 #include "gateway/filter/parser.h"
 
 namespace cdgate::filter {
-namespace {
-
-ErrorKind KindFromName(absl::string_view name) {
-  for (const ErrorKind kind :
-       {ErrorKind::kMath, ErrorKind::kCast, ErrorKind::kMissingFunction, ErrorKind::kGeneric}) {
-    if (ErrorKindName(kind) == name) return kind;
-  }
-  return ErrorKind::kParse;
-}
-
-// What the metadata of an INVALID_FILTER error says.
-Problem ProblemOf(const absl::Status& status) {
-  Problem problem{ErrorKind::kParse, {1, 1}, ""};
-  for (const auto& [key, value] : base::MetadataOf(status)) {
-    if (key == "kind") problem.kind = KindFromName(value);
-    if (key == "line") (void)absl::SimpleAtoi(value, &problem.position.line);
-    if (key == "column") (void)absl::SimpleAtoi(value, &problem.position.column);
-  }
-  const std::string place =
-      absl::StrCat("line ", problem.position.line, ", column ", problem.position.column, ": ");
-  problem.message = std::string(absl::StripPrefix(status.message(), place));
-  return problem;
-}
-
-}  // namespace
 
 absl::StatusOr<Program> Program::Compile(absl::string_view source, const CompileOptions& options) {
   auto code = std::make_shared<Code>();
@@ -102,7 +74,8 @@ Evaluation EvaluateSource(absl::string_view source, EventContext& event) {
   const absl::StatusOr<Program> program = Program::Compile(source, {.condition = false});
   if (!program.ok()) {
     out.value = Value().ToString();
-    out.problems.push_back(ProblemOf(program.status()));
+    const SourceProblem problem = SourceProblemOf(program.status());
+    out.problems.push_back({problem.kind, problem.position, problem.message});
     return out;
   }
   std::vector<EvalError> errors;

@@ -1,5 +1,7 @@
 // A CESQL expression, compiled. CloudEvents SQL 1.0 in full, with functions that reach
-// into the CDEvent and what gateways know of it (functions.h).
+// into the CDEvent and what gateways know of it (functions.h); or an expression in the
+// filter dialects of the CloudEvents Subscriptions API (dialect.h), where the text begins
+// with '{' or '['.
 //
 //   CDGATE_ASSIGN_OR_RETURN(Program wanted, Program::Compile(
 //       "SUBJECT_TYPE() = 'artifact' AND CDEVENT('subject.content.user', '') = 'bob'"));

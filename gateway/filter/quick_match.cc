@@ -36,6 +36,9 @@ class QuickMatcher {
           if (!ReadFact(static_cast<FunctionId>(at->a))) return QuickMatch::kUnknown;
           Push((text_ == code_.constants[at->b].string()) != at->flag);
           break;
+        // Nothing fails on this way.
+        case Op::kTry:
+        case Op::kTryEnd: break;
         case Op::kExists: Push(Find(*at).has_value()); break;
         case Op::kNot: booleans_ ^= 1; break;
         // What is left of AND is true, and of OR false, where the right side counts.

@@ -10,7 +10,6 @@
 #include "gateway/filter/ast.h"
 #include "gateway/filter/can_fail.h"
 #include "gateway/filter/check.h"
-#include "gateway/filter/like.h"
 #include "gateway/filter/parser.h"
 #include "gateway/filter/vocabulary.h"
 
@@ -40,6 +39,7 @@ class TypeEvaluator {
   Truth Logic(TokenKind op, Truth left, Truth right) const;
   Truth Like(const Node& node) const;
   Truth In(const Node& node) const;
+  Truth Try(const Node& node) const;
   // The text of an operand that is a literal or follows from the type.
   std::optional<absl::string_view> TextOf(const Node& node) const;
   std::optional<absl::string_view> FactOf(FunctionId id) const;
@@ -58,6 +58,10 @@ Truth TypeEvaluator::Evaluate(const Node& node) const {
     case NodeKind::kBinary: return Binary(node);
     case NodeKind::kLike: return Like(node);
     case NodeKind::kIn: return In(node);
+    case NodeKind::kTry: return Try(ast_.Child(node, 0));
+    case NodeKind::kCall:
+      return node.function->id == FunctionId::kBool ? Evaluate(ast_.Child(node, 0))
+                                                    : Truth::kUnknown;
     default: return Truth::kUnknown;
   }
 }
@@ -87,7 +91,7 @@ Truth TypeEvaluator::Logic(TokenKind op, Truth left, Truth right) const {
 Truth TypeEvaluator::Like(const Node& node) const {
   const std::optional<absl::string_view> text = TextOf(ast_.Child(node, 0));
   if (!text) return Truth::kUnknown;
-  return ToTruth(LikePattern(node.literal.string()).Matches(*text) != node.negated);
+  return ToTruth(node.Pattern().Matches(*text) != node.negated);
 }
 
 Truth TypeEvaluator::In(const Node& node) const {
@@ -100,6 +104,11 @@ Truth TypeEvaluator::In(const Node& node) const {
     known = known && element.has_value();
   }
   return known ? ToTruth(node.negated) : Truth::kUnknown;
+}
+
+// What fails is false here.
+Truth TypeEvaluator::Try(const Node& node) const {
+  return Evaluate(node) == Truth::kFalse ? Truth::kFalse : Truth::kUnknown;
 }
 
 std::optional<absl::string_view> TypeEvaluator::TextOf(const Node& node) const {
@@ -143,12 +152,18 @@ bool SamePath(const Branch& a, const Branch& b) {
          b.ast->paths[static_cast<size_t>(b.node->path)].text();
 }
 
+// Another name for its child, which is a Boolean already.
+bool IsIdle(const Branch& branch) {
+  return branch.node->kind == NodeKind::kCall && branch.node->function->id == FunctionId::kBool &&
+         branch.Child(0).node->type == StaticType::kBoolean;
+}
+
 bool SameNode(const Branch& a, const Branch& b) {
   const Node& x = *a.node;
   const Node& y = *b.node;
   return x.kind == y.kind && x.op == y.op && x.negated == y.negated && x.literal == y.literal &&
-         x.name == y.name && x.function == y.function && x.child_count == y.child_count &&
-         SamePath(a, b);
+         x.name == y.name && x.match == y.match && x.function == y.function &&
+         x.child_count == y.child_count && SamePath(a, b);
 }
 
 bool Same(const Branch& a, const Branch& b) {
@@ -161,6 +176,7 @@ bool Same(const Branch& a, const Branch& b) {
 
 // The operands of AND of which the condition consists, in the order of evaluation.
 void CollectOperands(const Branch& branch, std::vector<Branch>* operands) {
+  if (IsIdle(branch)) return CollectOperands(branch.Child(0), operands);
   if (branch.node->kind != NodeKind::kBinary || branch.node->op != TokenKind::kAnd) {
     operands->push_back(branch);
     return;

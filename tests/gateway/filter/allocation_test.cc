@@ -33,6 +33,7 @@ TEST(AllocationTest, ConditionsOnAttributesAllocateNothing) {
   event.With("team", "core and more than fits into a small string")
       .With("subject", "build-7")
       .WithData(R"({"context":{"specversion":"0.5.1"},"customData":{"n":12345678901}})");
+  event.Set("count", Value::Integer(12));
   for (const char* source : {
            "type LIKE 'dev.cdevents.build.%' AND source LIKE '%ci' AND NOT (id = 'x')",
            "type IN ('a', 'b', 'c') OR subject LIKE 'build-_' AND EXISTS team",
@@ -43,6 +44,11 @@ TEST(AllocationTest, ConditionsOnAttributesAllocateNothing) {
            "EXISTS team AND team != 'x' OR subject = 'y'",
            "missing = 'x'",
            "INT(team) = 3",
+           R"({"exact": {"subject": "build-7", "team": "x"}})",
+           R"([{"prefix": {"type": "dev.cdevents.build."}}, {"not": {"suffix": {"count": "1"}}}])",
+           R"({"any": [{"sql": "missing = 'x'"}, {"sql": "INT(team) = 3"}, {"sql": "team"}]})",
+           R"([{"not": {"sql": "CDEVENT('customData.missing') = 'x'"}}, {"sql": "HOPS() < 3"}])",
+           R"({"sql": "missing"})",
            // The parser's memory is kept as well.
            "HAS_CDEVENT('customData.n') AND CDEVENT('customData.n') = '12345678901'",
        }) {

@@ -1,4 +1,4 @@
-// Compiles the first line as CESQL and evaluates it on an event whose data is the rest.
+// Compiles the first line as a filter and evaluates it on an event whose data is the rest.
 // Nothing may crash, hang or depend on how it is evaluated.
 #include <cstddef>
 #include <cstdint>
@@ -7,6 +7,7 @@
 
 #include "gateway/filter/analysis.h"
 #include "gateway/filter/program.h"
+#include "gateway/filter/type_reach.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   namespace filter = cdgate::filter;
@@ -41,6 +42,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (!expected && errors.empty() && value.type() == filter::Type::kBoolean && error) std::abort();
   if (!errors.empty() && error.kind != errors.front().kind) std::abort();
   for (const filter::EvalError& each : errors) program->MessageOf(each);
-  if (condition.ok() && condition->Matches(*event) != expected) std::abort();
+  if (!condition.ok()) return 0;
+  if (condition->Matches(*event) != expected) std::abort();
+  const auto reach = filter::TypeReach::Of(source);
+  if (!reach.ok() || (expected && !reach->MayMatch(parts.type))) std::abort();
+  if (*filter::IsAndOf(source, source) != filter::AndRelation::kBaseFirst) std::abort();
   return 0;
 }
