@@ -84,6 +84,7 @@ struct Code {
   std::deque<std::string> texts;
   size_t stack_size = 0;
   uint64_t max_work = 0;
+  StaticType type = StaticType::kAny;
   std::optional<Value> constant;
 };
 

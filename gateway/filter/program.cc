@@ -24,6 +24,7 @@ absl::StatusOr<Program> Program::Compile(absl::string_view source, const Compile
                        absl::StrCat("the expression has more than ", options.max_steps, " steps"));
   }
   const Node& root = ast.nodes[ast.root];
+  code->type = root.type;
   if (root.kind == NodeKind::kLiteral) code->constant = root.literal;
   // The elements of a deque stay where they are when it is moved.
   code->texts = std::move(ast.texts);
@@ -59,6 +60,16 @@ Value Program::Evaluate(EventContext& event, std::vector<EvalError>* errors,
 
 const std::string& Program::source() const { return code_->source; }
 size_t Program::steps() const { return code_->instructions.size(); }
+std::optional<Type> Program::type() const {
+  switch (code_->type) {
+    case StaticType::kBoolean: return Type::kBoolean;
+    case StaticType::kInteger: return Type::kInteger;
+    case StaticType::kString: return Type::kString;
+    case StaticType::kAny: break;
+  }
+  return std::nullopt;
+}
+
 const Value* Program::constant() const { return code_->constant ? &*code_->constant : nullptr; }
 
 Position Program::PositionOf(const EvalError& error) const {

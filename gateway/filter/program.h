@@ -18,6 +18,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -92,6 +93,8 @@ class Program {
   const std::string& source() const;
   // Instructions, that is what max_steps bounds.
   size_t steps() const;
+  // The type that its value has where nothing fails; none: that depends on the event.
+  std::optional<Type> type() const;
   // The condition has one value whatever the event: it is constant.
   const Value* constant() const;
 

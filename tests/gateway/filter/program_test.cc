@@ -267,6 +267,18 @@ TEST(ProgramTest, TellsWhatItRead) {
                                  "ORIGIN() is 'alpha.example'"));
 }
 
+TEST(ProgramTest, KnowsItsType) {
+  const auto type = [](const char* source) {
+    const absl::StatusOr<Program> program = Program::Compile(source, {.condition = false});
+    return program.ok() ? program->type() : std::nullopt;
+  };
+  EXPECT_EQ(type("id = 'x'"), Type::kBoolean);
+  EXPECT_EQ(type("HOPS() + 1"), Type::kInteger);
+  EXPECT_EQ(type("source"), Type::kString);
+  EXPECT_EQ(type("CDEVENT('a')"), std::nullopt);
+  EXPECT_EQ(type("{\"sql\": \"team\"}"), Type::kBoolean);
+}
+
 TEST(ProgramTest, KnowsConstants) {
   CDGATE_ASSERT_OK_AND_ASSIGN(const Program never, Program::Compile("1 = 2 AND missing = 'x'"));
   ASSERT_NE(never.constant(), nullptr);

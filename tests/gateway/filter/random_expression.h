@@ -18,6 +18,10 @@ class RandomCesql {
   ExpressionPtr Tree(int depth);
   // A condition that compares texts of the event with texts, as most policies do.
   ExpressionPtr TextCondition(int depth);
+  // A filter in the dialects of the Subscriptions API, with CESQL of at most `depth` levels.
+  ExpressionPtr Dialect(int depth);
+  // Any of the three.
+  ExpressionPtr Any(int depth);
   std::string Text(const Expression& e) { return Render(e, 0); }
   ReferenceEvent Event();
   // The JSON of the event's data.
@@ -27,6 +31,7 @@ class RandomCesql {
   ExpressionPtr Leaf();
   ExpressionPtr TextComparison();
   ExpressionPtr Call(int depth);
+  ExpressionPtr DialectAttributes(const char* dialect);
   ReferenceValue SomeValue();
   std::string SomeText();
   std::string SomePattern();
@@ -37,7 +42,14 @@ class RandomCesql {
   std::string Render(const Expression& e, int power);
   std::string RenderBare(const Expression& e);
   std::string RenderList(const Expression& e, size_t first);
+  std::string RenderDialect(const Expression& e);
+  std::string RenderFilters(const Expression& e);
+  // `text` in quotes, with escapes that JSON asks for and some more.
+  std::string JsonQuoted(const std::string& text);
   std::string Keyword(std::string word);
+  void AddData(ReferenceEvent* event);
+  void AddFacts(ReferenceEvent* event);
+  std::string AttributeName();
   std::string Space() { return OneIn(8) ? "\n " : " "; }
 
   std::mt19937_64 random_;

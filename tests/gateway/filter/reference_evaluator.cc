@@ -93,16 +93,34 @@ void ReplaceAll(std::string* text, const std::string& from, const std::string& t
 
 // The only letters above ASCII that the tests use.
 std::string MapCase(std::string text, bool lower) {
+  static const char* const kPairs[][2] = {{"é", "É"}, {"ж", "Ж"}, {"ω", "Ω"}, {"𐐨", "𐐀"}};
   text = MapAscii(std::move(text), lower);
-  ReplaceAll(&text, lower ? "É" : "é", lower ? "é" : "É");
+  for (const auto& [small, capital] : kPairs) {
+    ReplaceAll(&text, lower ? capital : small, lower ? small : capital);
+  }
   return text;
+}
+
+// Among the white space that the tests use.
+bool IsWhiteSpace(const std::string& character) {
+  return character == " " || character == "\t" || character == "\n" || character == "\u00a0" ||
+         character == "\u2003" || character == "\u3000";
+}
+
+std::string Trim(const std::string& text) {
+  const std::vector<std::string> characters = Characters(text);
+  size_t begin = 0;
+  size_t end = characters.size();
+  while (begin < end && IsWhiteSpace(characters[begin])) ++begin;
+  while (end > begin && IsWhiteSpace(characters[end - 1])) --end;
+  return Join(characters, begin, end);
 }
 
 bool ParseInteger(const std::string& text, int32_t* out) {
   const size_t begin = !text.empty() && (text[0] == '+' || text[0] == '-') ? 1 : 0;
-  if (text.size() == begin || text.size() > 15) return false;
+  if (text.size() == begin) return false;
   if (text.find_first_not_of("0123456789", begin) != std::string::npos) return false;
-  const int64_t value = std::strtoll(text.c_str(), nullptr, 10);
+  const int64_t value = std::strtoll(text.c_str(), nullptr, 10);  // the nearest, if too large
   if (value < kMin || value > kMax) return false;
   *out = static_cast<int32_t>(value);
   return true;
@@ -170,11 +188,8 @@ ReferenceResult ReferenceEvaluator::Evaluate(const Expression& e) {
     case Kind::kNotIn: return In(e, true);
     case Kind::kCall: return Call(e);
     case Kind::kCdevent: return Cdevent(e);
-    case Kind::kHasCdevent: {
-      const bool object =
-          std::find(event_.objects.begin(), event_.objects.end(), e.name) != event_.objects.end();
-      return {object || event_.data.count(e.name) > 0, false};
-    }
+    case Kind::kHasCdevent: return HasCdevent(e);
+    case Kind::kDialect: return Dialect(e, false);
   }
   return {};
 }
@@ -261,7 +276,50 @@ ReferenceResult ReferenceEvaluator::In(const Expression& e, bool negated) {
   return {!failed && negated, failed};
 }
 
+bool ReferenceEvaluator::AttributesMatch(const Expression& e) const {
+  for (const auto& [name, wanted] : e.attributes) {
+    const auto found = event_.attributes.find(name);
+    if (found == event_.attributes.end()) return false;
+    const std::string text = ReferenceText(found->second);
+    if (text.size() < wanted.size()) return false;
+    const bool begins = text.substr(0, wanted.size()) == wanted;
+    const bool ends = text.substr(text.size() - wanted.size()) == wanted;
+    if (e.name == "exact" ? text != wanted : e.name == "prefix" ? !begins : !ends) return false;
+  }
+  return true;
+}
+
+ReferenceResult ReferenceEvaluator::Sql(const Expression& e, bool forgiving) {
+  const size_t before = errors_.size();
+  const ReferenceResult result = Cast(Evaluate(*e.children[0]), kBoolean);
+  if (!result.failed || !forgiving) return result;
+  errors_.resize(before);
+  return {false, false};
+}
+
+ReferenceResult ReferenceEvaluator::Dialect(const Expression& e, bool forgiving) {
+  if (e.name == "sql") return Sql(e, forgiving);
+  if (!e.attributes.empty()) return {AttributesMatch(e), false};
+  if (e.name == "not") {
+    return {!std::get<bool>(Dialect(*e.children[0], true).value), false};
+  }
+  const bool any = e.name == "any";
+  for (const ExpressionPtr& child : e.children) {
+    const ReferenceResult result = Dialect(*child, forgiving || any);
+    if (std::get<bool>(result.value) == any) return result;
+  }
+  return {!any, false};
+}
+
+ReferenceResult ReferenceEvaluator::HasCdevent(const Expression& e) {
+  if (event_.broken) return Fail(filter::ErrorKind::kFunctionEvaluation, false);
+  const bool object =
+      std::find(event_.objects.begin(), event_.objects.end(), e.name) != event_.objects.end();
+  return {object || event_.data.count(e.name) > 0, false};
+}
+
 ReferenceResult ReferenceEvaluator::Cdevent(const Expression& e) {
+  if (event_.broken) return Fail(filter::ErrorKind::kFunctionEvaluation, false);
   const auto found = event_.data.find(e.name);
   if (found != event_.data.end()) return {found->second, false};
   if (std::find(event_.objects.begin(), event_.objects.end(), e.name) != event_.objects.end()) {
@@ -274,6 +332,11 @@ ReferenceResult ReferenceEvaluator::Cdevent(const Expression& e) {
 ReferenceResult ReferenceEvaluator::Call(const Expression& e) {
   if (const auto fact = event_.facts.find(e.name); fact != event_.facts.end()) {
     return {fact->second, false};
+  }
+  if (e.name == "SPEC_VERSION") {
+    return Fail(event_.broken ? filter::ErrorKind::kFunctionEvaluation
+                              : filter::ErrorKind::kMissingAttribute,
+                false);
   }
   if (e.name == "INT") return Cast(Evaluate(*e.children[0]), kInteger);
   if (e.name == "BOOL") return Cast(Evaluate(*e.children[0]), kBoolean);
@@ -304,12 +367,7 @@ ReferenceResult ReferenceEvaluator::CallText(const Expression& e,
   if (e.name == "LENGTH") return {static_cast<int32_t>(Characters(arguments[0]).size()), false};
   if (e.name == "LOWER") return {MapCase(arguments[0], true), false};
   if (e.name == "UPPER") return {MapCase(arguments[0], false), false};
-  if (e.name == "TRIM") {
-    const size_t begin = arguments[0].find_first_not_of(" \t\n");
-    if (begin == std::string::npos) return {std::string(), false};
-    const size_t end = arguments[0].find_last_not_of(" \t\n");
-    return {arguments[0].substr(begin, end - begin + 1), false};
-  }
+  if (e.name == "TRIM") return {Trim(arguments[0]), false};
   const bool separated = e.name == "CONCAT_WS";
   std::string out;
   for (size_t i = separated ? 1 : 0; i < arguments.size(); ++i) {

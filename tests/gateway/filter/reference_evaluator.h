@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -33,19 +34,24 @@ struct Expression {
     kCall,        // name is the function
     kCdevent,     // name is the path; a child is the default
     kHasCdevent,  // name is the path
+    kDialect,     // name is the dialect; "filters" is the array of them
   };
   Kind kind = Kind::kLiteral;
   std::string name;
   ReferenceValue literal = false;
   std::vector<ExpressionPtr> children;
+  // Of exact, prefix and suffix.
+  std::vector<std::pair<std::string, std::string>> attributes;
 };
 
 struct ReferenceEvent {
   std::map<std::string, ReferenceValue> attributes;
   // By dotted path; what is not here is absent.
   std::map<std::string, ReferenceValue> data;
-  // Paths at which there is an object.
+  // Paths at which there is an object, an array or a number with a fraction.
   std::vector<std::string> objects;
+  // The data is not JSON.
+  bool broken = false;
   // By function name.
   std::map<std::string, ReferenceValue> facts;
 };
@@ -72,6 +78,11 @@ class ReferenceEvaluator {
   ReferenceResult In(const Expression& e, bool negated);
   ReferenceResult Not(const Expression& e);
   ReferenceResult Cdevent(const Expression& e);
+  ReferenceResult HasCdevent(const Expression& e);
+  // `forgiving`: within any or not, where an error is false.
+  ReferenceResult Dialect(const Expression& e, bool forgiving);
+  ReferenceResult Sql(const Expression& e, bool forgiving);
+  bool AttributesMatch(const Expression& e) const;
   ReferenceResult Call(const Expression& e);
   ReferenceResult CallText(const Expression& e, const std::vector<std::string>& arguments);
   ReferenceResult Part(const Expression& e);
