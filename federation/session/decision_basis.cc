@@ -14,8 +14,6 @@ namespace {
 using policy::CompiledPolicy;
 using PolicyPtr = std::shared_ptr<const CompiledPolicy>;
 
-constexpr char kEnvironmentKind[] = "environment";
-constexpr char kEnvironmentName[] = "decisions";
 
 absl::StatusOr<policy::EnvironmentPtr> ReadEnvironment(const state::ResourcePtr& resource) {
   if (resource == nullptr) return policy::Environment::BuiltIn();
@@ -71,7 +69,7 @@ policy::ImportContext DecisionBasis::ForImport(absl::string_view own_domain, abs
 }
 
 absl::StatusOr<policy::EnvironmentPtr> EnvironmentIn(const state::ResourceSnapshot& resources) {
-  return ReadEnvironment(resources.Find(kEnvironmentKind, kEnvironmentName));
+  return ReadEnvironment(resources.Find(state::kEnvironmentKind, state::kEnvironmentName));
 }
 
 absl::StatusOr<PolicyPtr> BasisSource::PolicyOf(absl::string_view peer, uint64_t version) {
@@ -87,7 +85,7 @@ absl::StatusOr<policy::EnvironmentPtr> BasisSource::EnvironmentOf(uint64_t versi
   const auto found = environments_.find(version);
   if (found != environments_.end()) return found->second;
   CDGATE_ASSIGN_OR_RETURN(const state::ResourcePtr resource,
-                          VersionOf(store_, kEnvironmentKind, kEnvironmentName, version));
+                          VersionOf(store_, state::kEnvironmentKind, state::kEnvironmentName, version));
   CDGATE_ASSIGN_OR_RETURN(environments_[version], ReadEnvironment(resource));
   return environments_[version];
 }

@@ -32,8 +32,8 @@ PolicyWatch::Versions PolicyWatch::VersionsIn(const state::ResourceSnapshot& res
     const state::ResourcePtr resource = resources.Find(kind, name);
     return resource == nullptr ? 0 : resource->version;
   };
-  return {version(state::kPolicyKind, peer_), version("environment", "decisions"),
-          version("pseudonym", peer_)};
+  return {version(state::kPolicyKind, peer_), version(state::kEnvironmentKind, state::kEnvironmentName),
+          version(state::kPseudonymKind, peer_)};
 }
 
 // It was checked when it was applied; whatever is wrong now, fail closed.

@@ -15,7 +15,6 @@ namespace {
 using storage::v1::PseudonymKey;
 using storage::v1::PseudonymKeys;
 
-constexpr char kPseudonymKind[] = "pseudonym";
 constexpr size_t kSecretBytes = 32;
 
 std::string Scope(absl::string_view peer, uint32_t version) {
@@ -47,7 +46,7 @@ int64_t StartOf(const PseudonymKey& key) {
 state::ResourceEdit EditOf(const PseudonymKeys& keys, const state::ResourcePtr& before,
                            absl::string_view peer, const std::string& author) {
   state::ResourceEdit edit;
-  edit.kind = kPseudonymKind;
+  edit.kind = state::kPseudonymKind;
   edit.name = std::string(peer);
   edit.value = keys.SerializeAsString();
   edit.expected_version = before == nullptr ? 0 : before->version;
@@ -68,7 +67,7 @@ std::string PseudonymKeeper::FirstKey(absl::string_view peer) const {
 
 absl::StatusOr<policy::KeyringPtr> PseudonymKeeper::KeysOf(const state::ResourceSnapshot& resources,
                                                            absl::string_view peer) const {
-  CDGATE_ASSIGN_OR_RETURN(const PseudonymKeys stored, Read(resources.Find(kPseudonymKind, peer)));
+  CDGATE_ASSIGN_OR_RETURN(const PseudonymKeys stored, Read(resources.Find(state::kPseudonymKind, peer)));
   std::vector<policy::Keyring::Key> keys;
   for (const PseudonymKey& key : stored.keys()) {
     std::string secret = FirstKey(peer);
@@ -83,7 +82,7 @@ absl::StatusOr<policy::KeyringPtr> PseudonymKeeper::KeysOf(const state::Resource
 absl::StatusOr<state::ResourceEdit> PseudonymKeeper::Rotate(
     const state::ResourceSnapshot& resources, absl::string_view peer, const std::string& author,
     uint32_t* version) const {
-  const state::ResourcePtr before = resources.Find(kPseudonymKind, peer);
+  const state::ResourcePtr before = resources.Find(state::kPseudonymKind, peer);
   CDGATE_ASSIGN_OR_RETURN(PseudonymKeys keys, Read(before));
   *version = keys.keys().rbegin()->version() + 1;
   PseudonymKey& key = *keys.add_keys();
@@ -96,7 +95,7 @@ absl::StatusOr<state::ResourceEdit> PseudonymKeeper::Rotate(
 std::optional<state::ResourceEdit> PseudonymKeeper::Forget(const state::ResourceSnapshot& resources,
                                                            absl::string_view peer,
                                                            absl::Time oldest) const {
-  const state::ResourcePtr before = resources.Find(kPseudonymKind, peer);
+  const state::ResourcePtr before = resources.Find(state::kPseudonymKind, peer);
   absl::StatusOr<PseudonymKeys> keys = Read(before);
   if (before == nullptr || !keys.ok()) return std::nullopt;
   auto& kept = *keys->mutable_keys();
@@ -112,7 +111,7 @@ std::optional<state::ResourceEdit> PseudonymKeeper::Forget(const state::Resource
 
 absl::Time PseudonymKeeper::NewestSince(const state::ResourceSnapshot& resources,
                                         absl::string_view peer) {
-  const absl::StatusOr<PseudonymKeys> keys = Read(resources.Find(kPseudonymKind, peer));
+  const absl::StatusOr<PseudonymKeys> keys = Read(resources.Find(state::kPseudonymKind, peer));
   if (!keys.ok() || keys->keys().rbegin()->start_time_nanos() == 0) return absl::InfinitePast();
   return absl::FromUnixNanos(keys->keys().rbegin()->start_time_nanos());
 }

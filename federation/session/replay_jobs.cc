@@ -9,12 +9,11 @@
 namespace cdgate::session {
 namespace {
 
-constexpr char kReplayKind[] = "replay";
 
 state::ResourceEdit EditOf(const storage::v1::ReplayJobs& jobs, const state::ResourcePtr& before,
                            absl::string_view peer, const std::string& author) {
   state::ResourceEdit edit;
-  edit.kind = kReplayKind;
+  edit.kind = state::kReplayKind;
   edit.name = std::string(peer);
   edit.value = jobs.SerializeAsString();
   edit.expected_version = before == nullptr ? 0 : before->version;
@@ -26,7 +25,7 @@ state::ResourceEdit EditOf(const storage::v1::ReplayJobs& jobs, const state::Res
 
 absl::StatusOr<storage::v1::ReplayJobs> ReplayJobsOf(const state::ResourceSnapshot& resources,
                                                      absl::string_view peer) {
-  const state::ResourcePtr resource = resources.Find(kReplayKind, peer);
+  const state::ResourcePtr resource = resources.Find(state::kReplayKind, peer);
   if (resource == nullptr) return storage::v1::ReplayJobs();
   return resource->As<storage::v1::ReplayJobs>();
 }
@@ -35,7 +34,7 @@ absl::StatusOr<state::ResourceEdit> AddReplayJob(const state::ResourceSnapshot& 
                                                  absl::string_view peer,
                                                  storage::v1::ReplayJob job) {
   CDGATE_ASSIGN_OR_RETURN(storage::v1::ReplayJobs jobs, ReplayJobsOf(resources, peer));
-  const state::ResourcePtr before = resources.Find(kReplayKind, peer);
+  const state::ResourcePtr before = resources.Find(state::kReplayKind, peer);
   // Each job is at least one version of the resource, so the version is a number never used.
   job.set_number((before == nullptr ? 0 : before->version) + 1);
   const std::string author = job.author();
@@ -50,7 +49,7 @@ absl::StatusOr<state::ResourceEdit> RemoveReplayJob(const state::ResourceSnapsho
   kept.erase(std::remove_if(kept.begin(), kept.end(),
                             [&](const storage::v1::ReplayJob& j) { return j.number() <= number; }),
              kept.end());
-  return EditOf(jobs, resources.Find(kReplayKind, peer), peer, "cdgate");
+  return EditOf(jobs, resources.Find(state::kReplayKind, peer), peer, "cdgate");
 }
 
 }  // namespace cdgate::session

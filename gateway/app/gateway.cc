@@ -17,7 +17,6 @@ namespace cdgate::app {
 namespace {
 
 constexpr absl::Duration kUpkeepInterval = absl::Seconds(2);
-constexpr absl::Duration kInviteUpkeepInterval = absl::Hours(1);
 // Of an HTTP body, for what is around the event.
 constexpr size_t kEnvelopeRoom = 64 << 10;
 constexpr absl::Duration kExpiryWarning = absl::Hours(24 * 14);
@@ -359,23 +358,23 @@ void Gateway::Upkeep() {
                      reloaded);
     }
   }
-  RemoveOldInvites();
-  const auto resources = storage_->store().Resources();
-  for (const auto& peer : resources->List(state::kPeerKind)) {
-    const bool policy = resources->Find(state::kPolicyKind, peer->name) != nullptr;
-    health_.Set(absl::StrCat("peer:", peer->name), policy && links_->IsUp(peer->name));
+  HourlyUpkeep();
+  for (const auto& peer : storage_->store().Resources()->List(state::kPeerKind)) {
+    health_.Set(absl::StrCat("peer:", peer->name),
+                policy_upkeep_->StateOf(peer->name).ok() && links_->IsUp(peer->name));
   }
 }
 
-void Gateway::RemoveOldInvites() {
+void Gateway::HourlyUpkeep() {
   {
     base::MutexLock lock(mu_);
     const absl::Duration now = clock_.Monotonic();
-    if (now < invites_due_) return;
-    invites_due_ = now + kInviteUpkeepInterval;
+    if (now < hourly_due_) return;
+    hourly_due_ = now + absl::Hours(1);
   }
   const absl::Status queued = manager::RemoveOldInvites(storage_->store(), clock_.Now());
   if (!queued.ok()) base::LogError(base::LogLevel::kWarning, "old invites kept for now", queued);
+  policy_upkeep_->RenewKeys();
 }
 
 void Gateway::UpdateGauges() {
@@ -397,9 +396,9 @@ std::vector<std::string> Gateway::Problems() const {
   }
   const auto resources = storage_->store().Resources();
   for (const auto& peer : resources->List(state::kPeerKind)) {
-    if (resources->Find(state::kPolicyKind, peer->name) == nullptr) {
-      out.push_back(absl::StrCat("no policy for peer ", peer->name,
-                                 ": nothing crosses; apply one with cdgate policy apply"));
+    if (const absl::Status policy = policy_upkeep_->StateOf(peer->name); !policy.ok()) {
+      out.push_back(
+          absl::StrCat(policy.message(), ": nothing crosses; apply one with cdgate policy apply"));
     }
     const admin::v1::LinkStatus link = links_->StatusOf(peer->name);
     if (link.state() == admin::v1::LINK_STATE_DOWN) {

@@ -27,17 +27,20 @@
 #include "cdgate/config/v1/config.pb.h"
 #include "federation/manager/enrolment.h"
 #include "gateway/admission/admission.h"
+#include "gateway/api/dead_letter_api.h"
 #include "gateway/api/describe_api.h"
 #include "gateway/api/event_queries.h"
 #include "gateway/api/grant_api.h"
 #include "gateway/api/outcome_api.h"
 #include "gateway/api/peer_api.h"
 #include "gateway/api/policy_api.h"
+#include "gateway/api/pseudonym_api.h"
 #include "gateway/api/publish_api.h"
 #include "gateway/api/schema_api.h"
 #include "gateway/api/token_api.h"
 #include "gateway/app/enrol_dialer.h"
 #include "gateway/app/links.h"
+#include "gateway/app/policy_upkeep.h"
 #include "gateway/app/refusal_counter.h"
 #include "gateway/app/secrets.h"
 #include "gateway/app/storage.h"
@@ -104,9 +107,9 @@ class Gateway {
   void WatchResources();
   void ApplyResources();
   void ScheduleUpkeep();
-  // Certificate files, health of peers: every few seconds; old invites: every hour.
+  // Certificate files, health of peers: every few seconds; old invites and keys: every hour.
   void Upkeep();
-  void RemoveOldInvites();
+  void HourlyUpkeep();
   void UpdateGauges();
   std::vector<std::string> Problems() const;
   api::PeerFacts Facts();
@@ -147,7 +150,10 @@ class Gateway {
   std::unique_ptr<api::PublishApi> publish_api_;
   std::unique_ptr<api::EventQueries> event_queries_;
   std::unique_ptr<api::DescribeApi> describe_;
+  std::unique_ptr<PolicyUpkeep> policy_upkeep_;
   std::unique_ptr<api::PolicyApi> policy_api_;
+  std::unique_ptr<api::DeadLetterApi> dead_letter_api_;
+  std::unique_ptr<api::PseudonymApi> pseudonym_api_;
   std::unique_ptr<api::GrantApi> grant_api_;
   std::unique_ptr<api::SchemaApi> schema_api_;
   std::unique_ptr<api::TokenApi> token_api_;
@@ -157,7 +163,7 @@ class Gateway {
 
   base::Mutex mu_;
   bool stopped_ CDGATE_GUARDED_BY(mu_) = false;
-  absl::Duration invites_due_ CDGATE_GUARDED_BY(mu_);  // by the monotonic clock
+  absl::Duration hourly_due_ CDGATE_GUARDED_BY(mu_);  // by the monotonic clock
 
   // Lets timers and watchers find out that the gateway is gone.
   struct Alive;

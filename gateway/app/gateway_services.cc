@@ -17,6 +17,12 @@ void Gateway::BuildApis() {
   event_queries_ = std::make_unique<api::EventQueries>(store, storage_->log(), grants_, pool_);
   describe_ = std::make_unique<api::DescribeApi>(store, pool_);
   policy_api_ = std::make_unique<api::PolicyApi>(store, pool_);
+  dead_letter_api_ =
+      std::make_unique<api::DeadLetterApi>(config_.domain(), store, *pseudonyms_, pool_);
+  pseudonym_api_ = std::make_unique<api::PseudonymApi>(store, *pseudonyms_, pool_);
+  policy_upkeep_ = std::make_unique<PolicyUpkeep>(
+      store, *pseudonyms_, clock_,
+      absl::Seconds(config_.policy().pseudonym_key_period().seconds()));
   grant_api_ = std::make_unique<api::GrantApi>(store, pool_, [this] { ApplyResources(); });
   schema_api_ =
       std::make_unique<api::SchemaApi>(store, schemas_, pool_, [this] { ApplyResources(); });
@@ -40,6 +46,8 @@ absl::Status Gateway::RegisterServices() {
   CDGATE_RETURN_IF_ERROR(event_queries_->Register(router_));
   CDGATE_RETURN_IF_ERROR(describe_->Register(router_));
   CDGATE_RETURN_IF_ERROR(policy_api_->Register(router_));
+  CDGATE_RETURN_IF_ERROR(dead_letter_api_->Register(router_));
+  CDGATE_RETURN_IF_ERROR(pseudonym_api_->Register(router_));
   CDGATE_RETURN_IF_ERROR(grant_api_->Register(router_));
   CDGATE_RETURN_IF_ERROR(schema_api_->Register(router_));
   CDGATE_RETURN_IF_ERROR(token_api_->Register(router_));
