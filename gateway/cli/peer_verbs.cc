@@ -269,6 +269,7 @@ void AddPeerVerbs(Verbs& verbs) {
   freeze->add_option("--reason", *reason, "Why, for the record")->option_text("TEXT");
   AddDomainVerb(verbs, group, "resume", "End a freeze", Resume);
   AddDomainVerb(verbs, group, "remove", "End the agreement and forget the peer's bundle", Remove);
+  AddDeadLetterVerbs(verbs, group);
 }
 
 }  // namespace cdgate::cli
