@@ -98,6 +98,7 @@ absl::StatusOr<std::unique_ptr<Storage>> Storage::Open(const config::v1::Gateway
 absl::Status Storage::OpenDisk(const config::v1::GatewayConfig& config) {
   eventlog::SegmentLogOptions options;
   options.directory = base::JoinPath(config.data_dir(), "log");
+  if (config.log().segment_bytes() != 0) options.file_bytes = config.log().segment_bytes();
   CDGATE_ASSIGN_OR_RETURN(log_, eventlog::SegmentLog::Open(options, deps_.clock, deps_.random));
   CDGATE_ASSIGN_OR_RETURN(kv_, state::RocksKv::Open(FoldOptions(config, deps_.clock)));
   return absl::OkStatus();

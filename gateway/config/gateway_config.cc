@@ -213,6 +213,11 @@ class Checker {
            absl::StrCat("found ", log.min_free_percent(), "; expected 1 to 90"));
     }
     log.set_tail_bytes(OrDefault<uint64_t>(log.tail_bytes(), 32 << 20));
+    log.set_segment_bytes(OrDefault<uint64_t>(log.segment_bytes(), 64 << 20));
+    if (log.segment_bytes() < (1 << 20)) {
+      Fail("log.segment_bytes",
+           absl::StrCat("found ", log.segment_bytes(), "; expected at least 1048576 (1MiB)"));
+    }
   }
 
   void Limits() {
@@ -255,6 +260,13 @@ class Checker {
              absl::Seconds(5), absl::Seconds(1), absl::Seconds(60));
     Duration("links.max_backoff", given_.links().has_max_backoff(), links.mutable_max_backoff(),
              absl::Seconds(30), absl::Seconds(1), absl::Hours(1));
+    v1::PolicyConfig& policy = *config_.mutable_policy();
+    Duration("policy.plan_validity", given_.policy().has_plan_validity(),
+             policy.mutable_plan_validity(), absl::Hours(24), absl::Minutes(1),
+             30 * absl::Hours(24));
+    if (!policy.has_pseudonym_key_period()) return;
+    Duration("policy.pseudonym_key_period", true, policy.mutable_pseudonym_key_period(), {},
+             absl::Hours(1), absl::InfiniteDuration());
   }
 
   const MessageReader& reader_;
