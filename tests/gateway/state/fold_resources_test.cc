@@ -41,6 +41,58 @@ TEST_F(FoldTest, APolicyKeepsEveryVersion) {
   EXPECT_EQ(history[2]->version, 1u);
 }
 
+TEST_F(FoldTest, WhatDecisionsDependedOnKeepsEveryVersion) {
+  for (const char* kind : {state::kPolicyKind, state::kGrantKind, state::kEnvironmentKind,
+                           state::kGroupKind, state::kGroupListKind, state::kReplayKind}) {
+    for (const char* value : {"one", "two"}) {
+      CDGATE_ASSERT_OK(world_.Apply(Resource(kind, state::kEnvironmentName, value)));
+    }
+  }
+  const auto versions = [this](const char* kind) {
+    const auto history = store().History(kind, state::kEnvironmentName);
+    EXPECT_TRUE(history.ok()) << history.status();
+    return history.ok() ? history->size() : 0;
+  };
+  EXPECT_EQ(versions(state::kEnvironmentKind), 2u);
+  EXPECT_EQ(versions(state::kGroupKind), 2u);
+  EXPECT_EQ(versions(state::kGroupListKind), 1u);
+  EXPECT_EQ(versions(state::kReplayKind), 1u);
+}
+
+TEST_F(FoldTest, AChangeSaysWhoApprovedWhichPlanAndWhatItRestores) {
+  state::ResourceEdit edit = Resource("policy", "beta.example", "one");
+  edit.plan = std::string(32, 'h');
+  edit.approved_by = "spiffe://alpha.example/user/bob";
+  edit.restored_version = 7;
+  CDGATE_ASSERT_OK(world_.Apply(edit));
+  CDGATE_ASSERT_OK(world_.Apply(Resource("policy", "beta.example", "two")));
+  world_.Crash();
+  world_.Open();
+  CDGATE_ASSERT_OK_AND_ASSIGN(const auto history, store().History("policy", "beta.example"));
+  ASSERT_EQ(history.size(), 2u);
+  EXPECT_EQ(history[1]->plan, edit.plan);
+  EXPECT_EQ(history[1]->approved_by, edit.approved_by);
+  EXPECT_EQ(history[1]->restored_version, 7u);
+  EXPECT_EQ(history[0]->plan, "");
+  EXPECT_EQ(history[0]->approved_by, "");
+  EXPECT_EQ(history[0]->restored_version, 0u);
+}
+
+TEST_F(FoldTest, APlanThatIsDeletedLeavesItsVersionOnly) {
+  CDGATE_ASSERT_OK(world_.Apply(Resource(state::kPlanKind, "aa", "a plan")));
+  state::ResourceEdit removal = Resource(state::kPlanKind, "aa", "");
+  removal.deleted = true;
+  removal.source = "why";
+  removal.approved_by = "somebody";
+  CDGATE_ASSERT_OK(world_.Apply(removal));
+  EXPECT_EQ(store().Resources()->Find(state::kPlanKind, "aa"), nullptr);
+  const ResourcePtr left = store().Resources()->Latest(state::kPlanKind, "aa");
+  ASSERT_NE(left, nullptr);
+  EXPECT_TRUE(left->deleted);
+  EXPECT_EQ(left->version, 2u);
+  EXPECT_EQ(left->author + left->source + left->approved_by + left->value, "");
+}
+
 TEST_F(FoldTest, APeerThatIsRemovedIsForgotten) {
   CDGATE_ASSERT_OK(world_.Apply(Resource("peer", "beta.example", "its bundle")));
   state::ResourceEdit removal = Resource("peer", "beta.example", "");

@@ -1,13 +1,17 @@
 #include "gateway/state/kv_store.h"
 
 #include <gtest/gtest.h>
+#include <rocksdb/db.h>
+#include <rocksdb/options.h>
 
 #include <filesystem>
 #include <fstream>
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
+#include "cdgate/storage/v1/state.pb.h"
 #include "gateway/state/memory_kv.h"
 #include "gateway/state/rocks_kv.h"
 #include "gateway/state/rows.h"
@@ -173,6 +177,81 @@ TEST(RocksKvTest, ForgetsIdentitiesBehindTheHorizon) {
   clock.Advance(absl::Hours(1));
   CDGATE_ASSERT_OK(kv->Tidy());
   EXPECT_EQ(rows(), 1);
+}
+
+TEST(RocksKvTest, ForgetsWhatIsBehindTheAuditRetention) {
+  TempDir dir;
+  FakeClock clock;
+  const absl::Duration audit = absl::Hours(24);
+  CDGATE_ASSERT_OK_AND_ASSIGN(
+      const auto kv,
+      RocksKv::Open({.directory = dir.File("state"),
+                     .expired = state::ExpiredRows(
+                         clock, {.dedup_horizon = 1000 * audit, .audit_retention = audit})}));
+  const auto put = [&](const std::string& key, absl::Time committed) {
+    const int64_t nanos = absl::ToUnixNanos(committed);
+    storage::v1::OutcomeRow outcome;
+    outcome.set_commit_time_nanos(nanos);
+    storage::v1::RefusalRow refusal;
+    refusal.set_commit_time_nanos(nanos);
+    const auto batch = kv->NewBatch();
+    batch->Put(Table::kOutcome, key, outcome.SerializeAsString());
+    batch->Put(Table::kOutcomeSequence, key, state::EncodeOutcomePlace({}, nanos));
+    batch->Put(Table::kRefusal, key, refusal.SerializeAsString());
+    batch->Put(Table::kDeadLetter, key, refusal.SerializeAsString());
+    CDGATE_ASSERT_OK(kv->Write(*batch));
+  };
+  const auto rows = [&](Table table) {
+    std::string keys;
+    CDGATE_EXPECT_OK(kv->Scan(table, "", "", [&](absl::string_view key, absl::string_view) {
+      keys.append(key.data(), key.size());
+      return true;
+    }));
+    return keys;
+  };
+  put("a", clock.Now());
+  put("b", clock.Now() + absl::Hours(2));
+  clock.Advance(audit);
+  CDGATE_ASSERT_OK(kv->Tidy());
+  EXPECT_EQ(rows(Table::kOutcome), "ab") << "at the end is not behind it";
+  clock.Advance(absl::Hours(1));
+  CDGATE_ASSERT_OK(kv->Tidy());
+  for (const Table table : {Table::kOutcome, Table::kOutcomeSequence, Table::kRefusal}) {
+    EXPECT_EQ(rows(table), "b") << static_cast<int>(table);
+  }
+  EXPECT_EQ(rows(Table::kDeadLetter), "ab");
+}
+
+// Made by a release that had fewer tables.
+TEST(RocksKvTest, ADatabaseWithFewerTablesGetsTheOthers) {
+  TempDir dir;
+  const std::string path = dir.File("state");
+  {
+    rocksdb::Options options;
+    options.create_if_missing = true;
+    options.create_missing_column_families = true;
+    std::vector<rocksdb::ColumnFamilyDescriptor> families;
+    for (const char* name : {"default", "identity", "cursor", "resource", "history", "ledger",
+                             "refusal", "dead_letter"}) {
+      families.emplace_back(name, rocksdb::ColumnFamilyOptions(options));
+    }
+    std::vector<rocksdb::ColumnFamilyHandle*> handles;
+    rocksdb::DB* opened = nullptr;
+    ASSERT_TRUE(rocksdb::DB::Open(options, path, families, &handles, &opened).ok());
+    const std::unique_ptr<rocksdb::DB> db(opened);
+    EXPECT_TRUE(db->Put(rocksdb::WriteOptions(), handles[5], "key", "of the ledger").ok());
+    for (rocksdb::ColumnFamilyHandle* handle : handles) {
+      EXPECT_TRUE(db->DestroyColumnFamilyHandle(handle).ok());
+    }
+  }
+  CDGATE_ASSERT_OK_AND_ASSIGN(const auto kv, RocksKv::Open({.directory = path}));
+  std::string value;
+  EXPECT_TRUE(*kv->Get(Table::kLedger, "key", &value));
+  EXPECT_EQ(value, "of the ledger");
+  const auto batch = kv->NewBatch();
+  batch->Put(Table::kOutcome, "a", "1");
+  CDGATE_ASSERT_OK(kv->Write(*batch));
+  EXPECT_TRUE(*kv->Get(Table::kOutcome, "a", &value));
 }
 
 TEST(RocksKvTest, ADamagedDatabaseIsCorrupt) {

@@ -9,6 +9,7 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -71,13 +72,14 @@ class StoreWorld {
     auto memory = std::make_unique<state::MemoryKv>(kv_storage);
     kv = memory.get();
     auto opened = state::Store::Open(options,
-                                     {.log = *log,
+                                     {.log = in_front ? in_front(*log) : *log,
                                       .clock = clock,
                                       .random = base::SystemRandom(),
                                       .metrics = metrics,
                                       .background = pool,
                                       .canonical_digest = &event::CanonicalJsonDigest,
                                       .space = space,
+                                      .fold_outcomes = fold_outcomes,
                                       .on_fatal = [this](absl::Status s) { Fatal(std::move(s)); }},
                                      std::move(memory));
     if (!opened.ok()) return opened.status();
@@ -179,6 +181,9 @@ class StoreWorld {
   base::ThreadPool pool{{.name = "background", .threads = 2, .max_queued = 64}};
   state::StoreOptions options;
   state::SpaceProbe space;
+  state::FoldOutcomes fold_outcomes;
+  // What the store sees in place of the log; empty: the log.
+  std::function<eventlog::EventLog&(eventlog::MemoryLog&)> in_front;
   std::shared_ptr<eventlog::MemoryLogStorage> log_storage =
       std::make_shared<eventlog::MemoryLogStorage>();
   std::shared_ptr<state::MemoryKvStorage> kv_storage = std::make_shared<state::MemoryKvStorage>();
