@@ -32,9 +32,10 @@ absl::Status Check(absl::Span<const event::CommitPtr> commits, absl::Span<const 
   for (const event::CommitPtr& commit : commits) {
     for (const event::Record& record : commit->events) {
       if (at == rows.size() || rows[at].sequence() != record.sequence().value()) {
-        return base::MakeError(base::Reason::kNotFound,
-                               absl::StrCat("event ", record.sequence().value(),
-                                            " has no row of outcomes; it is kept"));
+        return base::MakeError(
+            base::Reason::kNotFound,
+            absl::StrCat("event ", record.sequence().value(),
+                         " got no row of outcomes and is not removed; retention is tried again"));
       }
       ++at;
     }

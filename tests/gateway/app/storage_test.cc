@@ -1,12 +1,15 @@
 // The storage as the daemon opens it, on a disk.
 #include "gateway/app/storage.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "cdgate/storage/v1/state.pb.h"
 #include "gateway/state/rows.h"
 #include "tests/gateway/state/store_fixture.h"
 #include "tests/support/fake_clock.h"
@@ -93,6 +96,65 @@ TEST_F(StorageTest, TheHorizonIsThatOfTheStoreWhereNoneIsConfigured) {
   EXPECT_FALSE(expired(state::Table::kIdentity, bytes));
   clock_.Advance(absl::Seconds(1));
   EXPECT_TRUE(expired(state::Table::kIdentity, bytes));
+}
+
+TEST_F(StorageTest, OutcomesLeaveTheDiskAfterTheAuditRetention) {
+  storage::v1::OutcomeRow row;
+  row.set_commit_time_nanos(absl::ToUnixNanos(clock_.Now()));
+  const std::string bytes = row.SerializeAsString();
+  const auto standard = FoldOptions(config_, clock_).expired;
+  config_.mutable_log()->mutable_audit_retention()->set_seconds(72 * 3600);
+  const auto configured = FoldOptions(config_, clock_).expired;
+  clock_.Advance(absl::Hours(72));
+  EXPECT_FALSE(configured(state::Table::kOutcome, bytes));
+  clock_.Advance(absl::Seconds(1));
+  EXPECT_TRUE(configured(state::Table::kOutcome, bytes));
+  clock_.Advance(absl::Hours(24 * 397) - absl::Seconds(1));
+  EXPECT_FALSE(standard(state::Table::kOutcome, bytes));
+  clock_.Advance(absl::Seconds(1));
+  EXPECT_TRUE(standard(state::Table::kOutcome, bytes));
+}
+
+// On the disk: a segment goes only as a whole, once there is another.
+TEST_F(StorageTest, RetentionLeavesWhatBecameOfAnEvent) {
+  Open();
+  (void)Publish("a");
+  (void)Publish("b");
+  clock_.Advance(absl::Hours(25));
+  CDGATE_ASSERT_OK(storage_->store().ApplyRetention());  // closes the segment
+  EXPECT_EQ(storage_->store().first().sequence, base::Sequence(1));
+  (void)Publish("c");
+  CDGATE_ASSERT_OK(storage_->store().ApplyRetention());
+  EXPECT_EQ(storage_->store().first().sequence, base::Sequence(3));
+  for (int start = 0; start < 2; ++start) {
+    CDGATE_ASSERT_OK_AND_ASSIGN(const auto rows, storage_->store().Outcomes("a", "", ""));
+    ASSERT_EQ(rows.size(), 1u);
+    EXPECT_EQ(rows[0].sequence(), 1u);
+    CDGATE_ASSERT_OK_AND_ASSIGN(const auto second, storage_->store().OutcomeAt(base::Sequence(2)));
+    ASSERT_TRUE(second);
+    EXPECT_EQ(second->id(), "b");
+    Open();
+  }
+}
+
+TEST_F(StorageTest, OutcomesAreCountedAcrossRestarts) {
+  Open();
+  state::Proposal proposal;
+  storage::v1::ImportRefusal refusal;
+  refusal.set_peer("beta.example");
+  refusal.set_reason("no_rule");
+  proposal.refusals.push_back(refusal);
+  test::StoreWorld::Waiting waiting;
+  CDGATE_ASSERT_OK(storage_->store().Propose(std::move(proposal), waiting.done()));
+  CDGATE_ASSERT_OK(waiting.Get().status);
+  for (int start = 0; start < 2; ++start) {
+    storage_->UpdateMetrics();
+    EXPECT_THAT(
+        metrics_.Text(),
+        testing::HasSubstr("cdgate_outcomes_total{direction=\"import\",peer=\"beta.example\""
+                           ",reason=\"no_rule\",state=\"refused\"} 1"));
+    Open();
+  }
 }
 
 }  // namespace
