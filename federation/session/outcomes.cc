@@ -36,8 +36,9 @@ void Settle(const storage::v1::LedgerRow& row, bool interest_known, bool allowed
   outcome->settled = true;
   if (!allowed) return;
   if (!interest_known) outcome->state = "acknowledged_undisclosed";
-  if (!row.state().empty()) outcome->state = row.state();
-  if (!row.reason().empty()) outcome->reason = row.reason();
+  if (row.state().empty()) return;
+  outcome->state = row.state();
+  outcome->reason = row.reason();
 }
 
 void Override(const storage::v1::LedgerException& exception, Outcome* outcome) {

@@ -134,8 +134,8 @@ struct StoredFields {
   absl::string_view received_from;
   absl::string_view publisher;
   uint32_t notes = 0;
-  absl::Span<const absl::string_view> withheld;
-  absl::Span<const absl::string_view> substituted;
+  absl::Span<const absl::string_view> withheld = {};
+  absl::Span<const absl::string_view> substituted = {};
 };
 
 // Bytes that AppendStored() appends.

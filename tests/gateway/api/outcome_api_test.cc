@@ -146,7 +146,7 @@ TEST_F(OutcomeApiTest, ARangeHasAStateOfItsOwn) {
   Record(trimmed);
   Record(Row(4, 4, 1));
   EXPECT_EQ(Outcome("a"), "accepted allowed_by_rule all@1");
-  EXPECT_EQ(Outcome("b"), "acknowledged_undisclosed allowed_by_rule all@1");
+  EXPECT_EQ(Outcome("b"), "acknowledged_undisclosed  all@1");
   EXPECT_EQ(Outcome("c"), "dead_lettered trimmed all@1");
   EXPECT_EQ(Outcome("d"), "accepted allowed_by_rule all@1");
 }
