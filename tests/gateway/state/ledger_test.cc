@@ -216,6 +216,8 @@ TEST_F(LedgerTest, MetricsGoOnAfterARestart) {
   Commit({row});
   outcomes.Update(store().AllCounters());
   EXPECT_EQ(before.AddCounter("cdgate_outcomes_total", "", labels).Value(), 10);
+  ASSERT_TRUE(Facts(1).acknowledged);
+  EXPECT_TRUE(Facts(1).acknowledged->counts().empty()) << "ranges that go on would add up wrong";
   world_.Crash();
   world_.Open();
   base::Metrics after;

@@ -25,8 +25,8 @@ class LazyLog final : public eventlog::EventLog {
  public:
   enum class Trimming { kDone, kLate, kFails };
 
-  explicit LazyLog(eventlog::MemoryLog& log, const Trimming& trimming)
-      : log_(log), trimming_(trimming) {}
+  LazyLog(eventlog::MemoryLog& log, const Trimming& trimming, const std::function<void()>& trimmed)
+      : log_(log), trimming_(trimming), trimmed_(trimmed) {}
 
   void Append(CommitPtr commit, Appended done) override {
     log_.Append(std::move(commit), std::move(done));
@@ -39,7 +39,11 @@ class LazyLog final : public eventlog::EventLog {
   eventlog::First first() const override { return log_.first(); }
   absl::Status Trim(Sequence keep_from) override {
     if (trimming_ == Trimming::kLate) return absl::OkStatus();
-    if (trimming_ == Trimming::kDone) return log_.Trim(keep_from);
+    if (trimming_ == Trimming::kDone) {
+      CDGATE_RETURN_IF_ERROR(log_.Trim(keep_from));
+      if (trimmed_) trimmed_();
+      return absl::OkStatus();
+    }
     return base::MakeError(Reason::kLogWriteFailed, "the file cannot be removed");
   }
   void AddObserver(eventlog::CommitObserver* observer) override { log_.AddObserver(observer); }
@@ -51,13 +55,14 @@ class LazyLog final : public eventlog::EventLog {
  private:
   eventlog::MemoryLog& log_;
   const Trimming& trimming_;
+  const std::function<void()>& trimmed_;
 };
 
 class OutcomesTest : public FoldTest {
  protected:
   void SetUp() override {
     world_.in_front = [this](eventlog::MemoryLog& log) -> eventlog::EventLog& {
-      front_ = std::make_unique<LazyLog>(log, trimming_);
+      front_ = std::make_unique<LazyLog>(log, trimming_, trimmed_);
       return *front_;
     };
     world_.fold_outcomes = [this](absl::Span<const CommitPtr> commits) { return Fold(commits); };
@@ -133,6 +138,7 @@ class OutcomesTest : public FoldTest {
   LazyLog::Trimming trimming_ = LazyLog::Trimming::kDone;
   std::unique_ptr<LazyLog> front_;
   std::function<void()> while_folding_;
+  std::function<void()> trimmed_;
   absl::Status fold_result_;
   bool lose_a_row_ = false;
   size_t folded_ = 0;
@@ -326,6 +332,18 @@ TEST_F(OutcomesTest, WhatTheLedgerGetsMeanwhileKeepsTheEvents) {
   EXPECT_EQ(StateAt(2), "waiting, open");
   EXPECT_EQ(StateAt(3), "accepted");
   EXPECT_EQ(StateAt(4), "refused");
+}
+
+// Acknowledged when the row was made and the event is gone: only the ledger has it.
+TEST_F(OutcomesTest, WhatComesForAnOpenRowStaysInTheLedger) {
+  PublishOld(2);
+  trimmed_ = [this] { Commit(Refused(1, 2, 2)); };
+  CDGATE_ASSERT_OK(store().ApplyRetention());
+  trimmed_ = nullptr;
+  CDGATE_ASSERT_OK(store().ApplyRetention());
+  EXPECT_EQ(StateAt(2), "waiting, open");
+  CDGATE_ASSERT_OK_AND_ASSIGN(const auto facts, store().Ledger("beta.example", Sequence(2)));
+  EXPECT_TRUE(facts.exception);
 }
 
 TEST_F(OutcomesTest, WhatTheLogLostIsForgotten) {
