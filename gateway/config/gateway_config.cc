@@ -2,9 +2,13 @@
 
 #include <google/protobuf/duration.pb.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <optional>
+#include <set>
+#include <string>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -21,6 +25,9 @@ namespace {
 using DurationProto = google::protobuf::Duration;
 
 constexpr char kLowerDigits[] = "abcdefghijklmnopqrstuvwxyz0123456789";
+constexpr int kMaxScales = 64;
+constexpr int kMaxLabels = 64;  // of one scale
+constexpr int kMaxRegulations = 256;
 constexpr size_t kMaxSocketPath = 107;  // sun_path of sockaddr_un, with its end
 
 absl::Duration ToDuration(const DurationProto& proto) {
@@ -76,6 +83,7 @@ class Checker {
     Limits();
     Logging();
     Times();
+    Classification();
     return status_;
   }
 
@@ -267,6 +275,60 @@ class Checker {
     if (!policy.has_pseudonym_key_period()) return;
     Duration("policy.pseudonym_key_period", true, policy.mutable_pseudonym_key_period(), {},
              absl::Hours(1), absl::InfiniteDuration());
+  }
+
+  // One name of a label, scale or regulation, in `seen` where it is not to be used again.
+  void Name(const std::string& key, const std::string& name, absl::string_view what,
+            std::set<std::string>* seen) {
+    if (name.empty()) return Fail(key, absl::StrCat("empty; expected ", what));
+    if (std::any_of(name.begin(), name.end(),
+                    [](char c) { return absl::ascii_iscntrl(static_cast<unsigned char>(c)); })) {
+      return Fail(key, absl::StrCat("has a control character; expected ", what));
+    }
+    if (!seen->insert(name).second) {
+      Fail(key, absl::StrCat("found \"", base::Shorten(name), "\" a second time; expected ", what));
+    }
+  }
+
+  void AtMost(const std::string& key, int count, int most) {
+    if (count > most) Fail(key, absl::StrCat("has ", count, " entries; expected at most ", most));
+  }
+
+  void Classification() {
+    const v1::ClassificationConfig& classification = config_.classification();
+    std::set<std::string> names;
+    std::set<std::string> labels;
+    AtMost("classification.scales", classification.scales_size(), kMaxScales);
+    for (int i = 0; i < classification.scales_size(); ++i) {
+      const v1::Scale& scale = classification.scales(i);
+      const std::string key = absl::StrCat("classification.scales[", i, "]");
+      Name(absl::StrCat(key, ".name"), scale.name(), "a name that no other scale has", &names);
+      if (scale.labels().empty()) {
+        Fail(absl::StrCat(key, ".labels"), "missing; expected labels, the most open first");
+      }
+      AtMost(absl::StrCat(key, ".labels"), scale.labels_size(), kMaxLabels);
+      for (int k = 0; k < scale.labels_size(); ++k) {
+        Name(absl::StrCat(key, ".labels[", k, "]"), scale.labels(k),
+             "a label that is in one scale, once", &labels);
+      }
+    }
+    Regulations();
+  }
+
+  void Regulations() {
+    const v1::ClassificationConfig& classification = config_.classification();
+    std::set<std::string> regulations;
+    AtMost("classification.regulations", classification.regulations_size(), kMaxRegulations);
+    for (int i = 0; i < classification.regulations_size(); ++i) {
+      const std::string key = absl::StrCat("classification.regulations[", i, "]");
+      const std::string& name = classification.regulations(i);
+      Name(key, name, "the name of a regulation, once", &regulations);
+      // As dataregulation is read: names between commas, without the space around them.
+      if (name.find(',') != std::string::npos || absl::StripAsciiWhitespace(name) != name) {
+        Fail(key, absl::StrCat("found \"", base::Shorten(name),
+                               "\"; expected one name without commas or space around it"));
+      }
+    }
   }
 
   const MessageReader& reader_;

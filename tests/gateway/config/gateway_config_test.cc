@@ -28,6 +28,27 @@ listeners:
   api: 127.0.0.1:0
 )";
 
+std::string Scales(const std::string& scales) {
+  return "classification:\n  scales: [" + scales + "]\n";
+}
+std::string Regulations(const std::string& names) {
+  return "classification:\n  regulations: [" + names + "]\n";
+}
+// "n0, n1, …"
+std::string Numbers(int count) {
+  std::string out;
+  for (int i = 0; i < count; ++i) out += (i == 0 ? "n" : ", n") + std::to_string(i);
+  return out;
+}
+std::string ManyScales(int count) {
+  std::string out;
+  for (int i = 0; i < count; ++i) {
+    const std::string n = std::to_string(i);
+    out += std::string(i == 0 ? "" : ", ") + "{name: s" + n + ", labels: [l" + n + "]}";
+  }
+  return out;
+}
+
 TEST(GatewayConfigTest, DefaultsAreFilledIn) {
   const auto config = ParseGatewayConfig(kLeast, "/srv/alpha/gateway.yaml");
   CDGATE_ASSERT_OK(config);
@@ -72,6 +93,9 @@ logging: {level: debug, format: json}
 drain_timeout: 0s
 advertise: {peers: gw.alpha.example:443, enrolment: gw.alpha.example:444}
 links: {heartbeat: 60s, max_backoff: 1m}
+classification:
+  scales: [{name: impact, labels: [low, high]}, {name: access, labels: [open, closed]}]
+  regulations: [NIS2, DORA]
 )";
   const auto config = ParseGatewayConfig(yaml, "gateway.yaml");
   CDGATE_ASSERT_OK(config);
@@ -135,6 +159,23 @@ TEST(GatewayConfigTest, ErrorsReadWell) {
       {"long socket", "domain: a\ndata_dir: /" + std::string(120, 'd') +
                           "\nidentity: {certificate: c, key: k, bundle: b}\nlisteners: {api: "
                           "a:1}\n"},
+      {"label twice", std::string(kLeast) + Scales("{name: a, labels: [x, y, x]}")},
+      {"label in two scales",
+       std::string(kLeast) + Scales("{name: a, labels: [x, y]}, {name: b, labels: [z, y]}")},
+      {"no label", std::string(kLeast) + Scales("{name: a}")},
+      {"empty label", std::string(kLeast) + Scales("{name: a, labels: [x, \"\"]}")},
+      {"label with a line break", std::string(kLeast) + Scales("{name: a, labels: [\"x\\ny\"]}")},
+      {"scale without a name", std::string(kLeast) + Scales("{labels: [x]}")},
+      {"scale twice",
+       std::string(kLeast) + Scales("{name: a, labels: [x]}, {name: a, labels: [y]}")},
+      {"too many labels", std::string(kLeast) + Scales("{name: a, labels: [" + Numbers(65) + "]}")},
+      {"too many scales", std::string(kLeast) + Scales(ManyScales(65))},
+      {"regulation twice", std::string(kLeast) + Regulations("NIS2, DORA, NIS2")},
+      {"empty regulation", std::string(kLeast) + Regulations("NIS2, \"\"")},
+      {"regulation with a comma", std::string(kLeast) + Regulations("\"NIS2,DORA\"")},
+      {"regulation in space", std::string(kLeast) + Regulations("\" NIS2\"")},
+      {"regulation with a control character", std::string(kLeast) + Regulations("\"a\\tb\"")},
+      {"too many regulations", std::string(kLeast) + Regulations(Numbers(257))},
       {"two documents", std::string(kLeast) + "---\ndomain: b\n"},
       {"key twice", std::string(kLeast) + "domain: b\n"},
   };
