@@ -7,6 +7,9 @@
 #include <openssl/hmac.h>
 #include <openssl/sha.h>
 
+#include <algorithm>
+#include <utility>
+
 #include "auth/crypto/openssl.h"
 
 namespace cdgate::crypto {
@@ -72,6 +75,57 @@ Sha256Digest Sha256Hasher::FinalTo() {
 std::string Sha256Hasher::Final() {
   const Sha256Digest digest = FinalTo();
   return std::string(reinterpret_cast<const char*>(digest.data()), digest.size());
+}
+
+// RFC 2104: H(K xor opad, H(K xor ipad, text)). The hash is where it is after the first block.
+struct HmacSha256Key::States {
+  States() = default;
+  States(const States&) = delete;
+  States& operator=(const States&) = delete;
+  ~States() {
+    OPENSSL_cleanse(&inner, sizeof inner);
+    OPENSSL_cleanse(&outer, sizeof outer);
+  }
+
+  SHA256_CTX inner;
+  SHA256_CTX outer;
+};
+
+namespace {
+
+void StartWith(const std::array<uint8_t, SHA256_CBLOCK>& key, uint8_t pad, SHA256_CTX* context) {
+  std::array<uint8_t, SHA256_CBLOCK> block;
+  for (size_t i = 0; i < block.size(); ++i) block[i] = key[i] ^ pad;
+  CheckOpenSsl(SHA256_Init(context) == 1, "SHA256_Init");
+  CheckOpenSsl(SHA256_Update(context, block.data(), block.size()) == 1, "SHA256_Update");
+  OPENSSL_cleanse(block.data(), block.size());
+}
+
+}  // namespace
+
+HmacSha256Key::HmacSha256Key(absl::string_view key) {
+  std::array<uint8_t, SHA256_CBLOCK> block{};
+  const std::string hashed = key.size() > block.size() ? Sha256(key) : std::string();
+  const absl::string_view used = hashed.empty() ? key : absl::string_view(hashed);
+  std::copy(used.begin(), used.end(), block.begin());
+  auto states = std::make_shared<States>();
+  StartWith(block, 0x36, &states->inner);
+  StartWith(block, 0x5c, &states->outer);
+  OPENSSL_cleanse(block.data(), block.size());
+  states_ = std::move(states);
+}
+
+Sha256Digest HmacSha256Key::Tag(std::initializer_list<absl::string_view> parts) const {
+  SHA256_CTX context = states_->inner;
+  for (const absl::string_view part : parts) {
+    CheckOpenSsl(SHA256_Update(&context, part.data(), part.size()) == 1, "SHA256_Update");
+  }
+  Sha256Digest digest;
+  CheckOpenSsl(SHA256_Final(digest.data(), &context) == 1, "SHA256_Final");
+  context = states_->outer;
+  CheckOpenSsl(SHA256_Update(&context, digest.data(), digest.size()) == 1, "SHA256_Update");
+  CheckOpenSsl(SHA256_Final(digest.data(), &context) == 1, "SHA256_Final");
+  return digest;
 }
 
 }  // namespace cdgate::crypto

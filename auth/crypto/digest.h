@@ -18,6 +18,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <string>
 
@@ -62,6 +63,26 @@ class Sha256Hasher {
     void operator()(SHA256state_st* context) const;
   };
   std::unique_ptr<SHA256state_st, Free> context_;
+};
+
+// HMAC-SHA-256 with a key that is used often: what the key costs is done once, and a tag
+// allocates nothing.
+//
+//   const crypto::HmacSha256Key key(secret);
+//   key.Tag({kind, text});               // the tag of HmacSha256(secret, kind + text)
+//
+// Immutable; thread-safe. Copies share what was prepared, which is wiped with the last.
+class HmacSha256Key {
+ public:
+  // A key of any length; use at least 16 random bytes.
+  explicit HmacSha256Key(absl::string_view key);
+
+  // Of the parts one behind the other.
+  Sha256Digest Tag(std::initializer_list<absl::string_view> parts) const;
+
+ private:
+  struct States;
+  std::shared_ptr<const States> states_;
 };
 
 }  // namespace cdgate::crypto

@@ -4,17 +4,30 @@
 #include <iterator>
 #include <utility>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "auth/trust/spiffe_id.h"
+#include "federation/policy/field_rules.h"
 #include "gateway/base/encoding.h"
 #include "gateway/base/errors.h"
+#include "gateway/filter/type_reach.h"
 
 namespace cdgate::policy {
 namespace {
 
 // In months and years nobody waits for a peer; a typing error.
 constexpr int64_t kMaxBacklogSeconds = int64_t{3650} * 24 * 3600;
+
+// A longer list is not searched for rules that others shadow.
+constexpr size_t kMostCompared = 64;
+
+constexpr size_t kMaxGroupName = 63;
+
+bool IsNameCharacter(char c) {
+  return absl::ascii_islower(c) || absl::ascii_isdigit(c) || c == '-';
+}
 
 bool HasControlCharacter(absl::string_view text) {
   return std::any_of(text.begin(), text.end(),
@@ -41,7 +54,7 @@ void PolicyChecker::Error(const Place& place, absl::string_view field, std::stri
 }
 
 void PolicyChecker::Warn(const Place& place, absl::string_view field, std::string message) {
-  warnings_.push_back({false, place.At(field), place.rule, std::move(message)});
+  if (warn_) warnings_.push_back({false, place.At(field), place.rule, std::move(message)});
 }
 
 std::vector<Finding> PolicyChecker::Run() {
@@ -60,7 +73,7 @@ std::vector<Finding> PolicyChecker::Run() {
 void PolicyChecker::CheckExport(const admin::v1::ExportPolicy& side) {
   import_ = false;
   CheckRules(side.rules(), "export");
-  CheckTransit(side.transit_size(), "export");
+  CheckTransit(side.transit(), "export");
   CheckLimits(side.limits(), "export.limits");
   if (!admin::v1::ReasonsToPeer_IsValid(side.reasons_to_peer())) {
     Error({"export", ""}, "reasons_to_peer", "is none of NONE, CODE and FULL");
@@ -73,7 +86,7 @@ void PolicyChecker::CheckExport(const admin::v1::ExportPolicy& side) {
 void PolicyChecker::CheckImport(const admin::v1::ImportPolicy& side) {
   import_ = true;
   CheckRules(side.rules(), "import");
-  CheckTransit(side.transit_size(), "import");
+  CheckTransit(side.transit(), "import");
   CheckLimits(side.limits(), "import.limits");
   if (!admin::v1::InterestMode_IsValid(side.interest())) {
     Error({"import", ""}, "interest", "is none of RULES and NONE");
@@ -81,13 +94,14 @@ void PolicyChecker::CheckImport(const admin::v1::ImportPolicy& side) {
   for (int i = 0; i < std::min(side.rules_size(), kMaxRules); ++i) {
     CheckImportRule(side.rules(i), {absl::StrCat("import.rules[", i, "]"), side.rules(i).name()});
   }
-  if (errors_.empty()) CheckInterest();
+  if (warn_ && errors_.empty()) CheckInterest();
 }
 
 template <typename Rules>
 void PolicyChecker::CheckRules(const Rules& rules, const std::string& path) {
   names_.clear();
   conditions_.clear();
+  earlier_.clear();
   always_.clear();
   if (rules.size() > kMaxRules) {
     Error({path, ""}, "rules",
@@ -135,14 +149,34 @@ void PolicyChecker::CheckReached(const std::string& when, const Place& place) {
   }
 }
 
+bool PolicyChecker::IsShadowed(const std::string& when, const Place& place) {
+  if (earlier_.size() > kMostCompared) return false;
+  for (const auto& [condition, path] : earlier_) {
+    const auto relation = filter::IsAndOf(when, condition).value_or(filter::AndRelation::kNo);
+    if (relation == filter::AndRelation::kNo) continue;
+    Warn(place, "when",
+         absl::StrCat(
+             relation == filter::AndRelation::kBaseFirst ? "is never reached: " : "never matches: ",
+             path, " above it asks for less, and matches all that this rule is for"));
+    return true;
+  }
+  return false;
+}
+
 void PolicyChecker::CheckCondition(const std::string& when, const Place& place) {
   if (when.empty()) return;
   const absl::StatusOr<filter::Program> program = filter::Program::Compile(when);
   if (!program.ok()) return AddConditionError(program.status(), place);
-  if (program->constant() != nullptr && program->constant()->boolean() && always_.empty()) {
+  const bool reached = always_.empty();
+  const auto first = conditions_.find(when);
+  const bool repeated = first != conditions_.end() && first->second != place.path;
+  if (program->constant() != nullptr && program->constant()->boolean() && reached) {
     always_ = place.path;
   }
-  CheckAnalysis(filter::Analyse(when), place);
+  if (!warn_) return;
+  const bool compared = reached && !repeated && program->constant() == nullptr;
+  if (compared && !IsShadowed(when, place)) earlier_.emplace_back(when, place.path);
+  CheckAnalysis(when, place);
 }
 
 void PolicyChecker::AddConditionError(const absl::Status& status, const Place& place) {
@@ -151,64 +185,85 @@ void PolicyChecker::AddConditionError(const absl::Status& status, const Place& p
                      NumberOf(metadata, "line"), NumberOf(metadata, "column")});
 }
 
-void PolicyChecker::CheckAnalysis(const filter::Analysis& analysis, const Place& place) {
+void PolicyChecker::CheckAnalysis(const std::string& when, const Place& place) {
+  const filter::Analysis analysis = filter::Analyse(when);
   if (analysis.never_true) Warn(place, "when", "can never be true, so the rule never matches");
   for (const filter::Requirement& required : analysis.requirements) {
-    if (import_ && required.left == "ORIGIN()" && required.value != policy_.peer()) {
-      Warn(place, "when",
-           absl::StrCat("can never be true: this release takes from ", policy_.peer(),
-                        " only events of its own origin, not of ", base::Shorten(required.value)));
-    }
+    if (required.left == "ORIGIN()") CheckOrigin(required.value, place);
   }
-  for (const filter::Pitfall& pitfall : analysis.pitfalls) {
-    warnings_.push_back({false, place.At("when"), place.rule, pitfall.message,
-                         pitfall.position.line, pitfall.position.column});
+  for (const filter::Pitfall& pitfall : analysis.pitfalls) CheckPitfall(pitfall, when, place);
+}
+
+// Only events of the sender's own origin, and of those that it may relay, come to the rules.
+void PolicyChecker::CheckOrigin(absl::string_view origin, const Place& place) {
+  const absl::string_view sender = import_ ? policy_.peer() : around_.own_domain;
+  const Origins& transit = import_ ? policy_.import().transit() : policy_.export_().transit();
+  if (sender.empty() || origin == sender) return;
+  if (std::find(transit.begin(), transit.end(), origin) != transit.end()) return;
+  Warn(place, "when",
+       absl::StrCat("can never be true: ", base::Shorten(sender),
+                    " sends events of its own, and "
+                    "those of the origins that transit lists, and ",
+                    base::Shorten(origin), " is not one of these"));
+}
+
+void PolicyChecker::CheckPitfall(const filter::Pitfall& pitfall, const std::string& when,
+                                 const Place& place) {
+  std::string message = pitfall.message;
+  if (!pitfall.path.empty()) {
+    Types without = TypesMet(when);
+    const absl::StatusOr<filter::DataPath> path = filter::DataPath::Parse(pitfall.path);
+    std::erase_if(without, [&](const cdevents::Type* type) {
+      return path.ok() && FactsOf(*type, *path).always;
+    });
+    if (without.empty()) return;
+    absl::StrAppend(&message, "; events of ", NamesOf(without), " need not have it");
   }
+  warnings_.push_back({false, place.At("when"), place.rule, std::move(message),
+                       pitfall.position.line, pitfall.position.column});
 }
 
 void PolicyChecker::CheckExportRule(const admin::v1::ExportRule& rule, const Place& place) {
-  constexpr absl::string_view kInstead =
-      "; withhold such events with a DENY rule, or have the publisher leave the field out";
-  if (rule.redact_size() > 0) {
-    Error(place, "redact", absl::StrCat("this release cannot remove fields", kInstead));
+  CheckFields(rule, place);
+  if (!admin::v1::LinkHandling_IsValid(rule.links())) {
+    Error(place, "links", "is none of KEEP, DROP and PSEUDONYMISE");
   }
-  if (rule.pseudonymise_size() > 0) {
-    Error(place, "pseudonymise", absl::StrCat("this release cannot make pseudonyms", kInstead));
-  }
-  CheckLinks(rule, place);
   CheckTerms(rule.terms(), place);
-  if (rule.action() == admin::v1::ACTION_DENY && rule.has_terms()) {
-    Warn(place, "terms", "has no effect on a DENY rule");
-  }
-}
-
-void PolicyChecker::CheckLinks(const admin::v1::ExportRule& rule, const Place& place) {
-  switch (rule.links()) {
-    case admin::v1::LINK_HANDLING_KEEP: return;
-    case admin::v1::LINK_HANDLING_UNSPECIFIED:
-      if (rule.action() != admin::v1::ACTION_ALLOW) return;
-      return Warn(place, "links",
-                  "is not set, so of the events the rule allows, those with a chainId or links "
-                  "are denied; write links: KEEP if the peer may see which events belong together");
-    case admin::v1::LINK_HANDLING_DROP:
-    case admin::v1::LINK_HANDLING_PSEUDONYMISE:
-      return Error(place, "links",
-                   "this release can only KEEP links; leave it out to withhold events that have "
-                   "any");
-    default: return Error(place, "links", "is none of KEEP, DROP and PSEUDONYMISE");
-  }
+  if (rule.action() == admin::v1::ACTION_DENY) CheckNoEffect(rule, place);
 }
 
 void PolicyChecker::CheckTerms(const storage::v1::Terms& terms, const Place& place) {
-  if (terms.groups_size() > 0) {
-    Error(place, "terms.groups",
-          "this release has no groups; name the peers by a policy for each of them");
-  }
-  if (!known_.Knows(terms.classification())) {
+  if (!around_.environment->labels().Knows(terms.classification())) {
     Error(place, "terms.classification",
           absl::StrCat("'", base::Shorten(terms.classification()),
                        "' is no label of a scale that this gateway knows"));
   }
+  for (int i = 0; i < terms.groups_size(); ++i) {
+    CheckGroup(terms.groups(i), place, absl::StrCat("terms.groups[", i, "]"));
+  }
+  const bool member =
+      std::any_of(terms.groups().begin(), terms.groups().end(), [this](const std::string& group) {
+        return around_.environment->IsMember(group, policy_.peer(), around_.now);
+      });
+  if (terms.groups_size() == 0 || member) return;
+  Warn(place, "terms.groups",
+       absl::StrCat("as far as is known here ", base::Shorten(policy_.peer()), " is a member of ",
+                    terms.groups_size() == 1 ? "it not" : "none of them",
+                    ", so no event crosses by this rule"));
+}
+
+void PolicyChecker::CheckGroup(const std::string& group, const Place& place,
+                               absl::string_view field) {
+  const size_t at = group.find('@');
+  const absl::string_view name = absl::string_view(group).substr(0, at);
+  const bool good = at != std::string::npos && !name.empty() && name.size() <= kMaxGroupName &&
+                    std::all_of(name.begin(), name.end(), IsNameCharacter) &&
+                    trust::ValidTrustDomain(absl::string_view(group).substr(at + 1));
+  if (good) return;
+  Error(place, field,
+        absl::StrCat("'", base::Shorten(group),
+                     "' is no group; write NAME@DOMAIN, such as "
+                     "core@eosc.example, with the domain that owns it"));
 }
 
 void PolicyChecker::CheckImportRule(const admin::v1::ImportRule& rule, const Place& place) {
@@ -217,11 +272,32 @@ void PolicyChecker::CheckImportRule(const admin::v1::ImportRule& rule, const Pla
   }
 }
 
-void PolicyChecker::CheckTransit(int origins, const std::string& path) {
-  if (origins == 0) return;
-  Error({path, ""}, "transit",
-        "this release relays no events of third domains, because nothing proves their origin yet; "
-        "leave it empty");
+void PolicyChecker::CheckTransit(const Origins& transit, const std::string& path) {
+  absl::flat_hash_set<absl::string_view> seen;
+  for (int i = 0; i < transit.size(); ++i) {
+    const std::string& origin = transit.Get(i);
+    const std::string field = absl::StrCat("transit[", i, "]");
+    const std::string shown = base::Shorten(origin);
+    if (!trust::ValidTrustDomain(origin)) {
+      Error({path, ""}, field, absl::StrCat("'", shown, "' is no domain, such as gamma.example"));
+    } else if (origin == around_.own_domain) {
+      Error({path, ""}, field,
+            absl::StrCat(
+                shown, " is this domain; ",
+                import_ ? "its events do not come back to it" : "its own events need no transit"));
+    } else if (origin == policy_.peer()) {
+      Error({path, ""}, field,
+            absl::StrCat(
+                shown, " is the peer; ",
+                import_ ? "its own events need no transit" : "it is not sent its own events"));
+    } else if (!seen.insert(origin).second) {
+      Warn({path, ""}, field, absl::StrCat(shown, " is listed before"));
+    }
+  }
+  if (transit.empty()) return;
+  Warn({path, ""}, "transit",
+       "in this release events of third domains are refused all the same, as "
+       "ATTESTATION_UNPROVEN, because nothing proves their origin yet");
 }
 
 void PolicyChecker::CheckLimits(const admin::v1::Limits& limits, const std::string& path) {
@@ -242,8 +318,8 @@ void PolicyChecker::CheckInterest() {
                     " steps, so they are not shown, and the peer sends what they refuse"));
 }
 
-std::vector<Finding> CheckPolicy(const admin::v1::Policy& policy, const Classifications& known) {
-  return PolicyChecker(policy, known).Run();
+std::vector<Finding> CheckPolicy(const admin::v1::Policy& policy, const Surroundings& around) {
+  return PolicyChecker(policy, around, /*warn=*/true).Run();
 }
 
 admin::v1::PolicyFinding ToProto(const Finding& finding) {

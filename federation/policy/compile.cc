@@ -1,6 +1,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "federation/policy/check.h"
 #include "federation/policy/policy.h"
 #include "gateway/base/status_macros.h"
 
@@ -15,6 +16,12 @@ absl::Status ErrorOf(const Finding& finding) {
        {"rule", finding.rule},
        {"line", absl::StrCat(finding.line)},
        {"column", absl::StrCat(finding.column)}});
+}
+
+std::vector<absl::string_view> ConditionsOf(const admin::v1::ExportPolicy& side) {
+  std::vector<absl::string_view> out;
+  for (const admin::v1::ExportRule& rule : side.rules()) out.push_back(rule.when());
+  return out;
 }
 
 // What both kinds of rules have.
@@ -35,8 +42,8 @@ absl::StatusOr<CompiledPolicy::Rule> CompileRule(const Rule& rule, uint64_t vers
 
 absl::StatusOr<std::shared_ptr<const CompiledPolicy>> CompiledPolicy::Compile(
     const admin::v1::Policy& policy, uint64_t version, std::vector<Finding>* findings,
-    const Classifications& known) {
-  std::vector<Finding> found = CheckPolicy(policy, known);
+    const Surroundings& around) {
+  std::vector<Finding> found = PolicyChecker(policy, around, findings != nullptr).Run();
   const absl::Status status =
       found.empty() || !found.front().error ? absl::OkStatus() : ErrorOf(found.front());
   if (findings != nullptr) *findings = std::move(found);
@@ -56,6 +63,8 @@ absl::StatusOr<std::shared_ptr<const CompiledPolicy>> CompiledPolicy::Compile(
     compiled.terms = rule.terms();
     out->export_.rules.push_back(std::move(compiled));
   }
+  out->export_.list = RuleList::Of(ConditionsOf(policy.export_()));
+  out->export_.serial = out->export_.list->serial();
   out->import_.limits = policy.import().limits();
   out->import_.transit.insert(policy.import().transit().begin(), policy.import().transit().end());
   out->import_.accept_unknown = policy.import().accept_unknown();

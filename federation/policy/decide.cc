@@ -41,16 +41,13 @@ RuleMemo::Outcome Try(const CompiledPolicy::Rule& rule, filter::EventContext& ev
   return matched ? RuleMemo::Outcome::kMatched : RuleMemo::Outcome::kPassed;
 }
 
-// The first rule that matches or fails decides.
-Decision TryRules(const CompiledPolicy::Side& side, filter::EventContext& event, DecisionMemo* memo,
-                  std::vector<RuleTrace>* trace, const CompiledPolicy::Rule** decided) {
-  RuleMemo* const kept = memo == nullptr || trace != nullptr ? nullptr : &memo->rules;
-  const auto first = FirstToDecide(kept, side.serial, side.rules.size(), event,
-                                   [&](size_t i) { return Try(side.rules[i], event, trace); });
-  if (!first) return Deny(Reason::kNoRule);
-  const CompiledPolicy::Rule& rule = side.rules[first->rule];
+// What the rule that decides says; *decided is set where there is one.
+Decision Follow(const CompiledPolicy::Side& side, const RuleOutcome& first,
+                const CompiledPolicy::Rule** decided) {
+  if (first.outcome == RuleMemo::Outcome::kPassed) return Deny(Reason::kNoRule);
+  const CompiledPolicy::Rule& rule = side.rules[first.rule];
   *decided = &rule;
-  const bool failed = first->outcome == RuleMemo::Outcome::kFailed;
+  const bool failed = first.outcome == RuleMemo::Outcome::kFailed;
   Decision decision = Deny(failed ? Reason::kFilterError : Reason::kDeniedByRule, rule.id);
   decision.keep = rule.keep;
   if (!failed && rule.allow) {
@@ -60,19 +57,31 @@ Decision TryRules(const CompiledPolicy::Side& side, filter::EventContext& event,
   return decision;
 }
 
+RuleMemo* RulesMemo(DecisionMemo* memo) { return memo == nullptr ? nullptr : &memo->rules; }
+
+RuleOutcome FirstOf(const CompiledPolicy::Side& side, filter::EventContext& event, RuleMemo* memo,
+                    std::vector<RuleTrace>* trace) {
+  const auto first =
+      FirstToDecide(trace == nullptr ? memo : nullptr, side.serial, side.rules.size(), event,
+                    [&](size_t i) { return Try(side.rules[i], event, trace); });
+  if (!first) return {};
+  return {first->outcome, static_cast<uint16_t>(first->rule)};
+}
+
 bool TooLarge(const CompiledPolicy::Side& side, const filter::EventContext& event) {
   const uint32_t limit = side.limits.max_event_bytes();
   return limit > 0 && event.byte_size() > limit;
 }
 
 // Labels of the event itself and of the terms it came under.
-bool LabelsKnown(filter::EventContext& event, const Environment& environment) {
+bool StampsKnown(filter::EventContext& event, const Environment& environment) {
   const Classifications& known = environment.labels();
-  if (!known.Knows(event.classification())) return false;
-  if (event.terms() != nullptr && !known.Knows(event.terms()->classification())) return false;
-  const std::optional<filter::Value> regulations = event.Find("dataregulation");
-  return !regulations || (regulations->type() == filter::Type::kString &&
-                          environment.KnowsRegulations(regulations->string()));
+  return known.Knows(event.classification()) &&
+         (event.terms() == nullptr || known.Knows(event.terms()->classification()));
+}
+
+bool LabelsKnown(filter::EventContext& event, const Environment& environment) {
+  return StampsKnown(event, environment) && environment.KnowsRegulations(event.regulation());
 }
 
 // Whether terms that name groups let `domain` have the event.
@@ -92,34 +101,63 @@ std::optional<Reason> CheckOrigin(const CompiledPolicy::Side& side, absl::string
   return side.transit.contains(origin) ? Reason::kAttestationUnproven : Reason::kTransitNotAllowed;
 }
 
-// What the event leaves as, and whether the importer wants it so.
+RuleMemo* InterestMemo(const ExportContext& context) {
+  return context.memo == nullptr ? nullptr : &context.memo->interest;
+}
+
+bool Wants(const ExportContext& context, filter::EventContext& arriving) {
+  return context.interest == nullptr || context.interest->Wants(arriving, InterestMemo(context));
+}
+
+// What the event leaves as, and whether the importer wants it so; none: it crosses.
 std::optional<Reason> Transform(const CompiledPolicy::Rule& rule, filter::EventContext& event,
                                 const ExportContext& context, Decision* decision) {
-  const CompiledInterest* const interest = context.interest;
-  const std::optional<bool> wanted =
-      interest == nullptr ? std::optional<bool>(true) : interest->WantsByKind(event);
-  if (wanted == false) return Reason::kNotWanted;
-  filter::EventContext* arriving = &event;
-  if (rule.transformation.empty()) {
-    // It leaves as it is.
-  } else if (context.engine_version < 2) {
-    // That engine could not transform, and withheld what names other events.
-    const bool names_others = event.HasLinksOrChain() != filter::DataLookup::kAbsent;
-    if (names_others) return Reason::kTransformationUnavailable;
-  } else {
-    if (context.transformer == nullptr) return Reason::kTransformationUnavailable;
-    bool changed = false;
-    const Outgoing* const outgoing =
-        context.transformer->Apply(rule.transformation, event, context.keys, &changed);
-    if (outgoing == nullptr) return Reason::kTransformationUnavailable;
-    if (changed) decision->outgoing = outgoing;
-    if (changed && !wanted) arriving = &context.transformer->Arriving(event);
+  std::optional<bool> wanted = true;
+  if (context.interest != nullptr) {
+    wanted = context.interest->WantsByKind(event, InterestMemo(context));
   }
-  if (wanted) return std::nullopt;
-  RuleMemo* const memo =
-      context.memo == nullptr || decision->outgoing != nullptr ? nullptr : &context.memo->interest;
-  if (interest->Wants(*arriving, memo)) return std::nullopt;
+  if (wanted == false) return Reason::kNotWanted;
+  if (context.transformer == nullptr) return Reason::kTransformationUnavailable;
+  bool changed = false;
+  const Outgoing* const outgoing =
+      context.transformer->Apply(rule.transformation, event, context.keys, &changed);
+  if (outgoing == nullptr) return Reason::kTransformationUnavailable;
+  if (changed) decision->outgoing = outgoing;
+  if (wanted || Wants(context, changed ? context.transformer->Arriving(event) : event)) {
+    return std::nullopt;
+  }
   return Reason::kNotWanted;
+}
+
+// The first engine could not transform, and withheld what names other events.
+std::optional<Reason> WithholdLinks(filter::EventContext& event) {
+  switch (event.HasLinksOrChain()) {
+    case filter::DataLookup::kAbsent: return std::nullopt;
+    case filter::DataLookup::kNoJson: return Reason::kInvalidJson;
+    default: return Reason::kTransformationUnavailable;
+  }
+}
+
+// Behind the rules: what the event leaves under and as.
+std::optional<Reason> Finish(const CompiledPolicy& policy, const CompiledPolicy::Rule& rule,
+                             filter::EventContext& event, const ExportContext& context,
+                             Decision* decision) {
+  const Environment& environment = *context.environment;
+  const bool first_engine = context.engine_version < 2;
+  if (!(first_engine ? StampsKnown(event, environment) : LabelsKnown(event, environment))) {
+    return Reason::kClassificationUnknown;
+  }
+  std::optional<TermsView> terms = NarrowTerms(event.terms(), rule.terms, environment.labels());
+  if (!terms || (first_engine && !terms->groups.empty()) ||
+      !MayReceive(terms->groups, policy.peer(), event, environment)) {
+    return Reason::kTermsExceeded;
+  }
+  decision->terms = *std::move(terms);
+  if (!rule.transformation.empty()) {
+    if (!first_engine) return Transform(rule, event, context, decision);
+    if (const std::optional<Reason> reason = WithholdLinks(event)) return reason;
+  }
+  return Wants(context, event) ? std::nullopt : std::optional<Reason>(Reason::kNotWanted);
 }
 
 }  // namespace
@@ -151,6 +189,11 @@ std::optional<TermsView> NarrowTerms(const storage::v1::Terms* event_terms,
   return out;
 }
 
+RuleOutcome TryRules(const CompiledPolicy::Side& side, filter::EventContext& event,
+                     RuleMemo* memo) {
+  return FirstOf(side, event, memo, nullptr);
+}
+
 Decision DecideExport(const CompiledPolicy* policy, filter::EventContext& event,
                       const ExportContext& context, std::vector<RuleTrace>* trace) {
   if (policy == nullptr) return Deny(Reason::kNoPolicy);
@@ -158,17 +201,14 @@ Decision DecideExport(const CompiledPolicy* policy, filter::EventContext& event,
     return Deny(*reason);
   }
   if (TooLarge(policy->exports(), event)) return Deny(Reason::kTooLarge);
+  const CompiledPolicy::Side& side = policy->exports();
+  const RuleOutcome first = context.rules != nullptr && trace == nullptr
+                                ? *context.rules
+                                : FirstOf(side, event, RulesMemo(context.memo), trace);
   const CompiledPolicy::Rule* rule = nullptr;
-  Decision decision = TryRules(policy->exports(), event, context.memo, trace, &rule);
+  Decision decision = Follow(side, first, &rule);
   if (!decision.allow) return decision;
-  const Environment& environment = *context.environment;
-  if (!LabelsKnown(event, environment)) return Deny(Reason::kClassificationUnknown, rule->id);
-  std::optional<TermsView> terms = NarrowTerms(event.terms(), rule->terms, environment.labels());
-  if (!terms || !MayReceive(terms->groups, policy->peer(), event, environment)) {
-    return Deny(Reason::kTermsExceeded, rule->id);
-  }
-  decision.terms = *std::move(terms);
-  const std::optional<Reason> reason = Transform(*rule, event, context, &decision);
+  const std::optional<Reason> reason = Finish(*policy, *rule, event, context, &decision);
   return reason ? Deny(*reason, rule->id) : decision;
 }
 
@@ -183,7 +223,9 @@ Decision DecideImport(const CompiledPolicy* policy, filter::EventContext& event,
     return Deny(Reason::kUnknownType);
   }
   const CompiledPolicy::Rule* rule = nullptr;
-  const Decision decision = TryRules(policy->imports(), event, context.memo, trace, &rule);
+  const CompiledPolicy::Side& side = policy->imports();
+  const Decision decision =
+      Follow(side, FirstOf(side, event, RulesMemo(context.memo), trace), &rule);
   if (!decision.allow) return decision;
   if (!LabelsKnown(event, *context.environment)) {
     return Deny(Reason::kClassificationUnknown, rule->id);

@@ -69,15 +69,15 @@ RuleMemo::Outcome CompiledInterest::Try(const Rule& rule, filter::EventContext& 
   return matched ? RuleMemo::Outcome::kMatched : RuleMemo::Outcome::kPassed;
 }
 
-std::optional<bool> CompiledInterest::WantsByKind(filter::EventContext& event) const {
+std::optional<bool> CompiledInterest::WantsByKind(filter::EventContext& event,
+                                                  RuleMemo* memo) const {
   if (version_ == 0) return true;
-  for (const Rule& rule : rules_) {
-    event.ForgetReads();
-    const RuleMemo::Outcome outcome = Try(rule, event);
-    if (event.read_more() || outcome == RuleMemo::Outcome::kFailed) return std::nullopt;
-    if (outcome == RuleMemo::Outcome::kMatched) return rule.allow;
-  }
-  return false;
+  RuleMemo own;
+  if (memo == nullptr) memo = &own;
+  const auto first = memo->FirstByKind(serial_, rules_.size(), event,
+                                       [&](size_t i) { return Try(rules_[i], event); });
+  if (!first) return std::nullopt;
+  return first->outcome == RuleMemo::Outcome::kMatched && rules_[first->rule].allow;
 }
 
 // What fails may be wanted: the importer decides.

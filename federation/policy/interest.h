@@ -48,7 +48,7 @@ class CompiledInterest {
 
   // The answer where it follows from type, source, origin and plane alone; none where a rule
   // that is tried reads more. Wants() gives the same.
-  std::optional<bool> WantsByKind(filter::EventContext& event) const;
+  std::optional<bool> WantsByKind(filter::EventContext& event, RuleMemo* memo = nullptr) const;
 
   // The importer asked for nothing to be sent until its next Interest.
   bool paused() const { return paused_; }

@@ -1,11 +1,11 @@
 // Removes and replaces values in the JSON of an event, and leaves everything else as it was
-// written, byte for byte but for white space between the members of an object that changed.
+// written, byte for byte but for white space and commas around a member that is removed.
 //
 //   JsonEdits edits;                                    // once for a rule
 //   edits.Remove(path);
 //   edits.Replace(user, "subject.content.user", JsonEdits::Form::kText);
-//   JsonEditor editor;                                  // one per thread
-//   if (!editor.Apply(edits, data, replacement_of)) ... // not JSON as it was admitted
+//   JsonEditor editor;                                  // one per thread, kept
+//   if (!editor.Apply(edits, data, append_replacement)) // not JSON as it was admitted
 //   Send(editor.result(), editor.removed(), editor.replaced());
 //
 // The JSON was admitted: well-formed, no duplicate member, at most 64 levels. Anything else
@@ -14,12 +14,14 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "federation/policy/json_scan.h"
 #include "gateway/filter/data_path.h"
 
 namespace cdgate::policy {
@@ -59,19 +61,36 @@ class JsonEdits {
   std::unique_ptr<Node> root_;
 };
 
+// Texts in memory that is kept from one event to the next.
+class TextList {
+ public:
+  void Clear() { size_ = 0; }
+  void Add(absl::string_view text) {
+    if (size_ == texts_.size()) texts_.emplace_back();
+    texts_[size_++].assign(text.data(), text.size());
+  }
+  bool empty() const { return size_ == 0; }
+  absl::Span<const std::string> all() const { return {texts_.data(), size_}; }
+
+ private:
+  std::vector<std::string> texts_;
+  size_t size_ = 0;
+};
+
 class JsonEditor {
  public:
-  // What goes in place of a value; `text` is the decoded one.
-  using Replacement = std::function<std::string(absl::string_view kind, absl::string_view text)>;
+  // Appends to `out` what goes in place of a value; `text` is the decoded one.
+  using Replacement =
+      absl::FunctionRef<void(absl::string_view kind, absl::string_view text, std::string* out)>;
 
   // False where `data` is not such JSON.
-  bool Apply(const JsonEdits& edits, absl::string_view data, const Replacement& replacement);
+  bool Apply(const JsonEdits& edits, absl::string_view data, Replacement replacement);
 
   // Good until the next Apply.
   const std::string& result() const { return out_; }
   // RFC 6901 pointers; the removed ones into `data`, the others into both.
-  const std::vector<std::string>& removed() const { return removed_; }
-  const std::vector<std::string>& replaced() const { return replaced_; }
+  absl::Span<const std::string> removed() const { return removed_.all(); }
+  absl::Span<const std::string> replaced() const { return replaced_.all(); }
   bool changed() const { return !removed_.empty() || !replaced_.empty(); }
 
  private:
@@ -82,35 +101,40 @@ class JsonEditor {
     const Node* node = nullptr;  // null: nothing below it
     Mode mode = Mode::kTree;
   };
+  // What is done to one member or element.
+  struct Step {
+    Task below;
+    JsonEdits::Form form = JsonEdits::Form::kText;
+    bool remove = false;
+    bool replace = false;
+  };
 
   bool Value(const Task& task);
   bool Object(const Task& task);
   bool Array(const Task& task);
-  // One member, from its name on. `kept`: it is still there.
-  bool Member(const Task& task, size_t from, bool first, bool* kept);
-  bool Child(const Task& task, absl::string_view name, Task* child, const Node** edit) const;
-  bool Edit(const Node& edit, size_t from, bool first, bool* kept);
-  std::string Replaced(const Node& edit, absl::string_view text) const;
+  // `kept` becomes true where the member is still there.
+  bool Member(const Task& task, size_t from, bool* kept);
+  bool Element(const Task& task, size_t index);
+  Step StepTo(const Task& task, absl::string_view name) const;
+  bool Remove();
+  bool Replace(const Step& step, size_t from, bool* kept);
+  void WritePseudonym(const Step& step, absl::string_view text);
 
-  bool SkipValue();
-  bool SkipText();
-  bool SkipComposite();
-  bool ReadText(absl::string_view* decoded);
-  void SkipSpace();
-  bool Take(char c);
-  char Peek() const { return at_ < in_.size() ? in_[at_] : '\0'; }
-  void Copy(size_t from, size_t to) { out_.append(in_.data() + from, to - from); }
-  std::string Pointer() const;
+  // What was read since `from`.
+  void Copy(size_t from) {
+    const absl::string_view text = in_.Text(from, in_.at());
+    out_.append(text.data(), text.size());
+  }
+  void AppendToPointer(absl::string_view name);
 
-  absl::string_view in_;
-  size_t at_ = 0;
+  JsonScanner in_;
   int depth_ = 0;
   const Replacement* replacement_ = nullptr;
   std::string out_;
-  std::string text_;               // a decoded one
-  std::vector<std::string> path_;  // decoded names down to where we are
-  std::vector<std::string> removed_;
-  std::vector<std::string> replaced_;
+  std::string made_;     // a pseudonym
+  std::string pointer_;  // to where we are
+  TextList removed_;
+  TextList replaced_;
 };
 
 }  // namespace cdgate::policy

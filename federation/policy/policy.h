@@ -107,10 +107,18 @@ struct Finding {
 };
 admin::v1::PolicyFinding ToProto(const Finding& finding);
 
+// What a policy is judged in.
+struct Surroundings {
+  // Labels that are known, and groups.
+  const Environment* environment = Environment::BuiltIn().get();
+  absl::string_view own_domain = {};  // empty: what depends on it is not judged
+  // For groups that end.
+  absl::Time now = absl::UnixEpoch();
+};
+
 // All that can be said of `policy` without events; errors first. A policy is applied
 // only where there is no error.
-std::vector<Finding> CheckPolicy(const admin::v1::Policy& policy,
-                                 const Classifications& known = Classifications::BuiltIn());
+std::vector<Finding> CheckPolicy(const admin::v1::Policy& policy, const Surroundings& around = {});
 
 // A policy in force. Immutable; safe to share between threads.
 class CompiledPolicy {
@@ -130,14 +138,17 @@ class CompiledPolicy {
     absl::flat_hash_set<std::string> transit;  // origins, besides the sender's own
     admin::v1::Limits limits;
     bool accept_unknown = false;  // import
-    uint64_t serial = RuleMemo::NewSerial();
+    // Export: of the rules' conditions; sides that have the same have one list.
+    std::shared_ptr<const RuleList> list;
+    uint64_t serial = RuleMemo::NewSerial();  // of `list`, where there is one
   };
 
   // INVALID_POLICY naming the first error's path where CheckPolicy finds one; all
-  // findings, warnings too, go to `findings` where that is not null.
+  // findings, warnings too, go to `findings` where that is not null. A policy that was
+  // applied compiles in the surroundings of its time.
   static absl::StatusOr<std::shared_ptr<const CompiledPolicy>> Compile(
       const admin::v1::Policy& policy, uint64_t version, std::vector<Finding>* findings = nullptr,
-      const Classifications& known = Classifications::BuiltIn());
+      const Surroundings& around = {});
 
   const std::string& peer() const { return peer_; }
   uint64_t version() const { return version_; }
@@ -194,6 +205,9 @@ struct ExportContext {
   EventTransformer* transformer = nullptr;
   uint32_t engine_version = kEngineVersion;  // of an earlier decision that is repeated
   DecisionMemo* memo = nullptr;              // null: every rule is tried
+  // What the policy's export rules come to for this event, where that is known
+  // (shared_decisions.h); null: they are tried.
+  const RuleOutcome* rules = nullptr;
 };
 
 // What an import decision depends on besides policy and event.
@@ -206,13 +220,17 @@ struct ImportContext {
   DecisionMemo* memo = nullptr;  // null: every rule is tried
 };
 
+// The first rule of `side` that matches or fails, whatever it says then. Pure: the same for
+// all sides with the same conditions.
+RuleOutcome TryRules(const CompiledPolicy::Side& side, filter::EventContext& event, RuleMemo* memo);
+
 // Reasons of a denial: NO_POLICY (policy is null), TRANSIT_NOT_ALLOWED (neither of our own
 // origin nor of one in transit), ATTESTATION_UNPROVEN (in transit), TOO_LARGE, NO_RULE,
 // DENIED_BY_RULE, FILTER_ERROR, CLASSIFICATION_UNKNOWN, TERMS_EXCEEDED,
 // TRANSFORMATION_UNAVAILABLE, NOT_WANTED. What the importer wants is judged by the event as
 // it would arrive: it learns nothing of what it does not get. Where `trace` is not null every
-// rule is tried, and added to it. Allocates nothing where the conditions read attributes
-// only, no rule fails and nothing is transformed.
+// rule is tried, and added to it. Allocates nothing where no rule fails and nothing is
+// transformed, once the context has the memory that it needs.
 Decision DecideExport(const CompiledPolicy* policy, filter::EventContext& event,
                       const ExportContext& context, std::vector<RuleTrace>* trace = nullptr);
 

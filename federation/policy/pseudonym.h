@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "auth/crypto/digest.h"
 
 namespace cdgate::policy {
 
@@ -28,18 +29,23 @@ class Keyring {
     uint32_t version = 0;
     int64_t start_nanos = 0;  // of the time accepted, since the Unix epoch
     std::string secret;       // 32 bytes
+    // Prepared by the Keyring; null in a key that is not of one.
+    std::shared_ptr<const crypto::HmacSha256Key> prepared = nullptr;
   };
   // Versions and times ascending.
-  explicit Keyring(std::vector<Key> keys) : keys_(std::move(keys)) {}
+  explicit Keyring(std::vector<Key> keys);
 
   // Null where there is none for that time.
   const Key* For(int64_t accepted_time_nanos) const;
 
  private:
-  const std::vector<Key> keys_;
+  std::vector<Key> keys_;
 };
 using KeyringPtr = std::shared_ptr<const Keyring>;
 
+// Allocates nothing but what `out` needs.
+void AppendPseudonym(const Keyring::Key& key, absl::string_view kind, absl::string_view value,
+                     std::string* out);
 std::string MakePseudonym(const Keyring::Key& key, absl::string_view kind, absl::string_view value);
 
 }  // namespace cdgate::policy

@@ -1,7 +1,9 @@
 #include "federation/policy/rule_memo.h"
 
 #include <atomic>
-#include <initializer_list>
+#include <utility>
+
+#include "gateway/base/mutex.h"
 
 namespace cdgate::policy {
 namespace {
@@ -9,7 +11,7 @@ namespace {
 constexpr size_t kMaxKeyBytes = 1024;
 
 // Each text after its size, so that no two kinds have one key.
-void MakeKey(std::initializer_list<absl::string_view> texts, std::string* key) {
+void MakeKey(absl::Span<const absl::string_view> texts, std::string* key) {
   key->clear();
   for (const absl::string_view text : texts) {
     const auto size = static_cast<uint32_t>(text.size());
@@ -18,7 +20,31 @@ void MakeKey(std::initializer_list<absl::string_view> texts, std::string* key) {
   }
 }
 
+struct KnownLists {
+  base::Mutex mu;
+  absl::flat_hash_map<std::string, std::weak_ptr<const RuleList>> by_conditions
+      CDGATE_GUARDED_BY(mu);
+};
+
+KnownLists& Lists() {
+  static auto* const lists = new KnownLists();
+  return *lists;
+}
+
 }  // namespace
+
+// Those that nobody holds any more go when the next comes.
+std::shared_ptr<const RuleList> RuleList::Of(absl::Span<const absl::string_view> conditions) {
+  std::string key;
+  MakeKey(conditions, &key);
+  KnownLists& lists = Lists();
+  base::MutexLock lock(lists.mu);
+  absl::erase_if(lists.by_conditions, [](const auto& entry) { return entry.second.expired(); });
+  std::weak_ptr<const RuleList>& known = lists.by_conditions[std::move(key)];
+  std::shared_ptr<const RuleList> list = known.lock();
+  if (list == nullptr) known = list = std::shared_ptr<const RuleList>(new RuleList());
+  return list;
+}
 
 uint64_t RuleMemo::NewSerial() {
   static std::atomic<uint64_t> last = 0;

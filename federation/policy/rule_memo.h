@@ -16,11 +16,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "gateway/filter/event_context.h"
 
 namespace cdgate::policy {
@@ -29,7 +32,7 @@ class RuleMemo {
  public:
   static constexpr size_t kMaxKinds = 256;
 
-  enum class Outcome { kPassed, kMatched, kFailed };
+  enum class Outcome : uint8_t { kPassed, kMatched, kFailed };
   struct Decided {
     size_t rule = 0;
     Outcome outcome = Outcome::kMatched;
@@ -56,6 +59,23 @@ class RuleMemo {
     return std::nullopt;
   }
 
+  // The same where it follows from what the memo remembers by, whatever else an event has;
+  // none where a rule that would have to be tried reads more. kPassed: no rule decides.
+  template <typename TryRule>
+  std::optional<Decided> FirstByKind(uint64_t serial, size_t rules, filter::EventContext& event,
+                                     TryRule&& try_rule) {
+    Kind& kind = KindOf(serial, event);
+    while (kind.open.empty() && !kind.always && kind.next < rules) {
+      const size_t rule = kind.next++;
+      event.ForgetReads();
+      const Outcome outcome = try_rule(rule);
+      Note(rule, outcome, event.read_more(), &kind);
+    }
+    if (!kind.open.empty()) return std::nullopt;
+    if (kind.always) return Decided{*kind.always, Outcome::kMatched};
+    return Decided{0, Outcome::kPassed};
+  }
+
   // A number for a list of rules that no other list of this process has.
   static uint64_t NewSerial();
 
@@ -77,6 +97,27 @@ class RuleMemo {
   Kind* last_ = nullptr;
   std::string key_;
   Kind unkept_;  // of an event whose key is too long to be kept
+};
+
+// What a list of rules comes to for one event.
+struct RuleOutcome {
+  RuleMemo::Outcome outcome = RuleMemo::Outcome::kPassed;  // kPassed: no rule decides
+  uint16_t rule = 0;                                       // the one that does
+};
+
+// A list of conditions, which lists elsewhere may have, too: what they come to for an event
+// is then the same.
+class RuleList {
+ public:
+  // The one object for these conditions in this order, as long as anybody holds it.
+  // Thread-safe.
+  static std::shared_ptr<const RuleList> Of(absl::Span<const absl::string_view> conditions);
+
+  uint64_t serial() const { return serial_; }
+
+ private:
+  RuleList() = default;
+  const uint64_t serial_ = RuleMemo::NewSerial();
 };
 
 // The same with `memo`, or, where that is null, by trying all.

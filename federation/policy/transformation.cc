@@ -1,7 +1,6 @@
 #include "federation/policy/transformation.h"
 
 #include <algorithm>
-#include <deque>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -35,7 +34,15 @@ const char* KindOfAttribute(absl::string_view name) {
   return nullptr;
 }
 
-bool IsUnder(absl::string_view pointer, const std::vector<std::string>& above) {
+bool NamesOthers(const event::CloudEventView& cloud_event) {
+  bool named = false;
+  cloud_event.ForEach([&](const event::AttributeView& attribute) {
+    named = named || KindOfAttribute(attribute.name) != nullptr;
+  });
+  return named;
+}
+
+bool IsUnder(absl::string_view pointer, absl::Span<const std::string> above) {
   return std::any_of(above.begin(), above.end(), [&](const std::string& p) {
     return absl::StartsWith(pointer, p) && (pointer.size() == p.size() || pointer[p.size()] == '/');
   });
@@ -64,68 +71,79 @@ Transformation Transformation::Of(const admin::v1::ExportRule& rule) {
 const Outgoing* Transformer::Apply(const Transformation& what, const event::Record& record,
                                    const Keyring::Key* key, bool* changed) {
   *changed = false;
-  out_.cloud_event.clear();
-  out_.withheld.clear();
-  out_.substituted.clear();
-  if (what.empty()) return &out_;
+  if (what.empty()) return Unchanged();
   bool failed = false;
-  const JsonEditor::Replacement replacement = [&](absl::string_view kind, absl::string_view text) {
-    if (key != nullptr) return MakePseudonym(*key, kind, text);
-    failed = true;
-    return std::string();
+  const auto replacement = [&](absl::string_view kind, absl::string_view text, std::string* out) {
+    if (key == nullptr) {
+      failed = true;
+    } else {
+      AppendPseudonym(*key, kind, text, out);
+    }
   };
   if (!editor_.Apply(what.edits(), record.data(), replacement) || failed) return nullptr;
-  bool named = false;
-  if (what.links() != admin::v1::LINK_HANDLING_KEEP) {
-    record.cloud_event().ForEach([&](const event::AttributeView& attribute) {
-      named = named || KindOfAttribute(attribute.name) != nullptr;
-    });
-  }
-  *changed = editor_.changed() || named;
-  if (!*changed) return &out_;
+  *changed = editor_.changed() ||
+             (what.links() != admin::v1::LINK_HANDLING_KEEP && NamesOthers(record.cloud_event()));
+  if (!*changed) return Unchanged();
   WriteCloudEvent(what, record, replacement);
   if (failed) return nullptr;
   MergePointers(record);
   return &out_;
 }
 
+const Outgoing* Transformer::Unchanged() {
+  out_.cloud_event.clear();
+  out_.withheld.clear();
+  out_.substituted.clear();
+  return &out_;
+}
+
 void Transformer::WriteCloudEvent(const Transformation& what, const event::Record& record,
-                                  const JsonEditor::Replacement& replacement) {
+                                  JsonEditor::Replacement replacement) {
   static const auto* const subject_id = new filter::DataPath(Path("subject.id"));
+  static const auto* const subject_kind = new std::string(KindOf(*subject_id));
   event::CloudEventFields fields;
   fields.id = record.id();
   fields.source = record.source();
   fields.type = record.type();
   fields.data = editor_.result();
-  std::deque<std::string> texts;
+  size_t texts = 0;
+  const auto add_replaced = [&](absl::string_view name, absl::string_view kind,
+                                absl::string_view text) {
+    std::string& made = texts_[texts++];
+    made.clear();
+    replacement(kind, text, &made);
+    fields.attributes.push_back(event::TextAttribute(name, made));
+  };
   const bool keep_links = what.links() == admin::v1::LINK_HANDLING_KEEP;
   record.cloud_event().ForEach([&](const event::AttributeView& attribute) {
-    const char* const kind = keep_links ? nullptr : KindOfAttribute(attribute.name);
     if (attribute.name == "dssematerial" || attribute.name == "subject") return;
+    const char* const kind = keep_links ? nullptr : KindOfAttribute(attribute.name);
     if (kind == nullptr) return fields.attributes.push_back(attribute);
-    if (what.links() == admin::v1::LINK_HANDLING_DROP || !attribute.is_text()) {
-      return;
-    }
-    texts.push_back(replacement(kind, attribute.text));
-    fields.attributes.push_back(event::TextAttribute(attribute.name, texts.back()));
+    if (what.links() == admin::v1::LINK_HANDLING_DROP || !attribute.is_text()) return;
+    add_replaced(attribute.name, kind, attribute.text);
   });
-  if (!record.subject().empty() && !what.edits().Touches(*subject_id)) {
+  if (record.subject().empty()) {
+    // It has none.
+  } else if (what.edits().Touches(*subject_id)) {
+    add_replaced("subject", *subject_kind, record.subject());
+  } else {
     fields.attributes.push_back(event::TextAttribute("subject", record.subject()));
-  } else if (!record.subject().empty()) {
-    texts.push_back(replacement(KindOf(*subject_id), record.subject()));
-    fields.attributes.push_back(event::TextAttribute("subject", texts.back()));
   }
-  out_.cloud_event = event::RenderCloudEvent(&fields);
+  event::CloudEventSpans spans;
+  out_.cloud_event.resize(event::PrepareCloudEvent(&fields));
+  event::PutCloudEvent(fields, out_.cloud_event.size(), &spans, out_.cloud_event.data());
 }
 
 void Transformer::MergePointers(const event::Record& record) {
-  out_.withheld = editor_.removed();
-  out_.substituted = editor_.replaced();
+  const absl::Span<const std::string> removed = editor_.removed();
+  const absl::Span<const std::string> replaced = editor_.replaced();
+  out_.withheld.assign(removed.begin(), removed.end());
+  out_.substituted.assign(replaced.begin(), replaced.end());
   record.stored().ForEachWithheld(
-      [this](absl::string_view pointer) { out_.withheld.emplace_back(pointer); });
-  record.stored().ForEachSubstituted([this](absl::string_view pointer) {
-    if (IsUnder(pointer, editor_.removed())) return;
-    if (!IsUnder(pointer, editor_.replaced())) out_.substituted.emplace_back(pointer);
+      [&](absl::string_view pointer) { out_.withheld.emplace_back(pointer); });
+  record.stored().ForEachSubstituted([&](absl::string_view pointer) {
+    if (IsUnder(pointer, removed)) return;
+    if (!IsUnder(pointer, replaced)) out_.substituted.emplace_back(pointer);
   });
 }
 

@@ -10,6 +10,7 @@
 // whole. Members that are not named stay as the producer wrote them, byte for byte.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <string>
 #include <vector>
@@ -49,6 +50,8 @@ struct Outgoing {
   std::vector<std::string> substituted;
 };
 
+// Keeps its memory: an event allocates only what is larger than in those before it. Not
+// thread-safe.
 class Transformer {
  public:
   // `changed` says whether anything of the event is other than it was; where it is not, the
@@ -58,12 +61,14 @@ class Transformer {
                         const Keyring::Key* key, bool* changed);
 
  private:
+  const Outgoing* Unchanged();
   void WriteCloudEvent(const Transformation& what, const event::Record& record,
-                       const JsonEditor::Replacement& replacement);
+                       JsonEditor::Replacement replacement);
   void MergePointers(const event::Record& record);
 
   JsonEditor editor_;
   Outgoing out_;
+  std::array<std::string, 3> texts_;  // of attributes that are replaced
 };
 
 // Kinds of the pseudonyms of what names other events.

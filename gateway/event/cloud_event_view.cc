@@ -99,6 +99,9 @@ void TakeKnown(const AttributeView& attribute, KnownAttributes* found) {
   if (attribute.name == "dataclassification") {
     found->classification = attribute.is_text() ? attribute.text : absl::string_view();
   }
+  if (attribute.name == "dataregulation") {
+    found->regulation = attribute.is_text() ? attribute.text : kNoRegulation;
+  }
 }
 
 // google.protobuf.Any: only that the generated parser would take it.

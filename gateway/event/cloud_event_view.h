@@ -59,13 +59,17 @@ struct AttributeView {
 };
 
 // What every reader of an event asks for: the attributes `subject` and `time`, of kind
-// kNone where they are not there, and the text of `dataclassification`, empty where it is
-// not there or is no text.
+// kNone where they are not there, and the texts of `dataclassification` and
+// `dataregulation`, empty where it is not there. A classification that is no text is empty,
+// too; a regulation that is none is kNoRegulation.
 struct KnownAttributes {
   AttributeView subject;
   AttributeView time;
   absl::string_view classification;
+  absl::string_view regulation;
 };
+// The name of no regulation: a text has no control characters.
+inline constexpr absl::string_view kNoRegulation = "\1";
 
 // Which member of the data oneof is set; the numbers are its field numbers.
 enum class DataKind { kNone = 0, kBinary = 6, kText = 7, kProto = 8 };

@@ -91,6 +91,7 @@ void Record::ReadEnvelope(const KnownAttributes& outer) {
   id_ = cloud_event_.id();
   subject_ = outer.subject.text;
   label_ = outer.classification;
+  regulation_ = outer.regulation;
   ReadTime(outer.time, &time_);
   if (!stored_.inner_id().empty()) id_ = stored_.inner_id();
   if (!stored_.inner_subject().empty()) subject_ = stored_.inner_subject();
@@ -108,7 +109,9 @@ void Record::Move(base::Sequence sequence, absl::string_view stored) {
   sequence_ = sequence;
   byte_size_ = kRecordOverhead + stored.size();
   cloud_event_.Move(moved);
-  for (absl::string_view* view : {&id_, &subject_, &label_}) moved.Move(view);
+  for (absl::string_view* view : {&id_, &subject_, &label_, &regulation_}) {
+    moved.Move(view);
+  }
 }
 
 std::string Record::time_text() const {

@@ -85,6 +85,9 @@ class Record {
     const absl::string_view stamped = stored_.classification();
     return stamped.empty() ? label_ : stamped;
   }
+  // The attribute dataregulation: names separated by commas; "" where there is none,
+  // kNoRegulation where it is no text.
+  absl::string_view regulation() const { return regulation_; }
   absl::Time accept_time() const { return absl::FromUnixNanos(stored_.accepted_time_nanos()); }
 
   // The envelope with its attributes; cloud_event().bytes() is what is delivered.
@@ -102,6 +105,7 @@ class Record {
   absl::string_view id_;
   absl::string_view subject_;
   absl::string_view label_;  // of the attribute
+  absl::string_view regulation_;
   absl::Time time_;
   size_t byte_size_ = 0;
 };

@@ -57,7 +57,7 @@ class Analyser {
   // What an operand that can be required to equal something is called; "" for others.
   static std::string NameOf(const Node& node);
   void Warn(const Node& node, std::string message) {
-    out_.pitfalls.push_back({PositionAt(source_, node.begin), std::move(message)});
+    out_.pitfalls.push_back({PositionAt(source_, node.begin), std::move(message), ""});
   }
 
   absl::string_view source_;
@@ -135,6 +135,7 @@ void Analyser::LookAtData(const Node& node) {
   Warn(node, absl::StrCat("fails on events without ", base::Shorten(path), "; write HAS_CDEVENT('",
                           base::Shorten(path), "') AND ... before it, or give a default, CDEVENT('",
                           base::Shorten(path), "', '')"));
+  out_.pitfalls.back().path = std::string(path);
 }
 
 void Analyser::CollectGuards() {

@@ -15,6 +15,8 @@ namespace cdgate::filter {
 struct Pitfall {
   Position position;
   std::string message;
+  // Of the data, where it is that the condition fails on an event that has nothing there.
+  std::string path = {};
 };
 
 // "left = 'text'" that must hold for the condition to be true.

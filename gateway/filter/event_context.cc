@@ -165,6 +165,14 @@ absl::string_view EventContext::classification() {
   return label && label->type() == Type::kString ? label->string() : absl::string_view();
 }
 
+absl::string_view EventContext::regulation() {
+  read_more_ = true;
+  if (record_ != nullptr) return record_->regulation();
+  const std::optional<Value> regulation = FindByName("dataregulation");
+  if (!regulation) return {};
+  return regulation->type() == Type::kString ? regulation->string() : event::kNoRegulation;
+}
+
 void EventContext::SplitType() {
   type_split_ = true;
   const TypeParts parts = SplitCdeventsType(parts_.type);

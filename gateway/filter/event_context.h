@@ -122,6 +122,8 @@ class EventContext {
   bool unknown_type() const { return parts_.unknown_type; }  // no condition sees it
   // The label that gateways stamped on it, else its attribute dataclassification, else "".
   absl::string_view classification();
+  // Its attribute dataregulation, as event::Record::regulation().
+  absl::string_view regulation();
 
   // Whether anything but source, type, origin and plane, and what is computed of them, was
   // asked for since ForgetReads(): what did not is the same for every event that has the

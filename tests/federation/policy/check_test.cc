@@ -16,6 +16,9 @@ using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
+
+MATCHER(IsError, "") { return arg.error; }
 
 std::vector<Finding> Check(const std::string& text) { return CheckPolicy(test::ParsePolicy(text)); }
 
@@ -53,12 +56,37 @@ TEST(CheckPolicyTest, ErrorsNameTheirPlace) {
        "line 2, column 7: expected an attribute"},
       {"when: \"SUBJECT_TYPE()\"", "error export.rules[0].when 1:1",
        "a condition is true or false"},
-      {"redact: 'customData'", "error export.rules[0].redact", "cannot remove fields"},
-      {"pseudonymise: 'subject.content.user'", "error export.rules[0].pseudonymise",
-       "cannot make pseudonyms"},
-      {"links: LINK_HANDLING_DROP", "error export.rules[0].links", "can only KEEP"},
-      {"links: LINK_HANDLING_PSEUDONYMISE", "error export.rules[0].links", "can only KEEP"},
-      {"terms { groups: 'core@eosc.example' }", "error export.rules[0].terms.groups", "no groups"},
+      {"redact: 'subject..user'", "error export.rules[0].redact[0]", "empty name"},
+      {"pseudonymise: '/a~2'", "error export.rules[0].pseudonymise[0]", "'~'"},
+      {"redact: 'context.id'", "error export.rules[0].redact[0]", "known by"},
+      {"redact: 'subject'", "error export.rules[0].redact[0]", "known by"},
+      {"pseudonymise: 'context.timestamp'", "error export.rules[0].pseudonymise[0]", "known by"},
+      {"redact: 'subject.type'", "error export.rules[0].redact[0]", "known by"},
+      {"redact: 'context.chainId'", "error export.rules[0].redact[0]", "said by links"},
+      {"pseudonymise: 'context.links.0.from.contextId'", "error export.rules[0].pseudonymise[0]",
+       "said by links"},
+      {"redact: 'customData.0'", "error export.rules[0].redact[0]", "element of an array"},
+      {"redact: 'subject.content'", "error export.rules[0].redact[0]", "are invalid"},
+      {"redact: 'subject.id'", "error export.rules[0].redact[0]", "are invalid"},
+      {"redact: 'subject.content.environment' when: \"type = "
+       "'dev.cdevents.service.deployed.0.3.0'\"",
+       "error export.rules[0].redact[0]",
+       "without subject.content.environment events of dev.cdevents.service.deployed.0.3.0 are "
+       "invalid"},
+      {"pseudonymise: 'customData'", "error export.rules[0].pseudonymise[0]",
+       "an object or a text"},
+      {"pseudonymise: 'subject.content.environment'", "error export.rules[0].pseudonymise[0]",
+       "is an object in events of"},
+      {"pseudonymise: 'subject.content.outcome'", "error export.rules[0].pseudonymise[0]",
+       "one of 4 texts"},
+      {"pseudonymise: 'subject.content.labels' when: \"SUBJECT_TYPE() = 'ticket'\"",
+       "error export.rules[0].pseudonymise[0]", "is an array"},
+      {"redact: 'customData.team' pseudonymise: 'customData.team'",
+       "error export.rules[0].pseudonymise[0]", "is in redact[0] too"},
+      {"terms { groups: 'core' }", "error export.rules[0].terms.groups[0]", "no group"},
+      {"terms { groups: 'Core@eosc.example' }", "error export.rules[0].terms.groups[0]",
+       "no group"},
+      {"terms { groups: 'core@' }", "error export.rules[0].terms.groups[0]", "no group"},
       {"terms { classification: 'TLP:PURPLE' }", "error export.rules[0].terms.classification",
        "'TLP:PURPLE' is no label"},
   };
@@ -93,11 +121,9 @@ TEST(CheckPolicyTest, NeedsAPeer) {
 
 TEST(CheckPolicyTest, ErrorsOfTheSides) {
   EXPECT_THAT(test::PlacesOf(Check(R"(
-      export { rules { name: "a" action: ACTION_DENY } transit: "gamma.example"
-               limits { max_backlog { seconds: -1 } } }
-      import { rules { name: "a" action: ACTION_DENY } transit: "gamma.example" })")),
-              ElementsAre("error export.transit", "error export.limits.max_backlog",
-                          "error import.transit"));
+      export { rules { name: "a" action: ACTION_DENY }
+               limits { max_backlog { seconds: -1 } } })")),
+              ElementsAre("error export.limits.max_backlog"));
   admin::v1::Policy policy = test::ParsePolicy(R"(
       export { rules { name: "a" action: ACTION_DENY } }
       import { rules { name: "a" action: ACTION_DENY } })");
@@ -144,15 +170,18 @@ TEST(CheckPolicyTest, WarnsOfWhatAuthorsMayNotMean) {
   EXPECT_THAT(test::PlacesOf(Check("")), ElementsAre("warning "));
   EXPECT_THAT(test::PlacesOf(Check("export {} import {}")),
               ElementsAre("warning export.rules", "warning import.rules"));
-  EXPECT_THAT(test::PlacesOf(CheckRule("")), ElementsAre("warning export.rules[0].links"));
+  EXPECT_THAT(CheckRule(""), IsEmpty()) << "links become pseudonyms";
   EXPECT_THAT(test::PlacesOf(CheckRule("links: LINK_HANDLING_KEEP when: \"HOPS() = 1 AND "
                                        "CDEVENT('subject.content.user') = 'x'\"")),
               ElementsAre("warning export.rules[0].when 1:16"));
   EXPECT_THAT(test::PlacesOf(Check(R"(
-      export { rules { name: "a" action: ACTION_DENY terms { onward: 1 } } limits { burst: 5 } }
+      export { rules { name: "a" action: ACTION_DENY terms { onward: 1 } redact: "customData"
+                       pseudonymise: "subject.source" links: LINK_HANDLING_DROP }
+               limits { burst: 5 } }
       import { rules { name: "a" action: ACTION_ALLOW keep: true } })")),
-              ElementsAre("warning export.limits.burst", "warning export.rules[0].terms",
-                          "warning import.rules[0].keep"));
+              ElementsAre("warning export.limits.burst", "warning export.rules[0].redact",
+                          "warning export.rules[0].pseudonymise", "warning export.rules[0].links",
+                          "warning export.rules[0].terms", "warning import.rules[0].keep"));
 }
 
 TEST(CheckPolicyTest, WarnsWhereTheInterestIsTooLargeToShow) {
@@ -168,19 +197,140 @@ TEST(CheckPolicyTest, WarnsWhereTheInterestIsTooLargeToShow) {
   EXPECT_THAT(CheckPolicy(policy), IsEmpty());
 }
 
+TEST(CheckFieldsTest, WhatAnEventCanDoWithoutMayGo) {
+  EXPECT_THAT(CheckRule("redact: ['customData', 'subject.source', 'context.schemaUri', "
+                        "'subject.content.change.source', 'customDataContentType'] "
+                        "when: \"SUBJECT_TYPE() = 'artifact'\""),
+              IsEmpty());
+  // The environment is required of a service, and optional for a test.
+  EXPECT_THAT(CheckRule("redact: 'subject.content.environment' "
+                        "when: \"type = 'dev.cdevents.pipelinerun.started.0.3.0'\""),
+              Not(Contains(IsError())));
+}
+
+TEST(CheckFieldsTest, AnyTextMayBecomeAPseudonym) {
+  EXPECT_THAT(CheckRule("pseudonymise: ['subject.id', 'subject.source', 'customData.user', "
+                        "'subject.content.creator', 'subject.content.assignees.0', "
+                        "'subject.content.uri', 'subject.content.ticketType'] "
+                        "when: \"SUBJECT_TYPE() = 'ticket'\""),
+              IsEmpty());
+}
+
+TEST(CheckFieldsTest, OnlyTypesThatTheRuleCanMatchRestrict) {
+  constexpr char kRedact[] = "redact: 'subject.content.change' ";
+  EXPECT_THAT(CheckRule(kRedact), Contains(IsError()));
+  EXPECT_THAT(CheckRule(absl::StrCat(kRedact, "when: \"SUBJECT_TYPE() = 'incident'\"")),
+              Not(Contains(IsError())));
+  EXPECT_THAT(CheckRule(absl::StrCat(kRedact, "when: \"STAGE() = 'ci'\"")), Contains(IsError()));
+}
+
+TEST(CheckFieldsTest, WarnsOfWhatNoEventHas) {
+  const std::vector<Finding> findings =
+      CheckRule("redact: 'subject.content.user' when: \"SUBJECT_TYPE() = 'incident'\"");
+  EXPECT_THAT(test::PlacesOf(findings), ElementsAre("warning export.rules[0].redact[0]"));
+  EXPECT_THAT(findings.front().message, HasSubstr("has subject.content.user"));
+  // Of what is in custom events nothing is known.
+  EXPECT_THAT(
+      CheckRule("redact: 'subject.content.user' when: \"type = 'dev.cdeventsx.t-s.p.0.1.0'\""),
+      IsEmpty());
+}
+
+TEST(CheckFieldsTest, WarnsOfWhatAnotherPathCovers) {
+  const std::vector<Finding> findings = CheckRule(
+      "redact: ['customData.team', 'customData.team', 'customData.team.lead'] "
+      "pseudonymise: ['/customData/team/size', 'customData.user', 'customData.user']");
+  EXPECT_THAT(test::PlacesOf(findings),
+              ElementsAre("warning export.rules[0].redact[1]", "warning export.rules[0].redact[2]",
+                          "warning export.rules[0].pseudonymise[0]",
+                          "warning export.rules[0].pseudonymise[2]"));
+  EXPECT_THAT(findings[0].message, HasSubstr("redact[0] is the same"));
+  EXPECT_THAT(findings[1].message, HasSubstr("redact[0] is above it"));
+}
+
+TEST(CheckFieldsTest, WarnsOfFieldsThatAConditionReadsUnguardedByType) {
+  const auto check = [](const std::string& type) {
+    return Check(absl::StrCat("import { rules { name: 'r' action: ACTION_ALLOW when: \"type = '",
+                              type, "' AND CDEVENT('subject.content.environment.id') = 'e'\" } }"));
+  };
+  EXPECT_THAT(check("dev.cdevents.service.deployed.0.3.0"), IsEmpty()) << "it is required";
+  const std::vector<Finding> findings = check("dev.cdevents.testcaserun.skipped.0.2.0");
+  ASSERT_EQ(findings.size(), 1u);
+  EXPECT_FALSE(findings[0].error);
+  EXPECT_EQ(findings[0].line, 1u);
+  EXPECT_THAT(findings[0].message,
+              HasSubstr("HAS_CDEVENT('subject.content.environment.id') AND ..."));
+  EXPECT_THAT(findings[0].message, HasSubstr("events of dev.cdevents.testcaserun.skipped.0.2.0"));
+}
+
+TEST(CheckGroupsTest, WarnsWhereThePeerIsNoMember) {
+  storage::v1::DecisionEnvironment stored;
+  storage::v1::GroupMembers* group = stored.add_groups();
+  group->set_group("core@eosc.example");
+  group->add_members("beta.example");
+  group->set_expire_time_nanos(1000);
+  const EnvironmentPtr environment = Environment::Make(stored, 1);
+  const auto check = [&](const char* groups, absl::Time now) {
+    const admin::v1::Policy policy = test::ParsePolicy(absl::StrCat(
+        "export { rules { name: 'r' action: ACTION_ALLOW terms { groups: ", groups, " } } }"));
+    return test::PlacesOf(CheckPolicy(policy, {.environment = environment.get(), .now = now}));
+  };
+  EXPECT_THAT(check("'core@eosc.example'", absl::FromUnixNanos(999)), IsEmpty());
+  EXPECT_THAT(check("['other@eosc.example', 'core@eosc.example']", absl::FromUnixNanos(999)),
+              IsEmpty());
+  EXPECT_THAT(check("'core@eosc.example'", absl::FromUnixNanos(1000)),
+              ElementsAre("warning export.rules[0].terms.groups"));
+  EXPECT_THAT(check("'other@eosc.example'", absl::UnixEpoch()),
+              ElementsAre("warning export.rules[0].terms.groups"));
+}
+
+TEST(CheckTransitTest, ListsThirdDomains) {
+  const auto check = [](const char* transit) {
+    const admin::v1::Policy policy = test::ParsePolicy(
+        absl::StrCat("export { rules { name: 'a' action: ACTION_DENY } transit: ", transit, " }"));
+    return test::PlacesOf(CheckPolicy(policy, {.own_domain = "alpha.example"}));
+  };
+  EXPECT_THAT(check("'gamma.example'"), ElementsAre("warning export.transit"));
+  EXPECT_THAT(check("['gamma.example', 'gamma.example']"),
+              ElementsAre("warning export.transit[1]", "warning export.transit"));
+  EXPECT_THAT(check("['a b', 'alpha.example', 'beta.example']"),
+              ElementsAre("error export.transit[0]", "error export.transit[1]",
+                          "error export.transit[2]", "warning export.transit"));
+}
+
+TEST(CheckTransitTest, OriginsThatMayCrossAreNoMistake) {
+  EXPECT_THAT(test::PlacesOf(Check(R"(
+      import { rules { name: "a" when: "ORIGIN() = 'gamma.example'" action: ACTION_ALLOW }
+               rules { name: "b" when: "ORIGIN() = 'delta.example'" action: ACTION_ALLOW }
+               transit: "gamma.example" })")),
+              ElementsAre("warning import.rules[1].when", "warning import.transit"));
+}
+
+TEST(CheckPolicyTest, WarnsOfRulesThatOthersShadow) {
+  const std::vector<Finding> findings = Check(R"(
+      import { rules { name: "a" when: "STAGE() = 'ci'" action: ACTION_ALLOW }
+               rules { name: "b" when: "stage() = 'ci' AND HOPS() = 2" action: ACTION_DENY }
+               rules { name: "c" when: "HOPS() = 2 AND STAGE() = 'ci'" action: ACTION_DENY }
+               rules { name: "d" when: "HOPS() = 2 OR STAGE() = 'ci'" action: ACTION_DENY } })");
+  EXPECT_THAT(test::PlacesOf(findings),
+              ElementsAre("warning import.rules[1].when", "warning import.rules[2].when"));
+  EXPECT_THAT(findings[0].message, HasSubstr("never reached: import.rules[0]"));
+  EXPECT_THAT(findings[1].message, HasSubstr("never matches: import.rules[0]"));
+}
+
 TEST(CompiledPolicyTest, RefusesWithTheFirstErrorAndAllFindings) {
   std::vector<Finding> findings;
   const auto compiled = CompiledPolicy::Compile(
-      test::ParsePolicy("export { rules { name: 'r' action: ACTION_ALLOW redact: 'customData' } }"),
+      test::ParsePolicy("export { rules { name: 'r' action: ACTION_ALLOW redact: 'subject.id' } "
+                        "transit: 'gamma.example' }"),
       1, &findings);
-  EXPECT_THAT(compiled, test::HasReasonAndMessage(base::Reason::kInvalidPolicy,
-                                                  HasSubstr("export.rules[0].redact: this release "
-                                                            "cannot remove fields")));
+  EXPECT_THAT(compiled, test::HasReasonAndMessage(
+                            base::Reason::kInvalidPolicy,
+                            HasSubstr("export.rules[0].redact[0]: without subject.id events of")));
   EXPECT_THAT(test::PlacesOf(findings),
-              ElementsAre("error export.rules[0].redact", "warning export.rules[0].links"));
+              ElementsAre("error export.rules[0].redact[0]", "warning export.transit"));
   const admin::v1::PolicyFinding proto = ToProto(findings[0]);
   EXPECT_TRUE(proto.error());
-  EXPECT_EQ(proto.path(), "export.rules[0].redact");
+  EXPECT_EQ(proto.path(), "export.rules[0].redact[0]");
   EXPECT_EQ(proto.rule(), "r");
 }
 

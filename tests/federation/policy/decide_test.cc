@@ -30,9 +30,17 @@ class DecideTest : public testing::Test {
  protected:
   DecideTest() { event_.WithData(R"({"context":{"specversion":"0.5.1"}})"); }
 
+  // Of an event that is no record nothing can be changed: the rules keep links.
   Decision Export(const CompiledPolicy* policy) {
     context_.Reset(event_.parts());
     return DecideExport(policy, context_, {.own_domain = "alpha.example", .interest = interest_});
+  }
+  // As the engine decided that could not transform.
+  Decision ExportByFirstEngine(const CompiledPolicy* policy) {
+    context_.Reset(event_.parts());
+    return DecideExport(
+        policy, context_,
+        {.own_domain = "alpha.example", .interest = interest_, .engine_version = 1});
   }
   Decision Import(const CompiledPolicy* policy) {
     context_.Reset(event_.parts());
@@ -110,7 +118,7 @@ TEST_F(DecideTest, ImportKeepsWhatTheRuleSays) {
 
 TEST_F(DecideTest, OnlyTheSendersOwnEventsCross) {
   const auto policy = test::CompilePolicy(
-      R"(export { rules { name: "all" action: ACTION_ALLOW } }
+      R"(export { rules { name: "all" action: ACTION_ALLOW links: LINK_HANDLING_KEEP } }
          import { rules { name: "all" action: ACTION_ALLOW } })");
   EXPECT_TRUE(Export(policy.get()).allow);
   EXPECT_EQ(Import(policy.get()).reason, Reason::kTransitNotAllowed);
@@ -127,7 +135,7 @@ TEST_F(DecideTest, OnlyTheSendersOwnEventsCross) {
 TEST_F(DecideTest, AConditionThatFailsDeniesThatEventOnly) {
   const auto policy = test::CompilePolicy(
       R"(export { rules { name: "team" when: "team = 'core'" action: ACTION_DENY }
-                  rules { name: "rest" action: ACTION_ALLOW } })");
+                  rules { name: "rest" action: ACTION_ALLOW links: LINK_HANDLING_KEEP } })");
   const Decision decision = Export(policy.get());
   EXPECT_FALSE(decision.allow);
   EXPECT_EQ(decision.reason, Reason::kFilterError);
@@ -138,7 +146,7 @@ TEST_F(DecideTest, AConditionThatFailsDeniesThatEventOnly) {
 
 TEST_F(DecideTest, LargeEventsAreWithheld) {
   const auto policy = test::CompilePolicy(
-      R"(export { rules { name: "all" action: ACTION_ALLOW } limits { max_event_bytes: 1000 } }
+      R"(export { rules { name: "all" action: ACTION_ALLOW links: LINK_HANDLING_KEEP } limits { max_event_bytes: 1000 } }
          import { rules { name: "all" action: ACTION_ALLOW } limits { max_event_bytes: 500 } })");
   event_.fields().byte_size = 1000;
   EXPECT_TRUE(Export(policy.get()).allow);
@@ -152,7 +160,7 @@ TEST_F(DecideTest, LargeEventsAreWithheld) {
 
 TEST_F(DecideTest, UnknownClassificationsDoNotCross) {
   const auto policy = test::CompilePolicy(
-      R"(export { rules { name: "all" action: ACTION_ALLOW } }
+      R"(export { rules { name: "all" action: ACTION_ALLOW links: LINK_HANDLING_KEEP } }
          import { rules { name: "all" action: ACTION_ALLOW } })");
   event_.fields().classification = "TLP:AMBER+STRICT";
   EXPECT_TRUE(Export(policy.get()).allow);
@@ -172,25 +180,30 @@ TEST_F(DecideTest, UnknownClassificationsDoNotCross) {
   EXPECT_EQ(Import(policy.get()).reason, Reason::kClassificationUnknown);
 }
 
-TEST_F(DecideTest, LinksCrossOnlyWithKeep) {
+TEST_F(DecideTest, TheFirstEngineWithheldWhatNamesOtherEvents) {
   const auto kept = test::CompilePolicy(
       R"(export { rules { name: "all" action: ACTION_ALLOW links: LINK_HANDLING_KEEP } })");
   const auto unset =
       test::CompilePolicy(R"(export { rules { name: "all" action: ACTION_ALLOW } })");
-  EXPECT_TRUE(Export(unset.get()).allow);
+  EXPECT_TRUE(ExportByFirstEngine(unset.get()).allow);
   event_.WithData(R"({"context":{"chainId":"c"}})");
-  EXPECT_TRUE(Export(kept.get()).allow);
-  EXPECT_EQ(Export(unset.get()).reason, Reason::kTransformationUnavailable);
-  EXPECT_EQ(Export(unset.get()).rule, "all@7");
+  EXPECT_TRUE(ExportByFirstEngine(kept.get()).allow);
+  EXPECT_EQ(ExportByFirstEngine(unset.get()).reason, Reason::kTransformationUnavailable);
+  EXPECT_EQ(ExportByFirstEngine(unset.get()).rule, "all@7");
   event_.WithData(R"({"context":{"links":[{"linkType":"END"}]}})");
-  EXPECT_EQ(Export(unset.get()).reason, Reason::kTransformationUnavailable);
+  EXPECT_EQ(ExportByFirstEngine(unset.get()).reason, Reason::kTransformationUnavailable);
+  // What the second finds out about, it did not look at.
+  event_.With("dataregulation", "SECRET");
+  EXPECT_TRUE(ExportByFirstEngine(kept.get()).allow);
+  EXPECT_EQ(Export(kept.get()).reason, Reason::kClassificationUnknown);
+  event_.With("dataregulation", "");
   event_.WithData("not JSON");
-  EXPECT_EQ(Export(unset.get()).reason, Reason::kInvalidJson);
+  EXPECT_EQ(ExportByFirstEngine(unset.get()).reason, Reason::kInvalidJson);
 }
 
 TEST_F(DecideTest, TermsOnlyGetNarrower) {
   const auto policy = test::CompilePolicy(
-      R"(export { rules { name: "all" action: ACTION_ALLOW
+      R"(export { rules { name: "all" action: ACTION_ALLOW links: LINK_HANDLING_KEEP
                           terms { onward: 3 classification: "TLP:GREEN" } } }
          import { rules { name: "all" action: ACTION_ALLOW } })");
   storage::v1::Terms terms;
@@ -216,8 +229,8 @@ TEST_F(DecideTest, TermsOnlyGetNarrower) {
 }
 
 TEST_F(DecideTest, WhatTheImporterRefusesIsNotSent) {
-  const auto policy =
-      test::CompilePolicy(R"(export { rules { name: "all" action: ACTION_ALLOW } })");
+  const auto policy = test::CompilePolicy(
+      R"(export { rules { name: "all" action: ACTION_ALLOW links: LINK_HANDLING_KEEP } })");
   federation::v1::Interest shown;
   shown.set_version(4);
   shown.add_rules()->set_when("STAGE() = 'cd'");
@@ -243,8 +256,8 @@ TEST_F(DecideTest, InterestNeverWidens) {
 TEST_F(DecideTest, ExplainsRuleByRule) {
   const auto policy = test::CompilePolicy(
       R"(export { rules { name: "incidents" when: "SUBJECT_TYPE() = 'incident'" action: ACTION_DENY }
-                  rules { name: "team" when: "team = 'core'" action: ACTION_ALLOW }
-                  rules { name: "rest" action: ACTION_ALLOW } })");
+                  rules { name: "team" when: "team = 'core'" action: ACTION_ALLOW links: LINK_HANDLING_KEEP }
+                  rules { name: "rest" action: ACTION_ALLOW links: LINK_HANDLING_KEEP } })");
   context_.Reset(event_.parts());
   std::vector<RuleTrace> trace;
   Decision decision = DecideExport(policy.get(), context_, {.own_domain = "alpha.example"}, &trace);
@@ -278,17 +291,18 @@ TEST_F(DecideTest, NoBrokenPolicyLetsAnythingCross) {
   for (const char* text : {
            "export { rules { name: 'a' action: ACTION_ALLOW when: 'type LIKE' } }",
            "export { rules { name: 'a' } }",
-           "export { rules { action: ACTION_ALLOW } }",
-           "export { rules { name: 'a' action: ACTION_ALLOW redact: 'customData' } }",
-           "export { transit: 'gamma.example' rules { name: 'a' action: ACTION_ALLOW } }",
+           "export { rules { action: ACTION_ALLOW links: LINK_HANDLING_KEEP } }",
+           "export { rules { name: 'a' action: ACTION_ALLOW redact: 'subject.id' } }",
+           "export { transit: 'beta.example' rules { name: 'a' action: ACTION_ALLOW links: "
+           "LINK_HANDLING_KEEP } }",
        }) {
     EXPECT_FALSE(CompiledPolicy::Compile(test::ParsePolicy(text), 1).ok()) << text;
   }
   const auto import_only =
       test::CompilePolicy("import { rules { name: 'all' action: ACTION_ALLOW } }");
   EXPECT_FALSE(Export(import_only.get()).allow);
-  const auto export_only =
-      test::CompilePolicy("export { rules { name: 'all' action: ACTION_ALLOW } }");
+  const auto export_only = test::CompilePolicy(
+      "export { rules { name: 'all' action: ACTION_ALLOW links: LINK_HANDLING_KEEP } }");
   FromBeta();
   EXPECT_FALSE(Import(export_only.get()).allow);
 }

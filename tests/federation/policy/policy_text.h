@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -38,3 +39,10 @@ inline std::vector<std::string> PlacesOf(const std::vector<policy::Finding>& fin
 }
 
 }  // namespace cdgate::test
+
+// For messages of tests.
+namespace cdgate::policy {
+inline void PrintTo(const Finding& finding, std::ostream* out) {
+  *out << (finding.error ? "error " : "warning ") << finding.path << ": " << finding.message;
+}
+}  // namespace cdgate::policy

@@ -100,12 +100,12 @@ class MemoAgreesTest : public testing::TestWithParam<int> {
   size_t Below(size_t n) { return random_() % n; }
   std::string OneOf(std::vector<const char*> texts) { return texts[Below(texts.size())]; }
 
-  std::string RandomRules() {
+  std::string RandomRules(absl::string_view more = "") {
     std::string rules;
     for (size_t i = 0, n = 1 + Below(8); i < n; ++i) {
       absl::StrAppend(&rules, "rules { name: \"r", i, "\" when: \"",
                       kConditions[Below(std::size(kConditions))],
-                      "\" action: ", Below(2) == 0 ? "ACTION_ALLOW" : "ACTION_DENY", " }\n");
+                      "\" action: ", Below(2) == 0 ? "ACTION_ALLOW" : "ACTION_DENY", more, " }\n");
     }
     return rules;
   }
@@ -134,8 +134,8 @@ TEST_P(MemoAgreesTest, WithTryingEveryRule) {
   filter::EventContext event;
   for (int round = 0; round < 20; ++round) {
     const std::string rules = RandomRules();
-    const auto policy =
-        test::CompilePolicy(absl::StrCat("export { ", RandomRules(), "} import { ", rules, "}"));
+    const auto policy = test::CompilePolicy(absl::StrCat(
+        "export { ", RandomRules(" links: LINK_HANDLING_KEEP"), "} import { ", rules, "}"));
     const CompiledInterest interest = CompiledInterest::Compile(
         BuildInterest(test::ParsePolicy(absl::StrCat("import { ", rules, "}")), 1));
     for (int i = 0; i < 200; ++i) {
