@@ -19,16 +19,6 @@ absl::Duration FromProto(const google::protobuf::Duration& duration) {
   return absl::Seconds(duration.seconds()) + absl::Nanoseconds(duration.nanos());
 }
 
-storage::v1::LedgerException MakeException(const event::Record& record, absl::string_view state,
-                                           Reason reason, absl::string_view rule = "") {
-  storage::v1::LedgerException exception;
-  exception.set_sequence(record.sequence().value());
-  exception.set_state(std::string(state));
-  exception.set_reason(base::ReasonLabel(reason));
-  exception.set_rule(std::string(rule));
-  return exception;
-}
-
 }  // namespace
 
 ExportReader::ExportReader(const SessionDeps& deps, std::string peer, const PolicyWatch& policy,
@@ -86,7 +76,11 @@ void ExportReader::OnCommits(uint64_t request, eventlog::Feed::Commits commits) 
   if (!commits.ok()) {
     if (base::ReasonOf(commits.status()) != Reason::kTrimmed) return failed_(commits.status());
     // What is gone is accounted for by the link: the answer begins later than asked.
-    return Read(std::max(deps_.store.first().sequence, need_->from));
+    const Sequence first = std::max(deps_.store.first().sequence, need_->from);
+    if (need_->through == Sequence(0) || first <= need_->through) return Read(first);
+    ExportBlock gone = NewBlock();
+    gone.set_first(first);
+    return FinishBlock(std::move(gone));
   }
   commits_ = *std::move(commits);
   Decide();
@@ -94,7 +88,7 @@ void ExportReader::OnCommits(uint64_t request, eventlog::Feed::Commits commits) 
 
 void ExportReader::Decide() {
   if (take_policy_()) return;  // and is asked again, by what is in force now
-  Block block;
+  ExportBlock block = NewBlock();
   const absl::Status filled = Fill(&block);
   if (!filled.ok()) return failed_(filled);
   FinishBlock(std::move(block));
@@ -108,22 +102,29 @@ const event::CommitPtr* ExportReader::CommitWith(Sequence sequence) const {
   return it == commits_.end() || (*it)->first_sequence > sequence ? nullptr : &*it;
 }
 
-absl::Status ExportReader::Fill(Block* block) {
-  block->decided.request = need_->request;
-  block->decided.policy_epoch = policy_epoch();
-  block->decided.events.reserve(need_->max_bytes);
+ExportBlock ExportReader::NewBlock() const {
+  return ExportBlock(need_->request, policy_epoch(),
+                     {.max_events = need_->max_events,
+                      .max_bytes = need_->account_only ? 0 : need_->max_bytes,
+                      .max_event_bytes = need_->max_event_bytes});
+}
+
+absl::Status ExportReader::Fill(ExportBlock* block) {
   for (const event::CommitPtr& commit : commits_) {
     for (const event::Record& record : commit->events) {
       if (record.sequence() < need_->from) continue;
+      if (need_->through != Sequence(0) && record.sequence() > need_->through) {
+        return absl::OkStatus();
+      }
       CDGATE_RETURN_IF_ERROR(Take(record, commit->commit_time, block));
-      if (block->full) return absl::OkStatus();
+      if (block->full()) return absl::OkStatus();
     }
   }
   return absl::OkStatus();
 }
 
-absl::Status ExportReader::Take(const event::Record& record, absl::Time commit_time, Block* block) {
-  link::Decided& decided = block->decided;
+absl::Status ExportReader::Take(const event::Record& record, absl::Time commit_time,
+                                ExportBlock* block) {
   context_.Reset(record);
   const PeerPolicy& policy = policy_.current();
   const policy::Decision decision = policy::DecideExport(policy.compiled.get(), context_,
@@ -134,34 +135,50 @@ absl::Status ExportReader::Take(const event::Record& record, absl::Time commit_t
                                                           .transformer = &transformer_,
                                                           .memo = &memo_});
   if (decision.allow) {
-    CDGATE_ASSIGN_OR_RETURN(auto exception, ExceptionFor(record, commit_time));
-    if (!exception) {
-      relay_.Set(record, decision);
-      if (relay_.size() > need_->max_event_bytes) {
-        exception = MakeException(record, "dead_lettered", Reason::kTooLarge);
-      } else if (!decided.sequences.empty() &&
-                 decided.events.size() + relay_.size() > need_->max_bytes) {
-        block->full = true;  // it begins the next one, and is decided there
-        return absl::OkStatus();
-      } else {
-        relay_.Append(&decided.events);
-        decided.sequences.push_back(record.sequence());
-        block->full = decided.sequences.size() >= need_->max_events;
-      }
-    }
-    if (exception) {
-      const auto reason = base::ReasonFromText(exception->reason());
-      if (exception->state() == "dead_lettered") {
-        AddDeadLetter(record, reason.value_or(Reason::kInternal), block);
-      }
-      decided.exceptions.push_back(*std::move(exception));
-    }
+    CDGATE_RETURN_IF_ERROR(TakeAllowed(record, decision, commit_time, block));
+    if (block->full() && block->last() != record.sequence()) return absl::OkStatus();
+  } else {
+    ++withheld_[static_cast<size_t>(decision.reason)];
+    block->Pass(record);
   }
   tally_.Add(decision.reason);
-  if (decided.first == Sequence(0)) decided.first = record.sequence();
-  decided.last = record.sequence();
-  decided.last_mark = MarkOf(record);
   return absl::OkStatus();
+}
+
+absl::Status ExportReader::TakeAllowed(const event::Record& record,
+                                       const policy::Decision& decision, absl::Time commit_time,
+                                       ExportBlock* block) {
+  std::optional<storage::v1::LedgerException> exception;
+  // What the peer has already was not too old when it left, and nothing was decided before.
+  if (!need_->account_only) {
+    CDGATE_ASSIGN_OR_RETURN(exception, ExceptionFor(record, commit_time));
+  }
+  if (!exception) {
+    relay_.Set(record, decision);
+    if (!block->HasRoomEver(relay_)) {
+      exception = MakeException(record, "dead_lettered", Reason::kTooLarge);
+    } else if (!need_->account_only) {
+      block->Send(relay_, record);
+      return absl::OkStatus();
+    } else {
+      block->Count("acknowledged_undisclosed", "");
+    }
+  }
+  if (exception) block->Except(peer_, *std::move(exception));
+  block->Pass(record);
+  return absl::OkStatus();
+}
+
+ReplayVerdict ExportReader::Offer(const event::Record& record) {
+  context_.Reset(record);
+  ReplayVerdict verdict;
+  verdict.decision = policy::DecideExport(policy_.current().compiled.get(), context_,
+                                          {.own_domain = deps_.domain,
+                                           .interest = interest_.get(),
+                                           .transformer = &transformer_,
+                                           .memo = &memo_});
+  verdict.send = verdict.decision.allow;
+  return verdict;
 }
 
 absl::StatusOr<std::optional<storage::v1::LedgerException>> ExportReader::ExceptionFor(
@@ -177,19 +194,18 @@ absl::StatusOr<std::optional<storage::v1::LedgerException>> ExportReader::Except
   return Result(MakeException(record, "denied", before->reason, before->rule));
 }
 
-void ExportReader::AddDeadLetter(const event::Record& record, Reason reason, Block* block) const {
-  storage::v1::DeadLetter letter;
-  letter.set_reader(ExportCursorName(peer_));
-  letter.set_sequence(record.sequence().value());
-  letter.set_reason(base::ReasonLabel(reason));
-  letter.set_message(std::string(base::InfoOf(reason).meaning));
-  block->dead_letters.push_back(std::move(letter));
-}
-
-void ExportReader::FinishBlock(Block block) {
+void ExportReader::FinishBlock(ExportBlock block) {
   tally_.Flush(metrics_);
+  for (const base::ReasonInfo& info : base::AllReasons()) {
+    const uint64_t count = std::exchange(withheld_[static_cast<size_t>(info.reason)], 0);
+    block.Count(info.reason == Reason::kNotWanted ? "not_wanted" : "denied",
+                base::ReasonLabel(info.reason), count);
+  }
+  const bool known = need_->through != Sequence(0) && !need_->account_only;
   need_.reset();
-  answer_(std::move(block.decided), std::move(block.dead_letters));
+  // Of what the ledger has, the dead letters are there, too.
+  answer_(block.TakeDecided(),
+          known ? std::vector<storage::v1::DeadLetter>() : block.TakeDeadLetters());
 }
 
 }  // namespace cdgate::session

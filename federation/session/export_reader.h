@@ -16,9 +16,11 @@
 #include "absl/time/time.h"
 #include "federation/link/messages.h"
 #include "federation/session/earlier_decisions.h"
+#include "federation/session/export_block.h"
 #include "federation/session/peer_metrics.h"
 #include "federation/session/policy_watch.h"
 #include "federation/session/relay.h"
+#include "federation/session/replay_reader.h"
 #include "federation/session/session_types.h"
 #include "gateway/event/record.h"
 #include "gateway/filter/event_context.h"
@@ -43,29 +45,29 @@ class ExportReader {
   void SetInterest(InterestPtr interest) { interest_ = std::move(interest); }
   storage::v1::PolicyEpoch policy_epoch() const;
 
+  // Decides a past event that is offered again: what is allowed now is sent, and all else
+  // keeps the outcome it had. What the peer has already it does not take twice.
+  ReplayVerdict Offer(const event::Record& record);
+
   // Supersedes what was asked for before.
   void Ask(const link::NeedEvents& need);
   // Forgets what was asked for. No Answer comes after this.
   void Stop();
 
  private:
-  struct Block {
-    link::Decided decided;
-    std::vector<storage::v1::DeadLetter> dead_letters;
-    bool full = false;
-  };
-
   void Read(base::Sequence from);
   void OnCommits(uint64_t request, eventlog::Feed::Commits commits);
   const event::CommitPtr* CommitWith(base::Sequence sequence) const;
   void Decide();
-  absl::Status Fill(Block* block);
-  absl::Status Take(const event::Record& record, absl::Time commit_time, Block* block);
+  ExportBlock NewBlock() const;
+  absl::Status Fill(ExportBlock* block);
+  absl::Status Take(const event::Record& record, absl::Time commit_time, ExportBlock* block);
+  absl::Status TakeAllowed(const event::Record& record, const policy::Decision& decision,
+                           absl::Time commit_time, ExportBlock* block);
   // Why an event that the policy allows does not leave; none: it does.
   absl::StatusOr<std::optional<storage::v1::LedgerException>> ExceptionFor(
       const event::Record& record, absl::Time commit_time);
-  void AddDeadLetter(const event::Record& record, base::Reason reason, Block* block) const;
-  void FinishBlock(Block block);
+  void FinishBlock(ExportBlock block);
 
   const SessionDeps& deps_;
   const std::string peer_;
@@ -83,6 +85,8 @@ class ExportReader {
   policy::EventTransformer transformer_;
   RelayWriter relay_;
   DecisionTally tally_;
+  // Of the block that is being made: events that are not allowed, by reason.
+  std::vector<uint64_t> withheld_ = std::vector<uint64_t>(base::AllReasons().size());
 
   std::optional<link::NeedEvents> need_;
   eventlog::Feed::Ticket ticket_ = 0;

@@ -38,6 +38,7 @@ void LedgerWriter::Slip::AddTo(state::Proposal* proposal) const {
   proposal->dead_letters.insert(proposal->dead_letters.end(), dead_letters.begin(),
                                 dead_letters.end());
   if (cursor) proposal->cursors.push_back({.move = *cursor});
+  if (replay_cursor) proposal->cursors.push_back({.move = *replay_cursor});
 }
 
 // The cursor of a direction that we send on is ours: its token is the sequence.
@@ -65,7 +66,20 @@ void LedgerWriter::Record(link::RecordLedger record) {
   cursor.set_epoch(record.link_epoch);
   cursor.set_token(absl::StrCat(record.acknowledged_sequence.value()));
   waiting_.cursor = std::move(cursor);
-  std::move(record.rows.begin(), record.rows.end(), std::back_inserter(waiting_.rows));
+  AddRows(std::move(record.rows));
+}
+
+void LedgerWriter::Record(link::RecordReplay record) {
+  storage::v1::CursorMove cursor;
+  cursor.set_reader(ReplayCursorName(peer_));
+  cursor.set_position(record.number);
+  cursor.set_token(absl::StrCat(record.through.value()));
+  waiting_.replay_cursor = std::move(cursor);
+  AddRows(std::move(record.rows));
+}
+
+void LedgerWriter::AddRows(std::vector<storage::v1::LedgerRow> rows) {
+  std::move(rows.begin(), rows.end(), std::back_inserter(waiting_.rows));
   Arm(kFlushDelay);
 }
 
@@ -82,6 +96,7 @@ void LedgerWriter::Restore(Slip slip) {
   Prepend(std::move(slip.rows), &waiting_.rows);
   Prepend(std::move(slip.dead_letters), &waiting_.dead_letters);
   if (!waiting_.cursor) waiting_.cursor = std::move(slip.cursor);
+  if (!waiting_.replay_cursor) waiting_.replay_cursor = std::move(slip.replay_cursor);
   Arm(kFlushDelay);
 }
 

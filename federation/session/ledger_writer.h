@@ -34,8 +34,9 @@ class LedgerWriter {
     std::vector<storage::v1::LedgerRow> rows;
     std::vector<storage::v1::DeadLetter> dead_letters;
     std::optional<storage::v1::CursorMove> cursor;
+    std::optional<storage::v1::CursorMove> replay_cursor;
 
-    bool empty() const { return rows.empty() && dead_letters.empty() && !cursor; }
+    bool empty() const { return rows.empty() && dead_letters.empty() && !cursor && !replay_cursor; }
     void AddTo(state::Proposal* proposal) const;
   };
 
@@ -45,6 +46,7 @@ class LedgerWriter {
   ~LedgerWriter();
 
   void Record(link::RecordLedger record);
+  void Record(link::RecordReplay record);
   void AddDeadLetters(std::vector<storage::v1::DeadLetter> dead_letters);
   void WriteHorizon(storage::v1::LedgerRow row);
 
@@ -60,6 +62,7 @@ class LedgerWriter {
   bool idle() const { return waiting_.empty() && in_flight_ == 0 && !horizon_; }
 
  private:
+  void AddRows(std::vector<storage::v1::LedgerRow> rows);
   void ProposeSlip(Slip slip, std::optional<base::Sequence> horizon);
   void OnOutcome(Slip slip, std::optional<base::Sequence> horizon, const absl::Status& status);
   void TryHorizon();

@@ -102,6 +102,25 @@ void Session::MakeParts() {
   importer_.emplace(
       deps_, peer_, cursor_.position, policy_, metrics_.imports, take_policy, *ledger_, post,
       [this](link::Committed committed) { Step(std::move(committed)); }, failed);
+  MakeReplayParts(post, failed);
+}
+
+void Session::MakeReplayParts(const Poster& post, const Failed& failed) {
+  jobs_.emplace(deps_, peer_, post);
+  jobs_->Refresh();
+  replayer_.emplace(
+      deps_, peer_,
+      ReplayReader::Calls{
+          .take_policy = [this] { return TakePolicy(); },
+          .policy_epoch = [this] { return exporter_->policy_epoch(); },
+          .decide = [this](const event::Record& record,
+                           absl::Time) { return exporter_->Offer(record); },
+          .answer =
+              [this](link::ReplayDecided decided, std::vector<storage::v1::DeadLetter> letters) {
+                ledger_->AddDeadLetters(std::move(letters));
+                Step(std::move(decided));
+              }},
+      post, failed);
 }
 
 void Session::StartStream() {
@@ -128,6 +147,7 @@ link::LinkConfig Session::MakeConfig() const {
   config.software = deps_.software;
   config.peer = peer_;
   config.agreement_id = options_.peer.agreement_id();
+  config.capabilities = {link::kGroupsCapability, link::kReplayCapability};
   config.max_frame_bytes = options_.max_frame_bytes;
   config.heartbeat = options_.heartbeat;
   config.refuse = options_.refuse;
@@ -144,6 +164,9 @@ link::LinkConfig Session::MakeConfig() const {
   config.sealer = &deps_.sealer;
   config.policy_epoch = exporter_->policy_epoch();
   config.export_rate = ExportRate(policy_.current());
+  link::ReplayChanged replay = jobs_->current();
+  config.replay = std::move(replay.job);
+  config.replay_through = replay.through;
 
   if (!options_.begin_anew) config.import_cursor = cursor_;
   config.interest = policy_.current().interest;
@@ -154,7 +177,20 @@ link::LinkConfig Session::MakeConfig() const {
 // ------------------------------------------------------------ from outside
 
 void Session::RefreshPolicy() {
-  Post([this] { TakePolicy(); });
+  Post([this] {
+    TakePolicy();
+    TakeJobs();
+  });
+}
+
+void Session::TakeJobs() {
+  if (jobs_->Refresh()) Step(jobs_->current());
+}
+
+void Session::SetGroups(federation::v1::Groups groups) {
+  Post([this, change = link::GroupsChanged{std::move(groups)}]() mutable {
+    Step(std::move(change));
+  });
 }
 
 bool Session::TakePolicy() {
@@ -282,12 +318,31 @@ void Session::Do(link::CheckPlace check) {
 }
 
 void Session::Do(link::RecordLedger record) {
+  CountRefusals(record.rows);
+  ledger_->Record(std::move(record));
+}
+
+void Session::Do(link::RecordReplay record) {
+  CountRefusals(record.rows);
+  jobs_->NoteRecorded(record.number, record.through);
+  ledger_->Record(std::move(record));
+}
+
+void Session::CountRefusals(const std::vector<storage::v1::LedgerRow>& rows) const {
   size_t refused = 0;
-  for (const auto& row : record.rows) {
+  for (const auto& row : rows) {
     for (const auto& exception : row.exceptions()) refused += exception.state() == "refused";
   }
   metrics_.exports.refusals->Add(static_cast<double>(refused));
-  ledger_->Record(std::move(record));
+}
+
+void Session::Do(link::ReplayDone done) {
+  jobs_->Finish(done.number);
+  Step(jobs_->current());
+}
+
+void Session::Do(link::GroupsReceived received) {
+  if (callbacks_.on_groups) callbacks_.on_groups(received.groups);
 }
 
 void Session::Do(link::InterestReceived received) {
@@ -328,6 +383,7 @@ void Session::Do(link::CloseStream close) {
   ended_ = true;
   deps_.timers.Cancel(std::exchange(timer_, 0));
   exporter_->Stop();
+  replayer_->Stop();
   importer_->Stop();
   ledger_->Flush();
   const absl::Status why = base::MakeError(close.reason, close.message);

@@ -29,6 +29,8 @@
 #include "federation/session/ledger_writer.h"
 #include "federation/session/peer_metrics.h"
 #include "federation/session/policy_watch.h"
+#include "federation/session/replay_queue.h"
+#include "federation/session/replay_reader.h"
 #include "federation/session/session_types.h"
 #include "gateway/base/mutex.h"
 #include "gateway/rpc/frame_stream.h"
@@ -73,6 +75,9 @@ class Session : public std::enable_shared_from_this<Session> {
   struct Callbacks {
     // The link carries events. At most once.
     std::function<void()> on_up;
+    // The peer told which groups we are members of; nothing of it is verified. Empty: nobody
+    // wants to know. On the session's strand, before on_end.
+    std::function<void(const federation::v1::Groups&)> on_groups = {};
     // The link is over; nothing crosses any more. Once, before on_done.
     std::function<void(const link::CloseStream&)> on_end;
     // The session is over, nothing of it is left anywhere. Once, last.
@@ -86,10 +91,13 @@ class Session : public std::enable_shared_from_this<Session> {
                                         Callbacks callbacks);
   ~Session();
 
-  // Our policy for the peer may have changed. Each event is decided by the one in force
-  // in any case; this makes a change take effect on what is decided and not sent, and on
-  // what the peer is shown.
+  // Our policy for the peer, or the jobs that offer it past events, may have changed. Each event is
+  // decided by the one in force in any case; this makes a change take effect on what is decided and
+  // not sent, and on what the peer is shown.
   void RefreshPolicy();
+  // The groups of our domain that the peer is a member of; replaces those before. It is told
+  // where it knows of groups: at most link::kMaxGroups, as many as one frame holds.
+  void SetGroups(federation::v1::Groups groups);
   // Ends in order: what is on its way arrives, at most link::kLinger.
   void Drain();
   // Ends at once, saying why: nothing more crosses.
@@ -104,10 +112,12 @@ class Session : public std::enable_shared_from_this<Session> {
 
   void Begin();
   void MakeParts();
+  void MakeReplayParts(const Poster& post, const Failed& failed);
   void StartStream();
   link::LinkConfig MakeConfig() const;
   // Brings all parts in step with the policy in force; true where that is another.
   bool TakePolicy();
+  void TakeJobs();
 
   // Runs `task` on the strand; Abandon() where there is none any more.
   void Post(base::Task task);
@@ -124,17 +134,22 @@ class Session : public std::enable_shared_from_this<Session> {
 
   void Do(link::SendFrame send);
   void Do(link::NeedEvents need) { exporter_->Ask(need); }
+  void Do(link::NeedReplay need) { replayer_->Ask(need); }
   void Do(link::CheckPlace check);
   void Do(link::WriteHorizon write) { ledger_->WriteHorizon(std::move(write.row)); }
   void Do(link::CommitImport import) { importer_->Import(std::move(import)); }
   void Do(link::MoveCursor move) { importer_->MoveCursor(std::move(move.cursor)); }
   void Do(link::RecordLedger record);
+  void Do(link::RecordReplay record);
+  void Do(link::ReplayDone done);
+  void Do(link::GroupsReceived received);
   void Do(link::InterestReceived received);
   void Do(link::PeerCaughtUp caught_up) { peer_caught_up_ = caught_up.as_of; }
   void Do(link::SetTimer timer);
   void Do(link::StateChanged changed);
   void Do(link::CloseStream close);
 
+  void CountRefusals(const std::vector<storage::v1::LedgerRow>& rows) const;
   void Fail(const absl::Status& why);
   void PublishStatus();
   void FinishIfDone();
@@ -157,6 +172,8 @@ class Session : public std::enable_shared_from_this<Session> {
   std::optional<LedgerWriter> ledger_;
   std::optional<ExportReader> exporter_;
   std::optional<ImportWriter> importer_;
+  std::optional<ReplayQueue> jobs_;
+  std::optional<ReplayReader> replayer_;
   std::optional<link::Link> link_;
   std::deque<link::Input> inputs_;  // while stepping_
   bool stepping_ = false;

@@ -65,6 +65,14 @@ inline std::string ExportCursorName(absl::string_view peer) {
   return absl::StrCat("link/", peer, "/export");
 }
 
+// How far jobs that offer past events again are accounted for: position is the number of the
+// job, the token a sequence.
+inline std::string ReplayCursorName(absl::string_view peer) {
+  return absl::StrCat("link/", peer, "/replay");
+}
+// Kind of the resource that holds them (storage.v1.ReplayJobs), named by the peer.
+inline constexpr char kReplayKind[] = "replay";
+
 // Whether a proposal that failed with `status` may succeed later, unchanged.
 bool IsRetryable(const absl::Status& status);
 // How long to wait before.

@@ -275,6 +275,28 @@ std::string TestNode::Outcome(const std::string& id, const std::string& peer) {
   return facts->acknowledged->state().empty() ? "as decided" : facts->acknowledged->state();
 }
 
+std::map<std::string, uint64_t> TestNode::Counts(const std::string& peer, uint64_t replay) {
+  std::map<std::string, uint64_t> out;
+  const eventlog::First first = store().first();
+  const auto commits = run_->log.Read({.sequence = first.sequence, .commit = first.commit},
+                                      {.max_events = 100'000, .max_bytes = 1 << 30});
+  if (!commits.ok()) return {{commits.status().ToString(), 1}};
+  for (const event::CommitPtr& commit : *commits) {
+    for (const storage::v1::LedgerRow& row : commit->record.ledger()) {
+      if (row.peer() != peer || row.replay() != replay) continue;
+      for (const auto& c : row.counts()) out[absl::StrCat(c.state(), ":", c.reason())] += c.count();
+    }
+  }
+  return out;
+}
+
+int TestNode::ReplayJobs(const std::string& peer) {
+  const auto resource = store().Resources()->Find(session::kReplayKind, peer);
+  if (resource == nullptr) return 0;
+  const auto jobs = resource->As<storage::v1::ReplayJobs>();
+  return jobs.ok() ? jobs->jobs_size() : -1;
+}
+
 // ---------------------------------------------------------------- the network
 
 TestNetwork::TestNetwork() : pool_({.name = "network", .threads = 2, .max_queued = 4096}) {}

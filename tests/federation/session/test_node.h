@@ -81,6 +81,11 @@ class TestNode {
   // What the ledger says of our event `id` and `peer`: "accepted", "refused:REASON", …;
   // "waiting" where nothing.
   std::string Outcome(const std::string& id, const std::string& peer);
+  // How often each outcome was counted, "state:reason", in the rows of `peer` that are of a job
+  // or, with 0, of the live lane. Of the whole log, as it was written.
+  std::map<std::string, uint64_t> Counts(const std::string& peer, uint64_t replay);
+  // The jobs that `peer` is still offered past events by.
+  int ReplayJobs(const std::string& peer);
 
  private:
   TestNetwork& network_;

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -43,6 +44,20 @@ class TwoNodesTest : public testing::Test {
     node.Stop();
     node.set_heartbeat(heartbeat);
     node.Start();
+  }
+  // alpha offers beta the range again, or only `only` of it.
+  void Replay(uint64_t number, uint64_t first, uint64_t last,
+              const std::vector<uint64_t>& only = {}) {
+    storage::v1::ReplayJobs jobs;
+    storage::v1::ReplayJob& job = *jobs.add_jobs();
+    job.set_number(number);
+    job.set_first_sequence(first);
+    job.set_last_sequence(last);
+    for (const uint64_t sequence : only) job.add_sequences(sequence);
+    alpha_.Apply(session::kReplayKind, "beta.example", jobs);
+  }
+  bool ReplayIsDone() {
+    return Eventually([this] { return alpha_.ReplayJobs("beta.example") == 0; });
   }
   // Every event of alpha has an outcome at alpha.
   bool AllAcknowledged() {
@@ -292,6 +307,99 @@ TEST_F(TwoNodesTest, ExportLimitsPaceTheLink) {
   alpha_.PublishMany("e", 30, kBuild);
   ASSERT_TRUE(BetaHas(30));
   EXPECT_GE(absl::Now() - begin, absl::Milliseconds(900));
+}
+
+using Counts = std::map<std::string, uint64_t>;
+
+TEST_F(TwoNodesTest, EveryEventIsCountedOnceByItsOutcome) {
+  alpha_.ApplyPolicy("beta.example",
+                     "export {rules {name: 'no incidents' when: \"SUBJECT_TYPE() = 'incident'\" "
+                     "action: ACTION_DENY} rules {name: 'rest' action: ACTION_ALLOW}}");
+  beta_.ApplyPolicy("alpha.example",
+                    "import {rules {name: 'not noise' when: \"id = 'noise'\" action: ACTION_DENY} "
+                    "rules {name: 'rest' action: ACTION_ALLOW}}");
+  network_.Peer("alpha.example", "beta.example");
+  ASSERT_TRUE(BothUp());
+  alpha_.PublishMany("b", 300, kBuild);
+  alpha_.PublishMany("i", 200, kIncident);
+  alpha_.Publish("noise", kBuild);
+  network_.last_wire()->Cut();
+  alpha_.PublishMany("c", 300, kBuild);
+  const Counts want = {{"accepted:allowed_by_rule", 600},
+                       {"denied:denied_by_rule", 200},
+                       {"not_wanted:not_wanted", 1}};
+  EXPECT_TRUE(Eventually([&] { return alpha_.Counts("beta.example", 0) == want; }));
+
+  // Everything is offered again, and the first outcome stands.
+  alpha_.Stop();
+  alpha_.LoseTokenKey();
+  alpha_.Start();
+  ASSERT_TRUE(BothUp());
+  alpha_.Publish("last", kBuild);
+  ASSERT_TRUE(BetaHas(601));
+  ASSERT_TRUE(Eventually(
+      [&] { return alpha_.Counts("beta.example", 0)["accepted:allowed_by_rule"] >= 601; }));
+  EXPECT_EQ(alpha_.Counts("beta.example", 0), (Counts{{"accepted:allowed_by_rule", 601},
+                                                      {"denied:denied_by_rule", 200},
+                                                      {"not_wanted:not_wanted", 1}}));
+}
+
+TEST_F(TwoNodesTest, PastEventsAreOfferedAgain) {
+  beta_.ApplyPolicy("alpha.example", test::kAllowAll);
+  network_.Peer("alpha.example", "beta.example");
+  ASSERT_TRUE(BothUp());
+  alpha_.PublishMany("past", 1500, kBuild);
+  ASSERT_TRUE(AllAcknowledged());
+  alpha_.ApplyPolicy("beta.example", test::kAllowAll);
+  alpha_.Publish("new", kBuild);
+  ASSERT_TRUE(BetaHas(1));
+  Replay(1, 1, 1500);
+  alpha_.PublishMany("meanwhile", 100, kBuild);
+  ASSERT_TRUE(ReplayIsDone());
+  ASSERT_TRUE(BetaHas(1601));
+  EXPECT_EQ(beta_.Received().size(), 1601u);
+  EXPECT_EQ(alpha_.Counts("beta.example", 1), (Counts{{"accepted:allowed_by_rule", 1500}}));
+  ASSERT_TRUE(AllAcknowledged());
+  EXPECT_TRUE(Eventually([&] {
+    return alpha_.Counts("beta.example", 0) ==
+           Counts{{"accepted:allowed_by_rule", 101}, {"denied:no_policy", 1500}};
+  }));
+  const auto cursor = alpha_.store().Cursor(session::ReplayCursorName("beta.example"));
+  ASSERT_TRUE(cursor.has_value());
+  EXPECT_EQ(cursor->position(), 1u);
+  EXPECT_EQ(cursor->token(), "1500");
+}
+
+TEST_F(TwoNodesTest, AJobGoesOnWhereItsLinkBroke) {
+  beta_.ApplyPolicy("alpha.example", test::kAllowAll);
+  network_.Peer("alpha.example", "beta.example");
+  ASSERT_TRUE(BothUp());
+  alpha_.PublishMany("past", 2000, kBuild);
+  ASSERT_TRUE(AllAcknowledged());
+  alpha_.ApplyPolicy("beta.example", test::kAllowAll);
+  Replay(1, 1, 2000);
+  ASSERT_TRUE(BetaHas(1));
+  network_.last_wire()->Cut();
+  ASSERT_TRUE(BothUp());
+  alpha_.Stop();
+  alpha_.Start();
+  ASSERT_TRUE(BetaHas(2000));
+  ASSERT_TRUE(ReplayIsDone());
+  EXPECT_EQ(beta_.Received().size(), 2000u);
+  EXPECT_EQ(alpha_.Counts("beta.example", 1)["accepted:allowed_by_rule"], 2000u);
+}
+
+TEST_F(TwoNodesTest, SingleEventsAreOfferedAgainAndNothingElse) {
+  beta_.ApplyPolicy("alpha.example", test::kAllowAll);
+  network_.Peer("alpha.example", "beta.example");
+  ASSERT_TRUE(BothUp());
+  alpha_.PublishMany("past", 100, kBuild);
+  ASSERT_TRUE(AllAcknowledged());
+  alpha_.ApplyPolicy("beta.example", test::kAllowAll);
+  Replay(7, 1, 100, {3, 4, 50});
+  ASSERT_TRUE(ReplayIsDone());
+  EXPECT_THAT(beta_.Received(), ElementsAre("past2", "past3", "past49"));
+  EXPECT_EQ(alpha_.Counts("beta.example", 7), (Counts{{"accepted:allowed_by_rule", 3}}));
 }
 
 TEST_F(TwoNodesTest, SeriesOfALinkExistFromTheStart) {
