@@ -41,6 +41,17 @@ OutcomeCount MakeCount(absl::string_view state, absl::string_view reason, uint64
   return out;
 }
 
+void Merge(const google::protobuf::RepeatedPtrField<OutcomeCount>& more,
+           google::protobuf::RepeatedPtrField<OutcomeCount>* counts) {
+  for (const OutcomeCount& c : more) {
+    if (OutcomeCount* const known = FindCount(c.state(), c.reason(), counts)) {
+      known->set_count(known->count() + c.count());
+    } else {
+      *counts->Add() = c;
+    }
+  }
+}
+
 std::string AcceptedReason() { return base::ReasonLabel(base::Reason::kAllowedByRule); }
 
 }  // namespace
@@ -64,6 +75,7 @@ Block MakeBlock(Decided decided) {
               .policy_epoch = std::move(decided.policy_epoch),
               .exceptions = std::move(decided.exceptions),
               .counts = std::move(decided.counts),
+              .revised = std::move(decided.revised),
               .state = {},
               .reason = {}};
   AddCount(kAccepted, AcceptedReason(), block.sequences.size(), &block.counts);
@@ -124,6 +136,7 @@ LedgerRow MakeRow(absl::string_view peer, Block block) {
   for (OutcomeCount& count : block.counts) {
     if (count.count() > 0) *row.add_counts() = std::move(count);
   }
+  row.mutable_revised()->Add(block.revised.begin(), block.revised.end());
   return row;
 }
 
@@ -135,13 +148,8 @@ void AppendRow(LedgerRow row, std::vector<LedgerRow>* rows) {
   LedgerRow& last = rows->back();
   last.set_last_sequence(row.last_sequence());
   last.mutable_exceptions()->MergeFrom(row.exceptions());
-  for (const OutcomeCount& c : row.counts()) {
-    if (OutcomeCount* const known = FindCount(c.state(), c.reason(), last.mutable_counts())) {
-      known->set_count(known->count() + c.count());
-    } else {
-      *last.add_counts() = c;
-    }
-  }
+  Merge(row.counts(), last.mutable_counts());
+  Merge(row.revised(), last.mutable_revised());
 }
 
 }  // namespace cdgate::link

@@ -27,6 +27,7 @@ struct Block {
   std::vector<storage::v1::LedgerException> exceptions;
   // Of every event in the range; of those in `sequences` what they are once acknowledged.
   std::vector<storage::v1::OutcomeCount> counts;
+  std::vector<storage::v1::OutcomeCount> revised;  // as in Decided
   // What the row says of the events that the epoch allows; empty: they were accepted.
   std::string state, reason;
   uint64_t replay = 0;  // number of the job; 0: the live lane

@@ -83,6 +83,8 @@ struct Decided {
   // the reason of the decision, exceptions by their own state and reason. Where the request
   // was account_only also "acknowledged_undisclosed", what would have been sent.
   std::vector<storage::v1::OutcomeCount> counts;
+  // Of a replay: the outcomes that the events in `sequences` and `exceptions` had before.
+  std::vector<storage::v1::OutcomeCount> revised;
 };
 
 // Answers NeedReplay. Here `counts` are of those events whose outcome the job changed; what

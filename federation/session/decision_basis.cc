@@ -14,7 +14,6 @@ namespace {
 using policy::CompiledPolicy;
 using PolicyPtr = std::shared_ptr<const CompiledPolicy>;
 
-
 absl::StatusOr<policy::EnvironmentPtr> ReadEnvironment(const state::ResourcePtr& resource) {
   if (resource == nullptr) return policy::Environment::BuiltIn();
   CDGATE_ASSIGN_OR_RETURN(const auto stored, resource->As<storage::v1::DecisionEnvironment>());
@@ -35,10 +34,12 @@ absl::StatusOr<state::ResourcePtr> VersionOf(const state::Store& store, const ch
 }
 
 // One that this release does not take allows nothing.
-absl::StatusOr<PolicyPtr> ReadPolicy(const state::ResourcePtr& resource) {
+absl::StatusOr<PolicyPtr> ReadPolicy(const state::ResourcePtr& resource,
+                                     const policy::Environment& environment) {
   if (resource == nullptr) return PolicyPtr();
   CDGATE_ASSIGN_OR_RETURN(const auto stored, resource->As<admin::v1::Policy>());
-  auto compiled = CompiledPolicy::Compile(stored, resource->version);
+  auto compiled =
+      CompiledPolicy::Compile(stored, resource->version, nullptr, {.environment = &environment});
   return compiled.ok() ? *std::move(compiled) : PolicyPtr();
 }
 
@@ -72,20 +73,23 @@ absl::StatusOr<policy::EnvironmentPtr> EnvironmentIn(const state::ResourceSnapsh
   return ReadEnvironment(resources.Find(state::kEnvironmentKind, state::kEnvironmentName));
 }
 
-absl::StatusOr<PolicyPtr> BasisSource::PolicyOf(absl::string_view peer, uint64_t version) {
-  const auto [slot, fresh] = policies_.try_emplace({std::string(peer), version});
+absl::StatusOr<PolicyPtr> BasisSource::PolicyOf(absl::string_view peer, uint64_t version,
+                                                const policy::EnvironmentPtr& environment) {
+  const auto [slot, fresh] =
+      policies_.try_emplace({std::string(peer), version, environment->version()});
   if (!fresh) return slot->second;
   CDGATE_ASSIGN_OR_RETURN(const state::ResourcePtr resource,
                           VersionOf(store_, state::kPolicyKind, peer, version));
-  CDGATE_ASSIGN_OR_RETURN(slot->second, ReadPolicy(resource));
+  CDGATE_ASSIGN_OR_RETURN(slot->second, ReadPolicy(resource, *environment));
   return slot->second;
 }
 
 absl::StatusOr<policy::EnvironmentPtr> BasisSource::EnvironmentOf(uint64_t version) {
   const auto found = environments_.find(version);
   if (found != environments_.end()) return found->second;
-  CDGATE_ASSIGN_OR_RETURN(const state::ResourcePtr resource,
-                          VersionOf(store_, state::kEnvironmentKind, state::kEnvironmentName, version));
+  CDGATE_ASSIGN_OR_RETURN(
+      const state::ResourcePtr resource,
+      VersionOf(store_, state::kEnvironmentKind, state::kEnvironmentName, version));
   CDGATE_ASSIGN_OR_RETURN(environments_[version], ReadEnvironment(resource));
   return environments_[version];
 }
@@ -100,7 +104,9 @@ absl::StatusOr<policy::KeyringPtr> BasisSource::KeysOf(absl::string_view peer) {
 absl::StatusOr<DecisionBasis> BasisSource::Current(absl::string_view peer) {
   const state::ResourcePtr resource = store_.Resources()->Find(state::kPolicyKind, peer);
   if (resource == nullptr) return Candidate(peer, nullptr);
-  CDGATE_ASSIGN_OR_RETURN(PolicyPtr policy, PolicyOf(peer, resource->version));
+  CDGATE_ASSIGN_OR_RETURN(const policy::EnvironmentPtr environment,
+                          EnvironmentIn(*store_.Resources()));
+  CDGATE_ASSIGN_OR_RETURN(PolicyPtr policy, PolicyOf(peer, resource->version, environment));
   return Candidate(peer, std::move(policy));
 }
 
@@ -121,8 +127,8 @@ absl::StatusOr<DecisionBasis> BasisSource::Of(absl::string_view peer,
                                               const storage::v1::PolicyEpoch& epoch) {
   DecisionBasis basis;
   basis.epoch = epoch;
-  CDGATE_ASSIGN_OR_RETURN(basis.policy, PolicyOf(peer, epoch.policy_version()));
   CDGATE_ASSIGN_OR_RETURN(basis.environment, EnvironmentOf(epoch.environment_version()));
+  CDGATE_ASSIGN_OR_RETURN(basis.policy, PolicyOf(peer, epoch.policy_version(), basis.environment));
   CDGATE_ASSIGN_OR_RETURN(basis.keys, KeysOf(peer));
   std::optional<InterestPtr>& interest = interests_[{std::string(peer), epoch.interest_version()}];
   if (!interest) {

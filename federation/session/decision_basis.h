@@ -58,19 +58,20 @@ class BasisSource {
   // As it was. A version that is not kept, or that this release does not take, is none: then
   // nothing was allowed.
   absl::StatusOr<DecisionBasis> Of(absl::string_view peer, const storage::v1::PolicyEpoch& epoch);
-  // The policy alone, which is what imports are decided by.
-  absl::StatusOr<std::shared_ptr<const policy::CompiledPolicy>> PolicyOf(absl::string_view peer,
-                                                                         uint64_t version);
+  // A version of the policy, in the groups and labels of its time.
+  absl::StatusOr<std::shared_ptr<const policy::CompiledPolicy>> PolicyOf(
+      absl::string_view peer, uint64_t version, const policy::EnvironmentPtr& environment);
 
  private:
   using Named = std::pair<std::string, uint64_t>;
+  using InTime = std::tuple<std::string, uint64_t, uint64_t>;  // peer, version, environment
 
   absl::StatusOr<policy::EnvironmentPtr> EnvironmentOf(uint64_t version);
   absl::StatusOr<policy::KeyringPtr> KeysOf(absl::string_view peer);
 
   const state::Store& store_;
   const PseudonymKeeper& keeper_;
-  std::map<Named, std::shared_ptr<const policy::CompiledPolicy>> policies_;
+  std::map<InTime, std::shared_ptr<const policy::CompiledPolicy>> policies_;
   std::map<Named, std::optional<std::shared_ptr<const policy::CompiledInterest>>> interests_;
   std::map<uint64_t, policy::EnvironmentPtr> environments_;
   std::map<std::string, policy::KeyringPtr> keys_;

@@ -55,6 +55,10 @@ void ExportBlock::Count(absl::string_view state, absl::string_view reason, uint6
   link::AddCount(state, reason, count, &decided_.counts);
 }
 
+void ExportBlock::Revise(absl::string_view state, absl::string_view reason) {
+  link::AddCount(state, reason, 1, &decided_.revised);
+}
+
 void ExportBlock::Pass(const event::Record& record) {
   if (decided_.first == Sequence(0)) decided_.first = record.sequence();
   decided_.last = record.sequence();

@@ -45,6 +45,8 @@ class ExportBlock {
   // letter of `peer`.
   void Except(absl::string_view peer, storage::v1::LedgerException exception);
   void Count(absl::string_view state, absl::string_view reason, uint64_t count = 1);
+  // The outcome that the record had stands no longer.
+  void Revise(absl::string_view state, absl::string_view reason);
   // The record is decided.
   void Pass(const event::Record& record);
 

@@ -169,18 +169,6 @@ absl::Status ExportReader::TakeAllowed(const event::Record& record,
   return absl::OkStatus();
 }
 
-ReplayVerdict ExportReader::Offer(const event::Record& record) {
-  context_.Reset(record);
-  ReplayVerdict verdict;
-  verdict.decision = policy::DecideExport(policy_.current().compiled.get(), context_,
-                                          {.own_domain = deps_.domain,
-                                           .interest = interest_.get(),
-                                           .transformer = &transformer_,
-                                           .memo = &memo_});
-  verdict.send = verdict.decision.allow;
-  return verdict;
-}
-
 absl::StatusOr<std::optional<storage::v1::LedgerException>> ExportReader::ExceptionFor(
     const event::Record& record, absl::Time commit_time) {
   using Result = std::optional<storage::v1::LedgerException>;

@@ -20,7 +20,6 @@
 #include "federation/session/peer_metrics.h"
 #include "federation/session/policy_watch.h"
 #include "federation/session/relay.h"
-#include "federation/session/replay_reader.h"
 #include "federation/session/session_types.h"
 #include "gateway/event/record.h"
 #include "gateway/filter/event_context.h"
@@ -45,9 +44,7 @@ class ExportReader {
   void SetInterest(InterestPtr interest) { interest_ = std::move(interest); }
   storage::v1::PolicyEpoch policy_epoch() const;
 
-  // Decides a past event that is offered again: what is allowed now is sent, and all else
-  // keeps the outcome it had. What the peer has already it does not take twice.
-  ReplayVerdict Offer(const event::Record& record);
+  const InterestPtr& interest() const { return interest_; }
 
   // Supersedes what was asked for before.
   void Ask(const link::NeedEvents& need);

@@ -101,7 +101,8 @@ void ImportWriter::Decide(Pending* pending, state::Proposal* proposal) {
   pending->refused.clear();
   pending->positions.clear();
   const std::vector<event::RelayedView>& events = pending->import.events.views;
-  std::vector<admission::Imported> imported = deps_.admission.Import(peer_, events);
+  std::vector<admission::Imported> imported =
+      deps_.admission.Import(peer_, events, pending->import.replay);
   proposal->events.reserve(imported.size());
   proposal->records.reserve(imported.size());
   Position position = pending->import.first_position;

@@ -13,8 +13,10 @@ absl::StatusOr<PeerPolicy> CompilePolicy(const state::ResourceSnapshot& resource
                                          const state::StoredResource& resource) {
   CDGATE_ASSIGN_OR_RETURN(const auto policy, resource.As<admin::v1::Policy>());
   PeerPolicy out;
-  CDGATE_ASSIGN_OR_RETURN(out.compiled, policy::CompiledPolicy::Compile(policy, resource.version));
   CDGATE_ASSIGN_OR_RETURN(out.environment, EnvironmentIn(resources));
+  CDGATE_ASSIGN_OR_RETURN(out.compiled,
+                          policy::CompiledPolicy::Compile(policy, resource.version, nullptr,
+                                                          {.environment = out.environment.get()}));
   out.interest = policy::BuildInterest(policy, resource.version);
   return out;
 }
@@ -32,7 +34,8 @@ PolicyWatch::Versions PolicyWatch::VersionsIn(const state::ResourceSnapshot& res
     const state::ResourcePtr resource = resources.Find(kind, name);
     return resource == nullptr ? 0 : resource->version;
   };
-  return {version(state::kPolicyKind, peer_), version(state::kEnvironmentKind, state::kEnvironmentName),
+  return {version(state::kPolicyKind, peer_),
+          version(state::kEnvironmentKind, state::kEnvironmentName),
           version(state::kPseudonymKind, peer_)};
 }
 

@@ -67,7 +67,8 @@ std::string PseudonymKeeper::FirstKey(absl::string_view peer) const {
 
 absl::StatusOr<policy::KeyringPtr> PseudonymKeeper::KeysOf(const state::ResourceSnapshot& resources,
                                                            absl::string_view peer) const {
-  CDGATE_ASSIGN_OR_RETURN(const PseudonymKeys stored, Read(resources.Find(state::kPseudonymKind, peer)));
+  CDGATE_ASSIGN_OR_RETURN(const PseudonymKeys stored,
+                          Read(resources.Find(state::kPseudonymKind, peer)));
   std::vector<policy::Keyring::Key> keys;
   for (const PseudonymKey& key : stored.keys()) {
     std::string secret = FirstKey(peer);

@@ -20,9 +20,4 @@ absl::StatusOr<state::ResourceEdit> AddReplayJob(const state::ResourceSnapshot& 
                                                  absl::string_view peer,
                                                  storage::v1::ReplayJob job);
 
-// The edit that removes the job of that number and those before it; the last one stays as an
-// empty list, so that no number is used again. LOG_CORRUPT.
-absl::StatusOr<state::ResourceEdit> RemoveReplayJob(const state::ResourceSnapshot& resources,
-                                                    absl::string_view peer, uint64_t number);
-
 }  // namespace cdgate::session

@@ -45,7 +45,7 @@ bool ReplayQueue::Refresh() {
   const state::ResourceSnapshotPtr resources = deps_.store.Resources();
   if (resources->commit() == seen_commit_) return false;
   seen_commit_ = resources->commit();
-  const state::ResourcePtr resource = resources->Find(kReplayKind, peer_);
+  const state::ResourcePtr resource = resources->Find(state::kReplayKind, peer_);
   const uint64_t version = resource == nullptr ? 0 : resource->version;
   if (version == version_) return false;
   version_ = version;
@@ -95,7 +95,7 @@ bool ReplayQueue::OnDisk() const {
 }
 
 void ReplayQueue::TryRemove() {
-  const state::ResourcePtr resource = deps_.store.Resources()->Find(kReplayKind, peer_);
+  const state::ResourcePtr resource = deps_.store.Resources()->Find(state::kReplayKind, peer_);
   if (proposed_ || resource == nullptr) return;
   auto jobs = resource->As<ReplayJobs>();
   if (!jobs.ok()) return;
@@ -110,7 +110,7 @@ void ReplayQueue::TryRemove() {
 
 void ReplayQueue::Propose(const state::StoredResource& resource, ReplayJobs left) {
   state::ResourceEdit edit;
-  edit.kind = kReplayKind;
+  edit.kind = state::kReplayKind;
   edit.name = peer_;
   edit.deleted = left.jobs().empty();
   if (!edit.deleted) edit.value = left.SerializeAsString();

@@ -96,27 +96,25 @@ absl::Status ReplayReader::Fill(ExportBlock* block) {
     for (const event::Record& record : commit->events) {
       if (record.sequence() < need_->from) continue;
       if (record.sequence() > need_->through) return absl::OkStatus();
-      CDGATE_RETURN_IF_ERROR(Take(record, commit->commit_time, block));
+      CDGATE_RETURN_IF_ERROR(Take(record, block));
       if (block->full()) return absl::OkStatus();
     }
   }
   return absl::OkStatus();
 }
 
-absl::Status ReplayReader::Take(const event::Record& record, absl::Time commit_time,
-                                ExportBlock* block) {
-  CDGATE_ASSIGN_OR_RETURN(const ReplayVerdict verdict, calls_.decide(record, commit_time));
+absl::Status ReplayReader::Take(const event::Record& record, ExportBlock* block) {
+  CDGATE_ASSIGN_OR_RETURN(const ReplayVerdict verdict, calls_.decide(record));
+  if (verdict.send) relay_.Set(record, verdict.decision);
+  if (verdict.send && block->HasRoomEver(relay_)) {
+    block->Send(relay_, record);
+    if (block->last() != record.sequence()) return absl::OkStatus();  // the next one begins with it
+    block->Revise(verdict.state_before, verdict.reason_before);
+    return absl::OkStatus();
+  }
   if (verdict.send) {
-    relay_.Set(record, verdict.decision);
-    if (block->HasRoomEver(relay_)) {
-      block->Send(relay_, record);
-      return absl::OkStatus();
-    }
     block->Except(peer_, MakeException(record, "dead_lettered", Reason::kTooLarge));
-  } else if (verdict.exception) {
-    block->Except(peer_, MakeException(record, verdict.state, verdict.reason, verdict.rule));
-  } else if (!verdict.state.empty()) {
-    block->Count(verdict.state, base::ReasonLabel(verdict.reason));
+    block->Revise(verdict.state_before, verdict.reason_before);
   }
   block->Pass(record);
   return absl::OkStatus();

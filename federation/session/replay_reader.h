@@ -28,12 +28,9 @@ struct ReplayVerdict {
   // It is sent, as `decision` says (terms, outgoing), which is valid until the next verdict.
   bool send = false;
   policy::Decision decision = {};
-  // Not sent: what its outcome is now. Empty: the one it had, which the job does not tell.
-  std::string state = {};
-  base::Reason reason = base::Reason::kNoRule;
-  std::string rule = {};
-  // The outcome is not what the policy epoch decides.
-  bool exception = false;
+  // Sent: the outcome it had, which stands no longer. What is not sent keeps its outcome.
+  std::string state_before = {};
+  std::string reason_before = {};
 };
 
 class ReplayReader {
@@ -45,8 +42,7 @@ class ReplayReader {
     // What decide() decides under.
     std::function<storage::v1::PolicyEpoch()> policy_epoch;
     // An error ends the session.
-    std::function<absl::StatusOr<ReplayVerdict>(const event::Record&, absl::Time commit_time)>
-        decide;
+    std::function<absl::StatusOr<ReplayVerdict>(const event::Record&)> decide;
     // `dead_letters`: the events among the exceptions that are lost to the peer.
     std::function<void(link::ReplayDecided, std::vector<storage::v1::DeadLetter> dead_letters)>
         answer;
@@ -67,7 +63,7 @@ class ReplayReader {
   ExportBlock NewBlock() const;
   void Decide();
   absl::Status Fill(ExportBlock* block);
-  absl::Status Take(const event::Record& record, absl::Time commit_time, ExportBlock* block);
+  absl::Status Take(const event::Record& record, ExportBlock* block);
   void Finish(ExportBlock block);
 
   const SessionDeps& deps_;

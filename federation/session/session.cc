@@ -108,13 +108,13 @@ void Session::MakeParts() {
 void Session::MakeReplayParts(const Poster& post, const Failed& failed) {
   jobs_.emplace(deps_, peer_, post);
   jobs_->Refresh();
+  decider_.emplace(deps_, options_.peer, policy_, [this] { return exporter_->interest(); });
   replayer_.emplace(
       deps_, peer_,
       ReplayReader::Calls{
           .take_policy = [this] { return TakePolicy(); },
           .policy_epoch = [this] { return exporter_->policy_epoch(); },
-          .decide = [this](const event::Record& record,
-                           absl::Time) { return exporter_->Offer(record); },
+          .decide = [this](const event::Record& record) { return decider_->Decide(record); },
           .answer =
               [this](link::ReplayDecided decided, std::vector<storage::v1::DeadLetter> letters) {
                 ledger_->AddDeadLetters(std::move(letters));

@@ -29,6 +29,7 @@
 #include "federation/session/ledger_writer.h"
 #include "federation/session/peer_metrics.h"
 #include "federation/session/policy_watch.h"
+#include "federation/session/replay_decider.h"
 #include "federation/session/replay_queue.h"
 #include "federation/session/replay_reader.h"
 #include "federation/session/session_types.h"
@@ -173,6 +174,7 @@ class Session : public std::enable_shared_from_this<Session> {
   std::optional<ExportReader> exporter_;
   std::optional<ImportWriter> importer_;
   std::optional<ReplayQueue> jobs_;
+  std::optional<ReplayDecider> decider_;
   std::optional<ReplayReader> replayer_;
   std::optional<link::Link> link_;
   std::deque<link::Input> inputs_;  // while stepping_

@@ -70,8 +70,6 @@ inline std::string ExportCursorName(absl::string_view peer) {
 inline std::string ReplayCursorName(absl::string_view peer) {
   return absl::StrCat("link/", peer, "/replay");
 }
-// Kind of the resource that holds them (storage.v1.ReplayJobs), named by the peer.
-inline constexpr char kReplayKind[] = "replay";
 
 // Whether a proposal that failed with `status` may succeed later, unchanged.
 bool IsRetryable(const absl::Status& status);

@@ -229,7 +229,8 @@ absl::Status OutcomeApi::ExplainImport(const event::Record& record,
   session::Outcomes outcomes = MakeOutcomes();
   CDGATE_ASSIGN_OR_RETURN(session::DecisionBasis basis, outcomes.source().Current(peer));
   const uint64_t version = VersionOf(record.stored().import_rule()).value_or(0);
-  CDGATE_ASSIGN_OR_RETURN(basis.policy, outcomes.source().PolicyOf(peer, version));
+  CDGATE_ASSIGN_OR_RETURN(basis.policy,
+                          outcomes.source().PolicyOf(peer, version, basis.environment));
   filter::EventContext context;
   context.Reset(record);
   std::vector<policy::RuleTrace> trace;

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "federation/policy/policy.h"
+#include "federation/session/decision_basis.h"
 #include "gateway/base/errors.h"
 #include "gateway/base/logging.h"
 #include "gateway/base/status_macros.h"
@@ -20,9 +21,13 @@ bool Allows(const CompiledPolicy::Side& side) {
                      [](const CompiledPolicy::Rule& rule) { return rule.allow; });
 }
 
-absl::Status Judge(const state::StoredResource& resource) {
+absl::Status Judge(const state::StoredResource& resource,
+                   const state::ResourceSnapshot& resources) {
   CDGATE_ASSIGN_OR_RETURN(const auto policy, resource.As<admin::v1::Policy>());
-  CDGATE_ASSIGN_OR_RETURN(const auto compiled, CompiledPolicy::Compile(policy, resource.version));
+  CDGATE_ASSIGN_OR_RETURN(const auto environment, session::EnvironmentIn(resources));
+  CDGATE_ASSIGN_OR_RETURN(const auto compiled,
+                          CompiledPolicy::Compile(policy, resource.version, nullptr,
+                                                  {.environment = environment.get()}));
   if (Allows(compiled->exports()) || Allows(compiled->imports())) return absl::OkStatus();
   return base::MakeError(
       base::Reason::kNoPolicy,
@@ -32,7 +37,8 @@ absl::Status Judge(const state::StoredResource& resource) {
 }  // namespace
 
 absl::Status PolicyUpkeep::StateOf(absl::string_view peer) {
-  const state::ResourcePtr resource = store_.Resources()->Find(state::kPolicyKind, peer);
+  const state::ResourceSnapshotPtr resources = store_.Resources();
+  const state::ResourcePtr resource = resources->Find(state::kPolicyKind, peer);
   if (resource == nullptr) {
     return base::MakeError(base::Reason::kNoPolicy, absl::StrCat("no policy for peer ", peer));
   }
@@ -43,7 +49,7 @@ absl::Status PolicyUpkeep::StateOf(absl::string_view peer) {
       return known->second.status;
     }
   }
-  const absl::Status status = Judge(*resource);
+  const absl::Status status = Judge(*resource, *resources);
   base::MutexLock lock(mu_);
   judged_[std::string(peer)] = {resource->version, status};
   return status;

@@ -54,7 +54,7 @@ class TwoNodesTest : public testing::Test {
     job.set_first_sequence(first);
     job.set_last_sequence(last);
     for (const uint64_t sequence : only) job.add_sequences(sequence);
-    alpha_.Apply(session::kReplayKind, "beta.example", jobs);
+    alpha_.Apply(state::kReplayKind, "beta.example", jobs);
   }
   bool ReplayIsDone() {
     return Eventually([this] { return alpha_.ReplayJobs("beta.example") == 0; });
