@@ -9,15 +9,22 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "gateway/base/errors.h"
+#include "gateway/base/file.h"
 #include "gateway/base/random.h"
 #include "gateway/base/status_macros.h"
 #include "gateway/cli/input.h"
+#include "gateway/cli/source_line.h"
 #include "gateway/cli/verbs.h"
+#include "gateway/filter/analysis.h"
 #include "gateway/filter/json_event.h"
 #include "gateway/filter/program.h"
 
 namespace cdgate::cli {
 namespace {
+
+constexpr char kExpression[] =
+    "CESQL, or JSON in the filter dialects of the CloudEvents Subscriptions API; @FILE reads it "
+    "from a file";
 
 // The parts of a refusal to compile, which carries them as metadata.
 struct CompileFault {
@@ -37,25 +44,82 @@ CompileFault FaultOf(const absl::Status& status) {
   return fault;
 }
 
-absl::StatusOr<int> Check(const std::string& expression, Invocation& run) {
-  const auto program = filter::Program::Compile(expression);
-  Node node = Node::Object();
-  node.Add("valid", Node::Bool(program.ok()));
-  if (!program.ok()) {
-    const CompileFault fault = FaultOf(program.status());
-    node.Add("errors", std::move(Node::List().Append(Node::Text(fault.kind))))
-        .Add("line", Node::Number(fault.line))
-        .Add("column", Node::Number(fault.column))
-        .Add("message", Node::Text(std::string(program.status().message())));
+// `argument`, or the content of FILE where it is @FILE, which no expression is.
+absl::StatusOr<std::string> LoadExpression(const std::string& argument) {
+  constexpr size_t kMost = 1 << 20;  // beyond what a filter may have
+  if (!absl::StartsWith(argument, "@")) return argument;
+  return base::ReadFile(argument.substr(1), kMost);
+}
+
+// "Boolean", "Integer", "String" or "any"; "" where the text is no expression.
+std::string TypeOf(const std::string& expression) {
+  const auto program = filter::Program::Compile(expression, {.condition = false});
+  if (!program.ok()) return "";
+  return program->type() ? std::string(filter::TypeName(*program->type())) : "any";
+}
+
+std::vector<filter::Pitfall> WarningsOf(const std::string& expression) {
+  filter::Analysis analysis = filter::Analyse(expression);
+  if (analysis.never_true) {
+    analysis.pitfalls.insert(analysis.pitfalls.begin(), {{1, 1}, "no event can make this true"});
   }
+  return std::move(analysis.pitfalls);
+}
+
+Node WarningsNode(const std::vector<filter::Pitfall>& warnings) {
+  Node list = Node::List();
+  for (const filter::Pitfall& warning : warnings) {
+    list.Append(std::move(Node::Object()
+                              .Add("line", Node::Number(uint64_t{warning.position.line}))
+                              .Add("column", Node::Number(uint64_t{warning.position.column}))
+                              .Add("message", Node::Text(warning.message))));
+  }
+  return list;
+}
+
+int ReportValid(const std::string& expression, Invocation& run) {
+  const std::string type = TypeOf(expression);
+  const std::vector<filter::Pitfall> warnings = WarningsOf(expression);
+  Node node = Node::Object();
+  node.Add("valid", Node::Bool(true))
+      .Add("type", Node::Text(type))
+      .Add("warnings", WarningsNode(warnings));
   run.Print(node, [&] {
-    if (program.ok()) {
-      run.out() << "valid\n";
-    } else {
-      run.out() << "not valid: " << program.status().message() << "\n";
+    run.out() << "valid: a condition"
+              << (type == "any" ? ", true where the event gives it the Boolean true\n" : "\n");
+    for (const filter::Pitfall& warning : warnings) {
+      const auto [line, column] = warning.position;
+      run.out() << "warning: line " << line << ", column " << column << ": " << warning.message
+                << "\n"
+                << ShowPlace(expression, line, column);
     }
   });
-  return program.ok() ? kExitDone : kExitNo;
+  return kExitDone;
+}
+
+int ReportFault(const std::string& expression, const absl::Status& error, Invocation& run) {
+  const CompileFault fault = FaultOf(error);
+  const std::string type = TypeOf(expression);
+  Node node = Node::Object();
+  node.Add("valid", Node::Bool(false));
+  if (!type.empty()) node.Add("type", Node::Text(type));
+  node.Add("errors", std::move(Node::List().Append(Node::Text(fault.kind))))
+      .Add("line", Node::Number(fault.line))
+      .Add("column", Node::Number(fault.column))
+      .Add("message", Node::Text(std::string(error.message())));
+  run.Print(node, [&] {
+    run.out() << "not valid: " << error.message() << "\n"
+              << ShowPlace(expression, static_cast<uint32_t>(fault.line),
+                           static_cast<uint32_t>(fault.column));
+  });
+  return kExitNo;
+}
+
+absl::StatusOr<int> Check(const std::string& argument, Invocation& run) {
+  CDGATE_ASSIGN_OR_RETURN(const std::string expression, LoadExpression(argument));
+  const auto program = filter::Program::Compile(expression);
+  if (!program.ok()) return ReportFault(expression, program.status(), run);
+  return ReportValid(expression, run);
 }
 
 struct EvalFlags {
@@ -157,14 +221,17 @@ absl::StatusOr<filter::Evaluation> EvaluateText(absl::string_view json, const Ev
   return filter::EvaluateSource(flags.expression, context);
 }
 
-absl::StatusOr<int> Evaluate(const EvalFlags& flags, Invocation& run) {
+absl::StatusOr<int> Evaluate(EvalFlags flags, Invocation& run) {
+  CDGATE_ASSIGN_OR_RETURN(flags.expression, LoadExpression(flags.expression));
   CDGATE_ASSIGN_OR_RETURN(const std::string json, LoadText(flags.file, run.streams()));
   CDGATE_ASSIGN_OR_RETURN(const filter::Evaluation evaluation, EvaluateText(json, flags));
   run.Print(ToNode(evaluation), [&] {
     run.out() << evaluation.value << "\n";
     for (const filter::Problem& problem : evaluation.problems) {
-      run.Note(absl::StrCat(problem.position.line, ":", problem.position.column, ": ",
-                            problem.message, " (", filter::ErrorKindName(problem.kind), ")"));
+      const auto [line, column] = problem.position;
+      run.Note(absl::StrCat(line, ":", column, ": ", problem.message, " (",
+                            filter::ErrorKindName(problem.kind), ")"));
+      run.err() << ShowPlace(flags.expression, line, column);
     }
   });
   return evaluation.problems.empty() ? kExitDone : kExitNo;
@@ -173,13 +240,13 @@ absl::StatusOr<int> Evaluate(const EvalFlags& flags, Invocation& run) {
 }  // namespace
 
 void AddFilterVerbs(Verbs& verbs) {
-  CLI::App* const group = verbs.AddGroup("filter", "CESQL expressions, without a gateway");
+  CLI::App* const group = verbs.AddGroup("filter", "Filter expressions, without a gateway");
   const auto expression = std::make_shared<std::string>();
   verbs
       .AddVerb(group, "check", "Say whether an expression is a condition, and where it is wrong",
                "cdgate filter check \"type LIKE 'dev.cdevents.build.%'\"", Verbs::kPrints,
                [expression](Invocation& run) { return Check(*expression, run); })
-      ->add_option("EXPR", *expression, "CESQL")
+      ->add_option("EXPR", *expression, kExpression)
       ->required();
 
   const auto flags = std::make_shared<EvalFlags>();
@@ -187,7 +254,7 @@ void AddFilterVerbs(Verbs& verbs) {
       verbs.AddVerb(group, "eval", "Evaluate an expression over an event",
                     "cdgate filter eval \"CDEVENT('customData.team')\" --event event.json",
                     Verbs::kPrints, [flags](Invocation& run) { return Evaluate(*flags, run); });
-  eval->add_option("EXPR", flags->expression, "CESQL")->required();
+  eval->add_option("EXPR", flags->expression, kExpression)->required();
   eval->add_option("--event", flags->file,
                    "The event; - or none reads standard input, where nothing is an event without "
                    "attributes")

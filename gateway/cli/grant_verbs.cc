@@ -145,7 +145,7 @@ void AddApplyGrant(Verbs& verbs, CLI::App* group) {
   verb->add_option("--schema-check", flags->schema_check,
                    "Publisher: annotate, refuse-invalid or require by the events' schemaUri")
       ->option_text("CHECK");
-  verb->add_option("--filter", *grant.mutable_filter(), "Subscriber: CESQL and-ed to its own")
+  verb->add_option("--filter", *grant.mutable_filter(), "Subscriber: a filter and-ed to its own")
       ->option_text("EXPR");
   verb->add_option("--description", *grant.mutable_description(), "For people")
       ->option_text("TEXT");

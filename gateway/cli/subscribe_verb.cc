@@ -53,7 +53,8 @@ void AddSubscribeVerb(Verbs& verbs) {
                    "Durable subscription: the gateway keeps its position, moved by what was "
                    "printed")
       ->option_text("NAME");
-  verb->add_option("--filter", options.filter, "CESQL over the event")->option_text("EXPR");
+  verb->add_option("--filter", options.filter, "CESQL, or JSON in the filter dialects")
+      ->option_text("EXPR");
   verb->add_option("--from", flags->from,
                    "earliest, latest, the sequence of the first event, a time (RFC 3339), or a "
                    "position EPOCH:SEQ to go on after")
