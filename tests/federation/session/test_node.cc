@@ -291,7 +291,7 @@ std::map<std::string, uint64_t> TestNode::Counts(const std::string& peer, uint64
 }
 
 int TestNode::ReplayJobs(const std::string& peer) {
-  const auto resource = store().Resources()->Find(session::kReplayKind, peer);
+  const auto resource = store().Resources()->Find(state::kReplayKind, peer);
   if (resource == nullptr) return 0;
   const auto jobs = resource->As<storage::v1::ReplayJobs>();
   return jobs.ok() ? jobs->jobs_size() : -1;

@@ -54,6 +54,7 @@ class OutcomeApiTest : public testing::Test {
   }
   void Show(const federation::v1::Interest& interest) {
     session::RecordInterest(*world_.store, world_.clock.Now(), kBeta, interest);
+    (void)world_.Publish(absl::StrCat("after interest ", interest.version()));  // it is on disk
   }
   // The range [first, last] was decided under these versions, and acknowledged.
   static storage::v1::LedgerRow Row(uint64_t first, uint64_t last, uint64_t policy,
