@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "federation/session/ledger_writer.h"
 #include "gateway/base/status_macros.h"
 
 namespace cdgate::session {
@@ -14,6 +15,8 @@ namespace {
 
 // One read of the log. It is shared with newer events, so it is a small one.
 constexpr eventlog::ReadLimits kReadLimits = {.max_events = 512, .max_bytes = 256 << 10};
+// Between looks at what the ledger has on disk.
+constexpr absl::Duration kRowsWait = absl::Milliseconds(50);
 
 }  // namespace
 
@@ -30,6 +33,7 @@ ReplayReader::~ReplayReader() { Stop(); }
 
 void ReplayReader::Stop() {
   need_.reset();
+  deps_.timers.Cancel(std::exchange(timer_, 0));
   if (ticket_ != 0) deps_.feed.Cancel(std::exchange(ticket_, 0));
 }
 
@@ -38,9 +42,24 @@ void ReplayReader::Stop() {
 void ReplayReader::Ask(const link::NeedReplay& need) {
   Stop();
   need_ = need;
-  if (!HasCommitWith(need.from)) return Read(need.from);
-  post_([this, request = need.request] {
+  Begin();
+}
+
+void ReplayReader::Begin() {
+  if (RecordedThrough(deps_.store, peer_) < need_->through) return BeginLater();
+  if (!HasCommitWith(need_->from)) return Read(need_->from);
+  post_([this, request = need_->request] {
     if (need_ && need_->request == request) Decide();
+  });
+}
+
+void ReplayReader::BeginLater() {
+  calls_.flush();
+  timer_ = deps_.timers.At(deps_.clock.Monotonic() + kRowsWait, [this, post = post_] {
+    post([this] {
+      timer_ = 0;
+      if (need_) Begin();
+    });
   });
 }
 

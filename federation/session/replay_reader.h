@@ -1,7 +1,8 @@
 // Reads past events of our log again for one peer: answers the link's NeedReplay.
 //
 // As ExportReader, but what becomes of an event is asked of whoever knows what it was given
-// before. One read of the log, of bounded size, makes one answer at most; commits are kept
+// before: the ledger, so nothing is decided that has no row on disk yet; it is waited for. One
+// read of the log, of bounded size, makes one answer at most; commits are kept
 // until they are used up.
 //
 // Not thread-safe: everything runs on the session's strand.
@@ -43,6 +44,8 @@ class ReplayReader {
     std::function<storage::v1::PolicyEpoch()> policy_epoch;
     // An error ends the session.
     std::function<absl::StatusOr<ReplayVerdict>(const event::Record&)> decide;
+    // Gives the store what the ledger has not written yet.
+    std::function<void()> flush;
     // `dead_letters`: the events among the exceptions that are lost to the peer.
     std::function<void(link::ReplayDecided, std::vector<storage::v1::DeadLetter> dead_letters)>
         answer;
@@ -57,6 +60,8 @@ class ReplayReader {
   void Stop();
 
  private:
+  void Begin();
+  void BeginLater();
   bool HasCommitWith(base::Sequence sequence) const;
   void Read(base::Sequence from);
   void OnCommits(uint64_t request, eventlog::Feed::Commits commits);
@@ -75,6 +80,7 @@ class ReplayReader {
   RelayWriter relay_;
   std::optional<link::NeedReplay> need_;
   eventlog::Feed::Ticket ticket_ = 0;
+  base::TimerQueue::Id timer_ = 0;
   std::vector<event::CommitPtr> commits_;
 };
 

@@ -115,6 +115,7 @@ void Session::MakeReplayParts(const Poster& post, const Failed& failed) {
           .take_policy = [this] { return TakePolicy(); },
           .policy_epoch = [this] { return exporter_->policy_epoch(); },
           .decide = [this](const event::Record& record) { return decider_->Decide(record); },
+          .flush = [this] { ledger_->Flush(); },
           .answer =
               [this](link::ReplayDecided decided, std::vector<storage::v1::DeadLetter> letters) {
                 ledger_->AddDeadLetters(std::move(letters));

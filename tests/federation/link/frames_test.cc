@@ -33,6 +33,7 @@ TEST(CodecTest, SplicedBatchParsesAsTheWholeMessage) {
   want.mutable_batch()->set_first_position(7);
   want.mutable_batch()->set_token("token");
   want.mutable_batch()->set_link_epoch("epoch");
+  want.mutable_batch()->set_replay(true);
   SendFrame send{.frame = want, .events = {}};
   // Around the sizes at which a length takes another byte.
   for (const size_t bytes : {0, 1, 100, 127, 128, 1000, 16383, 16384, 70000}) {
@@ -49,6 +50,10 @@ TEST(CodecTest, SplicedBatchParsesAsTheWholeMessage) {
   Frame got;
   ASSERT_TRUE(got.ParseFromString(bytes));
   EXPECT_EQ(got.SerializeAsString(), want.SerializeAsString());
+  FrameReceived received;
+  ASSERT_TRUE(DecodeFrame(bytes, nullptr, &received));
+  EXPECT_TRUE(received.frame.batch().replay());
+  EXPECT_EQ(received.events.size(), 9u);
 }
 
 // Two bytes for each event, and much more for what is read of it.
