@@ -90,6 +90,20 @@ TEST(HmacSha256Test, TakesAnEmptyKeyAsAKey) {
             "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad");
 }
 
+TEST(HmacSha256KeyTest, TagsAsHmacSha256) {
+  for (const size_t size : {0, 1, 32, 63, 64, 65, 131}) {
+    const std::string secret(size, '\xaa');
+    const HmacSha256Key key(secret);
+    for (int use = 0; use < 2; ++use) {
+      const Sha256Digest tag = key.Tag({"some ", "", "text"});
+      EXPECT_EQ(HexEncode(Bytes(tag)), HexEncode(HmacSha256(secret, "some text"))) << size;
+    }
+    const HmacSha256Key copy = key;
+    EXPECT_EQ(copy.Tag({}), key.Tag({absl::string_view()}));
+    EXPECT_EQ(HexEncode(Bytes(copy.Tag({}))), HexEncode(HmacSha256(secret, "")));
+  }
+}
+
 TEST(ConstantTimeEqualsTest, ComparesContentAndLength) {
   EXPECT_TRUE(ConstantTimeEquals("", ""));
   EXPECT_TRUE(ConstantTimeEquals("abc", "abc"));

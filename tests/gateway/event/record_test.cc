@@ -125,6 +125,20 @@ TEST(RecordTest, ClassificationThatIsNoTextIsNone) {
   EXPECT_EQ(test::StoredRecord(stored).record.classification(), "");
 }
 
+TEST(RecordTest, RegulationIsTheAttribute) {
+  io::cloudevents::v1::CloudEvent event = SampleEvent("a");
+  storage::v1::StoredEvent stored;
+  const auto regulation = [&] {
+    stored.set_cloud_event(event.SerializeAsString());
+    return std::string(test::StoredRecord(stored).record.regulation());
+  };
+  EXPECT_EQ(regulation(), "");
+  (*event.mutable_attributes())["dataregulation"].set_ce_string("GDPR,HIPAA");
+  EXPECT_EQ(regulation(), "GDPR,HIPAA");
+  (*event.mutable_attributes())["dataregulation"].set_ce_integer(5);
+  EXPECT_EQ(regulation(), kNoRegulation);
+}
+
 void ExpectSame(const Record& a, const Record& b) {
   EXPECT_EQ(a.sequence(), b.sequence());
   EXPECT_EQ(a.id(), b.id());
@@ -135,6 +149,7 @@ void ExpectSame(const Record& a, const Record& b) {
   EXPECT_EQ(a.data(), b.data());
   EXPECT_EQ(a.origin(), b.origin());
   EXPECT_EQ(a.classification(), b.classification());
+  EXPECT_EQ(a.regulation(), b.regulation());
   EXPECT_EQ(a.accept_time(), b.accept_time());
   EXPECT_EQ(a.byte_size(), b.byte_size());
   EXPECT_EQ(a.cloud_event().spec_version(), b.cloud_event().spec_version());
@@ -157,6 +172,7 @@ TEST(RecordTest, ReadBeforeItsBytesMovedItIsAsReadAfter) {
   for (const bool inner : {false, true}) {
     io::cloudevents::v1::CloudEvent event = SampleEvent("a");
     (*event.mutable_attributes())["dataclassification"].set_ce_string("internal");
+    (*event.mutable_attributes())["dataregulation"].set_ce_string("GDPR");
     stored.set_cloud_event(event.SerializeAsString());
     if (inner) {
       stored.set_inner_id("inner");
