@@ -27,6 +27,7 @@
 #include "absl/time/time.h"
 #include "cdgate/admin/v1/admin.pb.h"
 #include "cdgate/admin/v1/resources.pb.h"
+#include "cdgate/federation/v1/link.pb.h"
 #include "federation/session/peer_metrics.h"
 #include "federation/session/session.h"
 #include "federation/session/session_types.h"
@@ -54,6 +55,11 @@ struct LinkManagerDeps {
   absl::Duration heartbeat = absl::Seconds(5);
   // Between tries of a peer that stays away (redial.h).
   base::BackoffOptions backoff = {.first = absl::Seconds(1)};
+  // The signed lists of our groups for `peer` (GroupExchange::ListsFor): the same bytes while
+  // there is nothing new to tell.
+  std::function<federation::v1::Groups(absl::string_view peer)> groups_of = {};
+  // What `peer` sent of its own groups (GroupExchange::OnReceived). Must not block.
+  std::function<void(absl::string_view peer, const federation::v1::Groups& groups)> on_groups = {};
 };
 
 // What is known of one peer's link.

@@ -104,6 +104,8 @@ absl::Status Gateway::Build() {
   CDGATE_RETURN_IF_ERROR(RegisterServices());
   // Who may do what is known before anybody can ask.
   ApplyResources();
+  // As is what decisions depend on, before anything can cross.
+  CDGATE_RETURN_IF_ERROR(environment_->Start());
   CDGATE_RETURN_IF_ERROR(Listen());
   CDGATE_RETURN_IF_ERROR(ListenIngress());
   CDGATE_RETURN_IF_ERROR(ListenOps());
@@ -160,12 +162,14 @@ absl::Status Gateway::BuildServices() {
   CDGATE_ASSIGN_OR_RETURN(session::PseudonymKeeper keeper,
                           session::PseudonymKeeper::Create(secrets.KeyFor("pseudonym"), random_));
   pseudonyms_ = std::make_unique<session::PseudonymKeeper>(std::move(keeper));
+  BuildGroups();
   CDGATE_ASSIGN_OR_RETURN(links_, Links::Create({.config = config_,
                                                  .software = std::string(Software()),
                                                  .storage = *storage_,
                                                  .admission = *admission_,
                                                  .identity = *identity_,
                                                  .trust = trust_,
+                                                 .groups = *groups_,
                                                  .observer = refusals_,
                                                  .token_key = secrets.KeyFor("token"),
                                                  .pseudonyms = *pseudonyms_,
@@ -206,6 +210,23 @@ absl::Status Gateway::BuildEnrolment(const Secrets& secrets) {
             return Advertised(authz::Listener::kEnrolment, config_.advertise().enrolment());
           }});
   return absl::OkStatus();
+}
+
+void Gateway::BuildGroups() {
+  state::Store& store = storage_->store();
+  environment_ = std::make_unique<manager::EnvironmentKeeper>(
+      manager::EnvironmentKeeperDeps{.domain = config_.domain(),
+                                     .classification = config_.classification(),
+                                     .store = store,
+                                     .executor = pool_,
+                                     .clock = clock_});
+  groups_ = std::make_unique<manager::GroupExchange>(
+      manager::GroupExchangeDeps{.domain = config_.domain(),
+                                 .store = store,
+                                 .identity = *identity_,
+                                 .trust = trust_,
+                                 .keeper = *environment_,
+                                 .clock = clock_});
 }
 
 rpc::ListenerOptions Gateway::TcpListener(authz::Listener kind, const std::string& address) const {
@@ -332,6 +353,7 @@ void Gateway::WatchResources() {
   watch_ = storage_->store().Watch([alive = alive_](const state::ResourceSnapshotPtr& resources) {
     alive->With([&resources](Gateway& gateway) {
       gateway.trust_watch_->Apply(*resources);
+      gateway.environment_->Refresh();
       gateway.links_->Reconcile(resources);
     });
   });
@@ -358,6 +380,7 @@ void Gateway::Upkeep() {
                      reloaded);
     }
   }
+  environment_->Refresh();
   HourlyUpkeep();
   for (const auto& peer : storage_->store().Resources()->List(state::kPeerKind)) {
     health_.Set(absl::StrCat("peer:", peer->name),

@@ -26,11 +26,14 @@
 #include "auth/trust/trust_registry.h"
 #include "cdgate/config/v1/config.pb.h"
 #include "federation/manager/enrolment.h"
+#include "federation/manager/environment_keeper.h"
+#include "federation/manager/group_exchange.h"
 #include "gateway/admission/admission.h"
 #include "gateway/api/dead_letter_api.h"
 #include "gateway/api/describe_api.h"
 #include "gateway/api/event_queries.h"
 #include "gateway/api/grant_api.h"
+#include "gateway/api/group_api.h"
 #include "gateway/api/outcome_api.h"
 #include "gateway/api/peer_api.h"
 #include "gateway/api/policy_api.h"
@@ -97,6 +100,7 @@ class Gateway {
   absl::Status BuildEnrolment(const Secrets& secrets);
   absl::StatusOr<std::vector<storage::v1::OutcomeRow>> FoldOutcomes(
       absl::Span<const event::CommitPtr> commits);
+  void BuildGroups();
   void BuildApis();
   absl::Status RegisterServices();
   absl::Status Listen();
@@ -107,7 +111,8 @@ class Gateway {
   void WatchResources();
   void ApplyResources();
   void ScheduleUpkeep();
-  // Certificate files, health of peers: every few seconds; old invites and keys: every hour.
+  // Certificate files, groups that end, health of peers: every few seconds; old invites and
+  // keys: every hour.
   void Upkeep();
   void HourlyUpkeep();
   void UpdateGauges();
@@ -145,6 +150,8 @@ class Gateway {
   delivery::SubscriptionHolders subscriptions_;
   std::unique_ptr<ChannelEnrolDialer> enrol_dialer_;
   std::unique_ptr<manager::Enrolment> enrolment_;
+  std::unique_ptr<manager::EnvironmentKeeper> environment_;
+  std::unique_ptr<manager::GroupExchange> groups_;
   std::unique_ptr<Links> links_;
 
   std::unique_ptr<api::PublishApi> publish_api_;
@@ -155,6 +162,7 @@ class Gateway {
   std::unique_ptr<api::DeadLetterApi> dead_letter_api_;
   std::unique_ptr<api::PseudonymApi> pseudonym_api_;
   std::unique_ptr<api::GrantApi> grant_api_;
+  std::unique_ptr<api::GroupApi> group_api_;
   std::unique_ptr<api::SchemaApi> schema_api_;
   std::unique_ptr<api::TokenApi> token_api_;
   std::unique_ptr<api::OutcomeApi> outcome_api_;

@@ -24,6 +24,8 @@ void Gateway::BuildApis() {
       store, *pseudonyms_, clock_,
       absl::Seconds(config_.policy().pseudonym_key_period().seconds()));
   grant_api_ = std::make_unique<api::GrantApi>(store, pool_, [this] { ApplyResources(); });
+  group_api_ =
+      std::make_unique<api::GroupApi>(config_.domain(), store, *environment_, clock_, pool_);
   schema_api_ =
       std::make_unique<api::SchemaApi>(store, schemas_, pool_, [this] { ApplyResources(); });
   token_api_ = std::make_unique<api::TokenApi>(store, clock_, random_, pool_);
@@ -49,6 +51,7 @@ absl::Status Gateway::RegisterServices() {
   CDGATE_RETURN_IF_ERROR(dead_letter_api_->Register(router_));
   CDGATE_RETURN_IF_ERROR(pseudonym_api_->Register(router_));
   CDGATE_RETURN_IF_ERROR(grant_api_->Register(router_));
+  CDGATE_RETURN_IF_ERROR(group_api_->Register(router_));
   CDGATE_RETURN_IF_ERROR(schema_api_->Register(router_));
   CDGATE_RETURN_IF_ERROR(token_api_->Register(router_));
   CDGATE_RETURN_IF_ERROR(outcome_api_->Register(router_));

@@ -64,6 +64,13 @@ absl::StatusOr<std::unique_ptr<Links>> Links::Create(LinksDeps deps) {
                                                .random = own.random},
                                    .metrics = own.metrics,
                                    .dialer = *links->dialer_};
+  manager.groups_of = [&groups = own.groups](absl::string_view peer) {
+    return groups.ListsFor(peer);
+  };
+  manager.on_groups = [&groups = own.groups](absl::string_view peer,
+                                             const federation::v1::Groups& received) {
+    groups.OnReceived(peer, received);
+  };
   manager.heartbeat = ToDuration(own.config.links().heartbeat(), manager.heartbeat);
   manager.backoff.cap = ToDuration(own.config.links().max_backoff(), manager.backoff.cap);
   links->manager_ = std::make_unique<manager::LinkManager>(std::move(manager));

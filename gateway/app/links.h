@@ -12,6 +12,7 @@
 #include "auth/trust/trust_registry.h"
 #include "cdgate/admin/v1/admin.pb.h"
 #include "cdgate/config/v1/config.pb.h"
+#include "federation/manager/group_exchange.h"
 #include "federation/manager/link_manager.h"
 #include "federation/session/outcomes.h"
 #include "federation/session/siv_token_sealer.h"
@@ -30,6 +31,7 @@ struct LinksDeps {
   admission::Admission& admission;
   const credentials::IdentityStore& identity;
   const trust::TrustRegistry& trust;
+  manager::GroupExchange& groups;
   std::shared_ptr<credentials::VerificationObserver> observer;
   std::string token_key;
   const session::PseudonymKeeper& pseudonyms;

@@ -50,6 +50,7 @@ void AddAllVerbs(Verbs& verbs, const Daemon& daemon) {
   AddPeerVerbs(verbs);
   AddPolicyVerbs(verbs);
   AddGrantVerbs(verbs);
+  AddGroupVerbs(verbs);
   AddSchemaVerbs(verbs);
   AddTokenVerbs(verbs);
   AddApplyVerb(verbs);

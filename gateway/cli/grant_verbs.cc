@@ -1,4 +1,4 @@
-// Who may do what, and `apply`, which takes grants, policies and schemas from files.
+// Who may do what, and `apply`, which takes grants, groups, policies and schemas from files.
 #include <memory>
 #include <ostream>
 #include <vector>
@@ -167,6 +167,11 @@ absl::Status ApplyResource(const config::Resource& resource, const PolicyApplyOp
     run.Print(applied, [&] { run.out() << Applied(applied, options.dry_run) << "\n"; });
     return absl::OkStatus();
   }
+  if (resource.kind == "group") {
+    CDGATE_ASSIGN_OR_RETURN(const auto applied, ApplyGroup(resource, options.dry_run, run));
+    run.Print(applied, [&] { run.out() << GroupApplied(applied, options.dry_run) << "\n"; });
+    return absl::OkStatus();
+  }
   if (resource.kind == "schema") {
     admin::v1::Schema schema;
     schema.CopyFrom(*resource.message);
@@ -213,7 +218,8 @@ void AddGrantVerbs(Verbs& verbs) {
 void AddApplyVerb(Verbs& verbs) {
   const auto flags = std::make_shared<ApplyFlags>();
   CLI::App* const verb = verbs.AddVerb(
-      nullptr, "apply", "Apply policies, grants and schemas from YAML files, which can live in git",
+      nullptr, "apply",
+      "Apply policies, grants, groups and schemas from YAML files, which can live in git",
       "cdgate apply -f policies/ --unplanned", kBoth,
       [flags](Invocation& run) { return ApplyFiles(*flags, run); });
   verb->add_option("-f,--file", flags->files,

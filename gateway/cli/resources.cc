@@ -88,6 +88,22 @@ absl::StatusOr<admin::v1::Grant> ApplyGrant(const admin::v1::Grant& grant, bool 
   return run.Admin(&admin::v1::AdminService::Stub::ApplyGrant, request);
 }
 
+absl::StatusOr<admin::v1::Group> ApplyGroup(const config::Resource& group, bool dry_run,
+                                            Invocation& run) {
+  admin::v1::ApplyGroupRequest request;
+  request.mutable_group()->CopyFrom(*group.message);
+  request.set_source(group.source);
+  request.set_validate_only(dry_run);
+  return run.Admin(&admin::v1::AdminService::Stub::ApplyGroup, request);
+}
+
+std::string GroupApplied(const admin::v1::Group& group, bool dry_run) {
+  return absl::StrCat(
+      "group ", group.name(), ": ",
+      dry_run ? std::string("can be applied (dry run)") : absl::StrCat("version ", group.version()),
+      ", ", group.members_size(), " members");
+}
+
 absl::StatusOr<admin::v1::Schema> AddSchema(const admin::v1::Schema& schema, bool dry_run,
                                             Invocation& run) {
   admin::v1::AddSchemaRequest request;

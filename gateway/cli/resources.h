@@ -1,4 +1,4 @@
-// Policies, grants and schemas in files, and how they reach a gateway.
+// Policies, grants, groups and schemas in files, and how they reach a gateway.
 #pragma once
 
 #include <string>
@@ -32,6 +32,11 @@ absl::StatusOr<admin::v1::ApplyPolicyResponse> ApplyPolicy(const config::Resourc
                                                            Invocation& run);
 absl::StatusOr<admin::v1::Grant> ApplyGrant(const admin::v1::Grant& grant, bool dry_run,
                                             Invocation& run);
+
+absl::StatusOr<admin::v1::Group> ApplyGroup(const config::Resource& group, bool dry_run,
+                                            Invocation& run);
+// One line for what became of it.
+std::string GroupApplied(const admin::v1::Group& group, bool dry_run);
 
 absl::StatusOr<admin::v1::Schema> AddSchema(const admin::v1::Schema& schema, bool dry_run,
                                             Invocation& run);

@@ -21,10 +21,11 @@ constexpr size_t kMaxDocuments = 10'000;
 
 // The kinds that a file may hold; peers and invites are made by enrolment, subscriptions
 // by their owners.
-std::vector<std::string> Kinds() { return {"grant", "policy", "schema"}; }
+std::vector<std::string> Kinds() { return {"grant", "group", "policy", "schema"}; }
 
 std::unique_ptr<google::protobuf::Message> NewMessage(absl::string_view kind) {
   if (kind == "grant") return std::make_unique<admin::v1::Grant>();
+  if (kind == "group") return std::make_unique<admin::v1::Group>();
   if (kind == "policy") return std::make_unique<admin::v1::Policy>();
   if (kind == "schema") return std::make_unique<admin::v1::Schema>();
   return nullptr;

@@ -26,9 +26,9 @@
 namespace cdgate::config {
 
 struct Resource {
-  std::string kind;  // "policy", "grant", "schema"
-  std::string name;  // of the resource: peer of a policy, URI of a schema, name of a grant
-  std::unique_ptr<google::protobuf::Message> message;  // Policy, Grant, Schema
+  std::string kind;  // "policy", "grant", "group", "schema"
+  std::string name;  // of the resource: peer of a policy, URI of a schema, name of another
+  std::unique_ptr<google::protobuf::Message> message;  // Policy, Grant, …
   int line = 1;                                        // of `kind`
   std::string source;                                  // the document as it was written
 };

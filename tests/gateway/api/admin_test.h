@@ -19,7 +19,9 @@
 #include "absl/strings/str_cat.h"
 #include "auth/authz/grants.h"
 #include "cdgate/admin/v1/admin.pb.h"
+#include "federation/manager/environment_keeper.h"
 #include "gateway/api/grant_api.h"
+#include "gateway/api/group_api.h"
 #include "gateway/api/peer_api.h"
 #include "gateway/api/policy_api.h"
 #include "gateway/api/schema_api.h"
@@ -37,6 +39,7 @@ class AdminTest : public testing::Test {
  protected:
   AdminTest() {
     CDGATE_EXPECT_OK(grant_api_.Register(router_));
+    CDGATE_EXPECT_OK(group_api_.Register(router_));
     CDGATE_EXPECT_OK(schema_api_.Register(router_));
     CDGATE_EXPECT_OK(policy_api_.Register(router_));
     CDGATE_EXPECT_OK(peer_api_.Register(router_));
@@ -113,6 +116,12 @@ class AdminTest : public testing::Test {
   base::ThreadPool pool_{{.name = "api", .threads = 2}};
   admin::v1::LinkStatus link_;
   GrantApi grant_api_{alpha_.store(), pool_};
+  manager::EnvironmentKeeper keeper_{{.domain = "alpha.example",
+                                      .classification = {},
+                                      .store = alpha_.store(),
+                                      .executor = pool_,
+                                      .clock = clock_}};
+  GroupApi group_api_{"alpha.example", alpha_.store(), keeper_, clock_, pool_};
   schema::SchemaRegistry schemas_;
   SchemaApi schema_api_{alpha_.store(), schemas_, pool_};
   PolicyApi policy_api_{alpha_.store(), pool_};

@@ -54,6 +54,19 @@ TEST(ResourceFileTest, ReadsAllDocuments) {
             "all");
 }
 
+TEST(ResourceFileTest, ReadsAGroup) {
+  const auto resources = ParseResources(
+      "kind: group\nname: core\nmembers: [beta.example, gamma.example]\n"
+      "expire_time: 2027-01-01T00:00:00Z\n",
+      "core.yaml");
+  CDGATE_ASSERT_OK(resources);
+  ASSERT_EQ(resources->size(), 1u);
+  EXPECT_EQ(resources->front().name, "core");
+  const auto& group = dynamic_cast<const admin::v1::Group&>(*resources->front().message);
+  EXPECT_EQ(group.members_size(), 2);
+  EXPECT_EQ(group.expire_time().seconds(), 1'798'761'600);
+}
+
 TEST(ResourceFileTest, ErrorsNameTheLineInTheFile) {
   const struct {
     std::string text;
@@ -63,7 +76,8 @@ TEST(ResourceFileTest, ErrorsNameTheLineInTheFile) {
        "r.yaml:17: export.rules[1].nam: unknown key; expected one of name, when, action, redact, "
        "pseudonymise, links, terms; did you mean name"},
       {"kind: polcy\npeer: b\n",
-       "r.yaml:1: kind: found \"polcy\"; expected one of grant, policy, schema; did you mean "
+       "r.yaml:1: kind: found \"polcy\"; expected one of grant, group, policy, schema; did you "
+       "mean "
        "policy"},
       {"kind: peer\n", "r.yaml:1: kind: found \"peer\""},
       {"kind:\n", "r.yaml:1: kind: found \"\""},
