@@ -45,6 +45,7 @@ struct LinkManager::PeerLink {
   rpc::FrameStreamPtr waiting;  // accepted while a session was ending
   bool begin_anew = false;
   bool removed = false;
+  std::string groups;  // that the session was given, serialised
 
   LinkState state = admin::v1::LINK_STATE_DOWN;
   std::string reason;
@@ -80,6 +81,7 @@ class LinkManager::Core : public std::enable_shared_from_this<LinkManager::Core>
   std::optional<link::Refuse> RefusalOf(const PeerLink& link) const;
   void Settle(const std::string& domain, PeerLink& link);
   void DialIfDue(const std::string& domain, PeerLink& link);
+  void GiveGroups(const std::string& domain, PeerLink& link);
   void StartSession(const std::string& domain, PeerLink& link, rpc::FrameStreamPtr stream,
                     bool dialled);
   bool KeepsOverNew(const std::string& domain, const PeerLink& link) const;
@@ -124,6 +126,7 @@ void LinkManager::Core::Reconcile(const state::ResourceSnapshot& resources) {
     PeerLink& link = *it->second;
     ++it;  // Settle may erase the entry
     if (link.session != nullptr) link.session->RefreshPolicy();
+    GiveGroups(domain, link);
     Settle(domain, link);
   }
 }
@@ -216,6 +219,7 @@ void LinkManager::Core::StartSession(const std::string& domain, PeerLink& link,
   link.session_number = number;
   link.dialled = dialled;
   link.ended = false;
+  link.groups.clear();
   session::SessionOptions options;
   options.peer = link.peer;
   options.dialled = dialled;
@@ -231,6 +235,10 @@ void LinkManager::Core::StartSession(const std::string& domain, PeerLink& link,
   link.session = Session::Start(
       deps_.session, std::move(options), link.metrics, std::move(stream),
       {.on_up = [self, domain, number] { self->Post([=] { self->OnUp(domain, number); }); },
+       .on_groups =
+           [self, domain](const federation::v1::Groups& groups) {
+             if (self->deps_.on_groups) self->deps_.on_groups(domain, groups);
+           },
        .on_end =
            [self, domain, number](const link::CloseStream& close) {
              self->Post([=] { self->OnEnd(domain, number, close); });
@@ -240,7 +248,18 @@ void LinkManager::Core::StartSession(const std::string& domain, PeerLink& link,
              self->Post([=] { self->OnDone(domain, number); });
              self->CountSessions();
            }});
+  GiveGroups(domain, link);
   Publish(domain, link);
+}
+
+// Lists are signed again from time to time: looked at with every change and every tick.
+void LinkManager::Core::GiveGroups(const std::string& domain, PeerLink& link) {
+  if (!deps_.groups_of || link.session == nullptr || link.ended) return;
+  federation::v1::Groups groups = deps_.groups_of(domain);
+  std::string bytes = groups.SerializeAsString();
+  if (bytes == link.groups) return;
+  link.groups = std::move(bytes);
+  link.session->SetGroups(std::move(groups));
 }
 
 void LinkManager::Core::CountSessions() {
@@ -351,7 +370,9 @@ void LinkManager::Core::Tick() {
   for (const auto& [domain, link] : links_) domains.push_back(domain);
   for (const std::string& domain : domains) {
     const auto it = links_.find(domain);
-    if (it != links_.end()) Settle(domain, *it->second);
+    if (it == links_.end()) continue;
+    GiveGroups(domain, *it->second);
+    Settle(domain, *it->second);  // may erase it
   }
 }
 

@@ -111,6 +111,10 @@ ExportBlock ExportReader::NewBlock() const {
 
 absl::Status ExportReader::Fill(ExportBlock* block) {
   for (const event::CommitPtr& commit : commits_) {
+    if (commit->last_sequence < need_->from) continue;
+    if (const PolicyPtr& policy = policy_.current().compiled) {
+      rules_ = deps_.shared.Of(policy->exports(), *commit, context_, &memo_);
+    }
     for (const event::Record& record : commit->events) {
       if (record.sequence() < need_->from) continue;
       if (need_->through != Sequence(0) && record.sequence() > need_->through) {
@@ -127,13 +131,15 @@ absl::Status ExportReader::Take(const event::Record& record, absl::Time commit_t
                                 ExportBlock* block) {
   context_.Reset(record);
   const PeerPolicy& policy = policy_.current();
-  const policy::Decision decision = policy::DecideExport(policy.compiled.get(), context_,
-                                                         {.own_domain = deps_.domain,
-                                                          .interest = interest_.get(),
-                                                          .environment = policy.environment.get(),
-                                                          .keys = policy.keys.get(),
-                                                          .transformer = &transformer_,
-                                                          .memo = &memo_});
+  const policy::Decision decision =
+      policy::DecideExport(policy.compiled.get(), context_,
+                           {.own_domain = deps_.domain,
+                            .interest = interest_.get(),
+                            .environment = policy.environment.get(),
+                            .keys = policy.keys.get(),
+                            .transformer = &transformer_,
+                            .memo = &memo_,
+                            .rules = policy::OutcomeOf(rules_, record.sequence())});
   if (decision.allow) {
     CDGATE_RETURN_IF_ERROR(TakeAllowed(record, decision, commit_time, block));
     if (block->full() && block->last() != record.sequence()) return absl::OkStatus();

@@ -79,6 +79,7 @@ class ExportReader {
   EarlierDecisions earlier_;
   filter::EventContext context_;
   policy::DecisionMemo memo_;
+  policy::RuleOutcomesPtr rules_;  // of the commit at hand; null: they are tried
   policy::EventTransformer transformer_;
   RelayWriter relay_;
   DecisionTally tally_;

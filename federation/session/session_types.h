@@ -10,6 +10,7 @@
 #include "absl/strings/string_view.h"
 #include "federation/link/token.h"
 #include "federation/policy/policy.h"
+#include "federation/policy/shared_decisions.h"
 #include "federation/session/pseudonym_keeper.h"
 #include "gateway/admission/admission.h"
 #include "gateway/base/clock.h"
@@ -31,6 +32,7 @@ struct SessionDeps {
   admission::Admission& admission;
   const link::TokenSealer& sealer;
   const PseudonymKeeper& pseudonyms;
+  policy::SharedDecisions& shared;  // of all sessions of the gateway
   base::Executor& executor;
   base::TimerQueue& timers;
   const base::Clock& clock;

@@ -40,7 +40,10 @@ class Links::Dialer final : public manager::LinkDialer {
   const LinksDeps& deps_;
 };
 
-Links::Links(LinksDeps deps) : deps_(std::move(deps)), dialer_(std::make_unique<Dialer>(deps_)) {}
+Links::Links(LinksDeps deps)
+    : deps_(std::move(deps)),
+      shared_(deps_.config.domain()),
+      dialer_(std::make_unique<Dialer>(deps_)) {}
 
 Links::~Links() { Shutdown(); }
 
@@ -58,6 +61,7 @@ absl::StatusOr<std::unique_ptr<Links>> Links::Create(LinksDeps deps) {
                                                .admission = own.admission,
                                                .sealer = *links->sealer_,
                                                .pseudonyms = own.pseudonyms,
+                                               .shared = links->shared_,
                                                .executor = own.pool,
                                                .timers = own.timers,
                                                .clock = own.clock,

@@ -69,6 +69,7 @@ class Links {
 
   const LinksDeps deps_;
   std::unique_ptr<session::SivTokenSealer> sealer_;
+  policy::SharedDecisions shared_;
   std::unique_ptr<Dialer> dialer_;
   std::unique_ptr<manager::LinkManager> manager_;
 };

@@ -117,6 +117,7 @@ TestNode::Run::Run(TestNode& node)
                                                     .admission = *admission,
                                                     .sealer = *sealer,
                                                     .pseudonyms = *pseudonyms,
+                                                    .shared = shared,
                                                     .executor = pool,
                                                     .timers = timers,
                                                     .clock = base::SystemClock(),

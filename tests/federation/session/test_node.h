@@ -113,6 +113,7 @@ class TestNode {
     std::unique_ptr<admission::Admission> admission;
     std::unique_ptr<session::SivTokenSealer> sealer;
     std::unique_ptr<session::PseudonymKeeper> pseudonyms;
+    policy::SharedDecisions shared{domain};
     std::unique_ptr<Dialer> dialer;
     std::unique_ptr<manager::LinkManager> links;
     uint64_t watch = 0;

@@ -87,8 +87,7 @@ void ExpectAgrees(const std::string& bytes) {
   std::vector<std::string> withheld, substituted;
   view.ForEachWithheld([&](absl::string_view p) { withheld.emplace_back(p); });
   view.ForEachSubstituted([&](absl::string_view p) { substituted.emplace_back(p); });
-  EXPECT_EQ(withheld,
-            std::vector<std::string>(stored.withheld().begin(), stored.withheld().end()));
+  EXPECT_EQ(withheld, std::vector<std::string>(stored.withheld().begin(), stored.withheld().end()));
   EXPECT_EQ(substituted,
             std::vector<std::string>(stored.substituted().begin(), stored.substituted().end()));
 }
