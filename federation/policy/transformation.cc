@@ -27,18 +27,16 @@ void AddLinks(LinkHandling links, JsonEdits* edits) {
   edits->ReplaceInLinks(Path("context.links"), kEventKind);
 }
 
-// What an attribute that names other events is; null: it is none.
-const char* KindOfAttribute(absl::string_view name) {
-  if (name == "causationid") return kEventKind;
-  if (name == "correlationid") return kChainKind;
-  return nullptr;
+// Attributes that name other events. They go: what stands for a value of the data is listed
+// with the event, and nothing would say so of an attribute.
+bool NamesOthers(absl::string_view name) {
+  return name == "causationid" || name == "correlationid";
 }
 
 bool NamesOthers(const event::CloudEventView& cloud_event) {
   bool named = false;
-  cloud_event.ForEach([&](const event::AttributeView& attribute) {
-    named = named || KindOfAttribute(attribute.name) != nullptr;
-  });
+  cloud_event.ForEach(
+      [&](const event::AttributeView& attribute) { named = named || NamesOthers(attribute.name); });
   return named;
 }
 
@@ -106,26 +104,17 @@ void Transformer::WriteCloudEvent(const Transformation& what, const event::Recor
   fields.source = record.source();
   fields.type = record.type();
   fields.data = editor_.result();
-  size_t texts = 0;
-  const auto add_replaced = [&](absl::string_view name, absl::string_view kind,
-                                absl::string_view text) {
-    std::string& made = texts_[texts++];
-    made.clear();
-    replacement(kind, text, &made);
-    fields.attributes.push_back(event::TextAttribute(name, made));
-  };
   const bool keep_links = what.links() == admin::v1::LINK_HANDLING_KEEP;
   record.cloud_event().ForEach([&](const event::AttributeView& attribute) {
     if (attribute.name == "dssematerial" || attribute.name == "subject") return;
-    const char* const kind = keep_links ? nullptr : KindOfAttribute(attribute.name);
-    if (kind == nullptr) return fields.attributes.push_back(attribute);
-    if (what.links() == admin::v1::LINK_HANDLING_DROP || !attribute.is_text()) return;
-    add_replaced(attribute.name, kind, attribute.text);
+    if (keep_links || !NamesOthers(attribute.name)) fields.attributes.push_back(attribute);
   });
   if (record.subject().empty()) {
     // It has none.
   } else if (what.edits().Touches(*subject_id)) {
-    add_replaced("subject", *subject_kind, record.subject());
+    subject_.clear();
+    replacement(*subject_kind, record.subject(), &subject_);
+    fields.attributes.push_back(event::TextAttribute("subject", subject_));
   } else {
     fields.attributes.push_back(event::TextAttribute("subject", record.subject()));
   }

@@ -10,7 +10,6 @@
 // whole. Members that are not named stay as the producer wrote them, byte for byte.
 #pragma once
 
-#include <array>
 #include <memory>
 #include <string>
 #include <vector>
@@ -68,11 +67,11 @@ class Transformer {
 
   JsonEditor editor_;
   Outgoing out_;
-  std::array<std::string, 3> texts_;  // of attributes that are replaced
+  std::string subject_;  // where it is replaced
 };
 
 // Kinds of the pseudonyms of what names other events.
-inline constexpr char kEventKind[] = "event";  // contextId, causationid
-inline constexpr char kChainKind[] = "chain";  // chainId, correlationid
+inline constexpr char kEventKind[] = "event";  // contextId
+inline constexpr char kChainKind[] = "chain";  // chainId
 
 }  // namespace cdgate::policy

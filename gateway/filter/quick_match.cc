@@ -40,6 +40,16 @@ class QuickMatcher {
         case Op::kTry:
         case Op::kTryEnd: break;
         case Op::kExists: Push(Find(*at).has_value()); break;
+        case Op::kHasData:
+          if (!PushHasData(*at)) return QuickMatch::kUnknown;
+          break;
+        case Op::kData:
+        case Op::kDataOrElse: {
+          const size_t steps = CompareData(at, static_cast<size_t>(end - at));
+          if (steps == 0) return QuickMatch::kUnknown;
+          at += steps - 1;
+          break;
+        }
         case Op::kNot: booleans_ ^= 1; break;
         // What is left of AND is true, and of OR false, where the right side counts.
         case Op::kAndEnd:
@@ -70,6 +80,44 @@ class QuickMatcher {
     if (!value || value->type() != Type::kString) return false;
     text_ = value->string();
     return text_.size() <= kMaxText;
+  }
+
+  // False where the data is not JSON.
+  bool PushHasData(const Instruction& at) {
+    const DataLookup found = event_.HasData(code_.paths[at.a]);
+    if (found == DataLookup::kNoJson) return false;
+    Push(found == DataLookup::kFound);
+    return true;
+  }
+
+  const Value* TextAt(const Instruction& at) const {
+    if (at.op != Op::kConstant) return nullptr;
+    const Value& value = code_.constants[at.a];
+    return value.type() == Type::kString && value.string().size() <= kMaxText ? &value : nullptr;
+  }
+
+  // CDEVENT(path) = 'text' and CDEVENT(path, 'default') = 'text': how many instructions they
+  // are, or 0 where it is something else, or the value is no text.
+  size_t CompareData(const Instruction* at, size_t left) {
+    const bool or_else = at->op == Op::kDataOrElse;
+    const size_t steps = or_else ? 4 : 3;
+    if (left < steps) return 0;
+    const Instruction& compare = at[steps - 1];
+    const Value* const text = TextAt(at[steps - 2]);
+    const Value* const otherwise = or_else ? TextAt(at[1]) : nullptr;
+    const bool known = compare.op == Op::kEqual || compare.op == Op::kNotEqual;
+    const auto next = static_cast<size_t>(at - code_.instructions.data()) + 2;
+    if (!known || text == nullptr || (or_else && (otherwise == nullptr || at->b != next))) return 0;
+    Value value;
+    const DataLookup found = event_.FindData(code_.paths[at->a], &value);
+    if (found == DataLookup::kAbsent && otherwise != nullptr) {
+      value = *otherwise;
+    } else if (found != DataLookup::kFound || value.type() != Type::kString ||
+               value.string().size() > kMaxText) {
+      return 0;
+    }
+    Push((value.string() == text->string()) == (compare.op == Op::kEqual));
+    return steps;
   }
 
   bool ReadFact(FunctionId id) {
