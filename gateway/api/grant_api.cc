@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "auth/authz/grants.h"
+#include "federation/policy/widening.h"
 #include "gateway/api/paging.h"
 #include "gateway/api/unary.h"
 #include "gateway/base/encoding.h"
@@ -89,14 +90,23 @@ void GrantApi::Apply(const rpc::Call& call, const admin::v1::ApplyGrantRequest& 
                      const rpc::Reply<admin::v1::Grant>& reply) {
   if (absl::Status status = CheckGrant(request.grant()); !status.ok()) return reply(status);
   if (request.validate_only()) return reply(request.grant());
+  const state::ResourcePtr stored =
+      store_.Resources()->Find(state::kGrantKind, request.grant().name());
+  admin::v1::Grant before;
+  if (stored != nullptr && !before.ParseFromString(stored->value)) before.Clear();
   state::Proposal proposal;
   state::ResourceEdit edit;
   edit.kind = state::kGrantKind;
   edit.name = request.grant().name();
   edit.value = request.grant().SerializeAsString();
+  edit.expected_version = stored == nullptr ? 0 : stored->version;
   edit.author = call.principal.id;
   proposal.resources.push_back(std::move(edit));
-  ProposeAndReply(store_, std::move(proposal), request.grant(), applied_, reply);
+  gate_.Admit(call, policy::WhyWidens(&before, request.grant()), std::move(proposal),
+              [this, grant = request.grant(), reply](absl::StatusOr<state::Proposal> admitted) {
+                if (!admitted.ok()) return reply(admitted.status());
+                ProposeAndReply(store_, *std::move(admitted), grant, applied_, reply);
+              });
 }
 
 void GrantApi::DeleteGrant(const rpc::Call& call, const admin::v1::DeleteGrantRequest& request,

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "auth/trust/spiffe_id.h"
 #include "federation/manager/group_lists.h"
+#include "federation/policy/widening.h"
 #include "gateway/api/paging.h"
 #include "gateway/api/unary.h"
 #include "gateway/base/encoding.h"
@@ -214,20 +215,35 @@ void GroupApi::Apply(const rpc::Call& call, const admin::v1::ApplyGroupRequest& 
     const auto edits = EditsOf(*group, request.source(), call.principal.id, *store_.Resources());
     return edits.ok() ? reply(*std::move(group)) : reply(edits.status());
   }
-  // Where nothing changes, the version there is.
-  const auto before = std::make_shared<uint64_t>(0);
-  keeper_.Apply(
-      [group = *group, source = request.source(), author = call.principal.id,
-       before](const state::ResourceSnapshot& resources) {
-        *before = VersionOf(group.name(), resources);
-        return EditsOf(group, source, author, resources);
-      },
-      [group = *group, before, reply](const state::Outcome& outcome) {
-        if (!outcome.status.ok()) return reply(outcome.status);
-        Group answer = group;
-        answer.set_version(outcome.versions.empty() ? *before : outcome.versions.front());
-        reply(std::move(answer));
-      });
+  const state::ResourceSnapshotPtr resources = store_.Resources();
+  absl::StatusOr<Edits> edits = EditsOf(*group, request.source(), call.principal.id, *resources);
+  if (!edits.ok()) return reply(edits.status());
+  group->set_version(VersionOf(group->name(), *resources));
+  if (edits->empty()) return reply(*std::move(group));  // it is in force as it is
+  edits->front().expected_version = VersionOf(group->name(), *resources);
+  Group before;
+  const state::ResourcePtr stored = resources->Find(state::kGroupKind, group->name());
+  if (stored != nullptr && !before.ParseFromString(stored->value)) before.Clear();
+  state::Proposal proposal;
+  proposal.resources = *std::move(edits);
+  gate_.Admit(call, policy::WhyWidens(&before, *group), std::move(proposal),
+              [this, group = *group, reply](absl::StatusOr<state::Proposal> admitted) {
+                if (!admitted.ok()) return reply(admitted.status());
+                ApplyAdmitted(group, *std::move(admitted), reply);
+              });
+}
+
+// With the environment that follows from it.
+void GroupApi::ApplyAdmitted(const Group& group, state::Proposal admitted,
+                             const rpc::Reply<Group>& reply) {
+  keeper_.Apply([edits = std::move(admitted.resources)](
+                    const state::ResourceSnapshot&) { return absl::StatusOr<Edits>(edits); },
+                [group, reply](const state::Outcome& outcome) {
+                  if (!outcome.status.ok()) return reply(outcome.status);
+                  Group answer = group;
+                  if (!outcome.versions.empty()) answer.set_version(outcome.versions.front());
+                  reply(std::move(answer));
+                });
 }
 
 void GroupApi::Delete(const rpc::Call& call, const admin::v1::DeleteGroupRequest& request,

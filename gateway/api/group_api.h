@@ -17,6 +17,7 @@
 #include "absl/status/statusor.h"
 #include "cdgate/admin/v1/admin.pb.h"
 #include "federation/manager/environment_keeper.h"
+#include "gateway/api/widening_gate.h"
 #include "gateway/base/clock.h"
 #include "gateway/base/executor.h"
 #include "gateway/rpc/router.h"
@@ -32,8 +33,13 @@ class GroupApi {
  public:
   // `domain`: ours.
   GroupApi(std::string domain, state::Store& store, manager::EnvironmentKeeper& keeper,
-           const base::Clock& clock, base::Executor& pool)
-      : domain_(std::move(domain)), store_(store), keeper_(keeper), clock_(clock), pool_(pool) {}
+           const WideningGate& gate, const base::Clock& clock, base::Executor& pool)
+      : domain_(std::move(domain)),
+        store_(store),
+        keeper_(keeper),
+        gate_(gate),
+        clock_(clock),
+        pool_(pool) {}
 
   // Adds its methods, once, before the server starts. Errors of Router::Register.
   absl::Status Register(rpc::Router& router);
@@ -41,6 +47,8 @@ class GroupApi {
  private:
   void Apply(const rpc::Call& call, const admin::v1::ApplyGroupRequest& request,
              const rpc::Reply<admin::v1::Group>& reply);
+  void ApplyAdmitted(const admin::v1::Group& group, state::Proposal admitted,
+                     const rpc::Reply<admin::v1::Group>& reply);
   void Delete(const rpc::Call& call, const admin::v1::DeleteGroupRequest& request,
               const rpc::Reply<admin::v1::DeleteGroupResponse>& reply);
   absl::StatusOr<admin::v1::ListGroupsResponse> List(
@@ -49,6 +57,7 @@ class GroupApi {
   const std::string domain_;
   state::Store& store_;
   manager::EnvironmentKeeper& keeper_;
+  const WideningGate& gate_;
   const base::Clock& clock_;
   base::Executor& pool_;
 };

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "auth/trust/trust_registry.h"
+#include "federation/manager/invite.h"
 #include "gateway/api/paging.h"
 #include "gateway/api/times.h"
 #include "gateway/api/unary.h"
@@ -27,6 +28,52 @@ absl::Status NoPeer(absl::string_view domain) {
                          {{"peer", std::string(domain)}});
 }
 
+// An agreement that a call would make; no domain: it would make none.
+struct NewAgreement {
+  std::string domain = {};
+  std::string candidate = {};
+  uint64_t base_version = 0;
+  std::string reason = {};
+};
+
+NewAgreement MakeAgreement(admin::v1::Peer peer, uint64_t base_version) {
+  peer.set_state(admin::v1::PEER_STATE_APPROVED);
+  return {.domain = peer.domain(),
+          .candidate = DeterministicBytes(peer),
+          .base_version = base_version,
+          .reason = absl::StrCat("state: a new agreement with ", peer.domain())};
+}
+
+NewAgreement AgreementOf(const admin::v1::ApprovePeerRequest& request,
+                         const state::ResourceSnapshot& resources) {
+  if (!request.has_reply_code()) {
+    const auto stored = resources.Find(state::kPeerKind, request.domain());
+    admin::v1::Peer peer;
+    if (stored == nullptr || !peer.ParseFromString(stored->value) ||
+        peer.state() == admin::v1::PEER_STATE_APPROVED) {
+      return {};
+    }
+    return MakeAgreement(std::move(peer), stored->version);
+  }
+  const auto code = invite::DecodeReply(request.reply_code());
+  if (!code.ok()) return {};
+  if (resources.Find(state::kPeerKind, code->party.domain()) != nullptr) return {};
+  admin::v1::Peer peer;
+  peer.set_domain(code->party.domain());
+  peer.set_bundle_pem(code->party.bundle_pem());
+  return MakeAgreement(std::move(peer), 0);
+}
+
+void ProposePeer(state::Store& store, state::Proposal proposal, admin::v1::Peer peer,
+                 const rpc::Reply<admin::v1::Peer>& reply) {
+  const absl::Status queued = store.Propose(
+      std::move(proposal), [reply, peer = std::move(peer)](const state::Outcome& outcome) {
+        if (!outcome.status.ok()) return reply(outcome.status);
+        reply(peer);
+      });
+  if (!queued.ok()) reply(queued);
+}
+
 }  // namespace
 
 absl::Status PeerApi::Register(rpc::Router& router) {
@@ -43,12 +90,12 @@ absl::Status PeerApi::Register(rpc::Router& router) {
   CDGATE_RETURN_IF_ERROR(router.Register(OnPoolAsync<FreezePeerRequest, Peer>(
       Method("FreezePeer"), pool,
       [this](const rpc::Call& call, const auto& request, const auto& reply) {
-        SetFrozen(call.principal.id, request.domain(), true, reply);
+        SetFrozen(call, request.domain(), true, reply);
       })));
   CDGATE_RETURN_IF_ERROR(router.Register(OnPoolAsync<ResumePeerRequest, Peer>(
       Method("ResumePeer"), pool,
       [this](const rpc::Call& call, const auto& request, const auto& reply) {
-        SetFrozen(call.principal.id, request.domain(), false, reply);
+        SetFrozen(call, request.domain(), false, reply);
       })));
   return router.Register(OnPoolAsync<RemovePeerRequest, RemovePeerResponse>(
       Method("RemovePeer"), pool,
@@ -78,8 +125,8 @@ absl::Status PeerApi::RegisterEnrolment(rpc::Router& router) {
       })));
   CDGATE_RETURN_IF_ERROR(router.Register(OnPoolAsync<ApprovePeerRequest, Peer>(
       Method("ApprovePeer"), pool,
-      [&enrolment](const rpc::Call& call, const auto& request, const auto& reply) {
-        enrolment.Approve(call.principal.id, request, reply);
+      [this](const rpc::Call& call, const auto& request, const auto& reply) {
+        Approve(call, request, reply);
       })));
   using federation::v1::EnrolRequest;
   using federation::v1::EnrolResponse;
@@ -150,7 +197,20 @@ absl::StatusOr<admin::v1::GetStatusResponse> PeerApi::Status() const {
   return status;
 }
 
-void PeerApi::SetFrozen(const std::string& author, const std::string& domain, bool frozen,
+void PeerApi::Approve(const rpc::Call& call, const admin::v1::ApprovePeerRequest& request,
+                      const rpc::Reply<admin::v1::Peer>& reply) {
+  const NewAgreement agreement = AgreementOf(request, *deps_.store.Resources());
+  // What is none, or not new, is for the enrolment to judge.
+  if (!agreement.domain.empty()) {
+    const absl::Status admitted =
+        deps_.gate.Check(call, state::kPeerKind, agreement.domain, agreement.candidate,
+                         agreement.base_version, {agreement.reason});
+    if (!admitted.ok()) return reply(admitted);
+  }
+  deps_.enrolment.Approve(call.principal.id, request, reply);
+}
+
+void PeerApi::SetFrozen(const rpc::Call& call, const std::string& domain, bool frozen,
                         const rpc::Reply<admin::v1::Peer>& reply) {
   const auto resource = deps_.store.Resources()->Find(state::kPeerKind, domain);
   if (resource == nullptr) return reply(NoPeer(domain));
@@ -164,14 +224,15 @@ void PeerApi::SetFrozen(const std::string& author, const std::string& domain, bo
   edit.name = domain;
   edit.value = peer->SerializeAsString();
   edit.expected_version = resource->version;
-  edit.author = author;
+  edit.author = call.principal.id;
   proposal.resources.push_back(std::move(edit));
-  const absl::Status queued = deps_.store.Propose(
-      std::move(proposal), [reply, peer = *std::move(peer)](state::Outcome outcome) {
-        if (!outcome.status.ok()) return reply(outcome.status);
-        reply(peer);
-      });
-  if (!queued.ok()) reply(queued);
+  WideningGate::Reasons reasons;
+  if (!frozen) reasons.push_back("frozen: what was held back by the freeze crosses");
+  deps_.gate.Admit(call, reasons, std::move(proposal),
+                   [this, reply, peer = *peer](absl::StatusOr<state::Proposal> admitted) {
+                     if (!admitted.ok()) return reply(admitted.status());
+                     ProposePeer(deps_.store, *std::move(admitted), peer, reply);
+                   });
 }
 
 void PeerApi::Remove(const std::string& author, const std::string& domain,
@@ -197,6 +258,13 @@ void PeerApi::Remove(const std::string& author, const std::string& domain,
     interest.deleted = true;
     interest.author = author;
     proposal.resources.push_back(std::move(interest));
+  }
+  if (const auto replay = deps_.store.Resources()->Find(state::kReplayKind, domain)) {
+    proposal.resources.push_back({.kind = state::kReplayKind,
+                                  .name = domain,
+                                  .deleted = true,
+                                  .expected_version = replay->version,
+                                  .author = author});
   }
   // A later agreement with the domain begins from nothing.
   for (const auto& cursor : deps_.store.Cursors(absl::StrCat("link/", domain, "/"))) {

@@ -9,8 +9,10 @@
 // leaves everything as it was. Enrolment's own errors are in federation/manager/enrolment.h;
 // besides: NOT_FOUND for a domain that is no peer, ETAG_MISMATCH where somebody else changed
 // the peer in between, CERTIFICATE_MISSING where a stranger shows none. FreezePeer and
-// ResumePeer are idempotent. RemovePeer also forgets where the link stood, so that a later
-// agreement begins from nothing; events that were exchanged stay where they are.
+// ResumePeer are idempotent. A new agreement and the end of a freeze widen what crosses: where a
+// second person has to agree, APPROVAL_REQUIRED (widening_gate.h). RemovePeer also forgets where
+// the link stood, so that a later agreement begins from nothing; events that were exchanged stay
+// where they are.
 #pragma once
 
 #include <functional>
@@ -21,6 +23,7 @@
 #include "absl/time/time.h"
 #include "cdgate/admin/v1/admin.pb.h"
 #include "federation/manager/enrolment.h"
+#include "gateway/api/widening_gate.h"
 #include "gateway/base/clock.h"
 #include "gateway/base/executor.h"
 #include "gateway/eventlog/event_log.h"
@@ -53,6 +56,7 @@ struct PeerApiDeps {
   state::Store& store;
   const eventlog::EventLog& log;
   manager::Enrolment& enrolment;
+  const WideningGate& gate;
   base::Executor& pool;
   PeerFacts facts;
 };
@@ -72,7 +76,9 @@ class PeerApi {
   absl::StatusOr<admin::v1::ListPeersResponse> List(
       const admin::v1::ListPeersRequest& request) const;
   absl::StatusOr<admin::v1::GetStatusResponse> Status() const;
-  void SetFrozen(const std::string& author, const std::string& domain, bool frozen,
+  void Approve(const rpc::Call& call, const admin::v1::ApprovePeerRequest& request,
+               const rpc::Reply<admin::v1::Peer>& reply);
+  void SetFrozen(const rpc::Call& call, const std::string& domain, bool frozen,
                  const rpc::Reply<admin::v1::Peer>& reply);
   void Remove(const std::string& author, const std::string& domain,
               const rpc::Reply<admin::v1::RemovePeerResponse>& reply);

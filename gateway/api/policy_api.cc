@@ -5,12 +5,12 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "auth/trust/spiffe_id.h"
-#include "federation/policy/policy.h"
 #include "gateway/api/paging.h"
+#include "gateway/api/plan_api.h"
+#include "gateway/api/policy_candidate.h"
+#include "gateway/api/policy_replay.h"
 #include "gateway/api/times.h"
 #include "gateway/api/unary.h"
-#include "gateway/base/encoding.h"
 #include "gateway/base/errors.h"
 #include "gateway/base/status_macros.h"
 
@@ -23,70 +23,54 @@ constexpr char kGet[] = "/cdgate.admin.v1.AdminService/GetPolicy";
 constexpr char kList[] = "/cdgate.admin.v1.AdminService/ListPolicies";
 constexpr char kListVersions[] = "/cdgate.admin.v1.AdminService/ListPolicyVersions";
 
-absl::Status NoPolicy(absl::string_view peer, uint64_t version) {
-  return base::MakeError(base::Reason::kNotFound,
-                         version == 0
-                             ? absl::StrCat("no policy for peer ", base::Shorten(peer),
-                                            "; without one nothing crosses; apply one")
-                             : absl::StrCat("the policy for peer ", base::Shorten(peer),
-                                            " has no version ", version, "; list its versions"),
-                         {{"peer", std::string(peer)}});
-}
-
-// Errors of the policy itself, and what of its surroundings deserves a warning.
-std::vector<policy::Finding> FindingsOf(const admin::v1::Policy& policy,
-                                        const state::ResourceSnapshot& resources) {
-  std::vector<policy::Finding> findings = policy::CheckPolicy(policy);
-  if (resources.Find(state::kPeerKind, policy.peer()) == nullptr) {
-    policy::Finding finding;
-    finding.path = "peer";
-    finding.message = absl::StrCat("there is no agreement with ", base::Shorten(policy.peer()),
-                                   " yet; the policy has no effect until there is");
-    findings.push_back(std::move(finding));
-  }
-  return findings;
-}
-
-template <typename Response>
-void AddFindings(const std::vector<policy::Finding>& findings, Response* response) {
-  for (const policy::Finding& finding : findings) {
-    *response->add_findings() = policy::ToProto(finding);
-  }
-}
-
-absl::Status FirstError(const std::vector<policy::Finding>& findings) {
-  for (const policy::Finding& finding : findings) {
-    if (!finding.error) continue;
-    return base::MakeError(base::Reason::kInvalidPolicy,
-                           absl::StrCat(finding.path, ": ", finding.message),
-                           {{"path", finding.path}, {"rule", finding.rule}});
-  }
-  return absl::OkStatus();
-}
-
 absl::Status CheckRequest(const admin::v1::ApplyPolicyRequest& request) {
-  CDGATE_RETURN_IF_ERROR(request.unplanned() || request.validate_only()
-                             ? absl::OkStatus()
-                             : base::MakeError(base::Reason::kPlanRequired,
-                                               "a policy is applied with the hash of its plan, "
-                                               "or with --unplanned"));
-  if (trust::ValidTrustDomain(request.policy().peer())) return absl::OkStatus();
-  return base::MakeError(base::Reason::kInvalidPolicy,
-                         absl::StrCat("peer: ", base::Shorten(request.policy().peer()),
-                                      " is not a domain; write it like beta.example"),
-                         {{"path", "peer"}});
+  using base::MakeError;
+  using base::Reason;
+  const bool planned = !request.plan().empty();
+  if (planned &&
+      (request.unplanned() || request.has_backfill() || request.restore_version() != 0)) {
+    return MakeError(Reason::kInvalidArgument,
+                     "a plan says for itself what is applied; leave out unplanned, backfill and "
+                     "restore_version",
+                     {{"field", "plan"}});
+  }
+  if (planned || request.unplanned() || request.validate_only()) return absl::OkStatus();
+  return MakeError(Reason::kPlanRequired,
+                   "a policy is applied with the hash of its plan, or with --unplanned");
 }
 
-state::ResourceEdit EditOf(const rpc::Call& call, const admin::v1::ApplyPolicyRequest& request) {
+// The edit of the policy and what is to be answered, from what both ways have.
+state::ResourceEdit EditOf(const std::string& author, const PolicyCandidate& candidate) {
   state::ResourceEdit edit;
   edit.kind = state::kPolicyKind;
-  edit.name = request.policy().peer();
-  edit.value = request.policy().SerializeAsString();
-  if (request.base_version() != 0) edit.expected_version = request.base_version();
-  edit.author = call.principal.id;
-  edit.source = request.source();
-  edit.unplanned = request.unplanned();
+  edit.name = candidate.policy.peer();
+  edit.value = candidate.policy.SerializeAsString();
+  // What was compared with what is in force must not meet another version.
+  edit.expected_version = candidate.base_version;
+  edit.author = author;
+  edit.source = candidate.source;
+  edit.restored_version = candidate.restored_version;
   return edit;
+}
+
+// The policy, the plan or the replay jobs changed between the look and the commit.
+absl::Status AsStale(const absl::Status& status) {
+  const auto reason = base::ReasonOf(status);
+  if (reason != base::Reason::kEtagMismatch && reason != base::Reason::kAlreadyExists &&
+      reason != base::Reason::kNotFound) {
+    return status;
+  }
+  return base::MakeError(base::Reason::kPlanStale,
+                         absl::StrCat("the plan was overtaken: ", status.message()));
+}
+
+absl::Status WidensUnplanned(const PolicyCandidate& candidate, absl::string_view why) {
+  return base::MakeError(
+      base::Reason::kApprovalRequired,
+      absl::StrCat("the policy for ", candidate.policy.peer(), " widens what crosses (", why,
+                   "), which is approved by a second person here; make a plan with cdgate policy "
+                   "plan, have it approved, and apply it by its hash"),
+      {{"kind", "policy"}, {"name", candidate.policy.peer()}});
 }
 
 }  // namespace
@@ -101,6 +85,9 @@ absl::StatusOr<admin::v1::PolicyVersion> ToPolicyVersion(const state::StoredReso
   out.set_effective_sequence(resource.effective_sequence.value());
   out.set_unplanned(resource.unplanned);
   out.set_source(resource.source);
+  out.set_plan(resource.plan);
+  out.set_approved_by(resource.approved_by);
+  out.set_restored_version(resource.restored_version);
   return out;
 }
 
@@ -133,42 +120,98 @@ absl::StatusOr<admin::v1::CheckPolicyResponse> PolicyApi::Check(
 void PolicyApi::Apply(const rpc::Call& call, const admin::v1::ApplyPolicyRequest& request,
                       const rpc::Reply<admin::v1::ApplyPolicyResponse>& reply) {
   if (absl::Status status = CheckRequest(request); !status.ok()) return reply(status);
-  const auto findings = FindingsOf(request.policy(), *store_.Resources());
-  if (absl::Status status = FirstError(findings); !status.ok()) return reply(status);
-  auto response = std::make_shared<admin::v1::ApplyPolicyResponse>();
-  AddFindings(findings, response.get());
-  if (request.validate_only()) return reply(*response);
+  auto change = request.plan().empty() ? UnplannedChange(call.principal.id, request)
+                                       : PlannedChange(call.principal.id, request);
+  if (!change.ok()) return reply(change.status());
+  if (request.validate_only()) return reply(*change->response);
+  Propose(*std::move(change), reply);
+}
 
-  state::Proposal proposal;
-  proposal.resources.push_back(EditOf(call, request));
-  const std::string peer = request.policy().peer();
-  const absl::Status queued =
-      store_.Propose(std::move(proposal), [this, reply, response, peer](state::Outcome outcome) {
-        if (!outcome.status.ok()) return reply(outcome.status);
-        const state::ResourcePtr applied = store_.Resources()->Find(state::kPolicyKind, peer);
-        if (applied == nullptr) return reply(NoPolicy(peer, 0));
-        auto version = ToPolicyVersion(*applied);
-        if (!version.ok()) return reply(version.status());
-        *response->mutable_version() = *std::move(version);
-        reply(*response);
-      });
+absl::StatusOr<PolicyApi::Change> PolicyApi::PlannedChange(
+    const std::string& author, const admin::v1::ApplyPolicyRequest& request) const {
+  CDGATE_ASSIGN_OR_RETURN(const StoredPlan plan, book_.FindFresh(request.plan()));
+  const storage::v1::PlannedChange& planned = plan.change;
+  if (planned.kind() != state::kPolicyKind ||
+      (request.has_policy() && DeterministicBytes(request.policy()) != planned.candidate())) {
+    return base::MakeError(base::Reason::kInvalidArgument,
+                           absl::StrCat("the plan is for another change, of the ", planned.kind(),
+                                        " ", planned.name(), "; leave the policy out, or plan it"),
+                           {{"field", "policy"}});
+  }
+  CDGATE_RETURN_IF_ERROR(book_.CheckApproved(plan, author));
+  admin::v1::Policy policy;
+  policy.ParseFromString(planned.candidate());
+  const std::string none;
+  CDGATE_ASSIGN_OR_RETURN(
+      PolicyCandidate candidate,
+      ReadCandidate(store_, {policy, planned.source(), request.base_version(), 0, none},
+                    book_.settings().max_event_bytes));
+  candidate.base_version = planned.base_version();
+  candidate.restored_version = planned.restored_version();
+  Change change{.peer = policy.peer(),
+                .response = std::make_shared<admin::v1::ApplyPolicyResponse>(),
+                .planned = true};
+  *change.response->mutable_widens() = planned.widens();
+  AddFindings(candidate.findings, change.response.get());
+  change.proposal.resources.push_back(EditOf(author, candidate));
+  PlanBook::Use(plan, author, &change.proposal);
+  if (planned.backfill()) {
+    const PlanRange range{base::Sequence(planned.first_sequence()),
+                          base::Sequence(planned.last_sequence())};
+    CDGATE_RETURN_IF_ERROR(
+        AddReplay(store_, author, candidate, range, &change.proposal, change.response.get()));
+  }
+  return change;
+}
+
+absl::StatusOr<PolicyApi::Change> PolicyApi::UnplannedChange(
+    const std::string& author, const admin::v1::ApplyPolicyRequest& request) const {
+  CDGATE_ASSIGN_OR_RETURN(
+      const PolicyCandidate candidate,
+      ReadCandidate(store_, CandidateOf(request), book_.settings().max_event_bytes));
+  // A check without either says what it finds; how it will be applied is seen then.
+  const bool gated = book_.settings().approve_widening && request.unplanned();
+  if (gated && !candidate.widens.empty()) {
+    return WidensUnplanned(candidate, candidate.widens.front());
+  }
+  if (gated && request.has_backfill()) {
+    return WidensUnplanned(candidate, "past events are offered");
+  }
+  Change change{.peer = candidate.policy.peer(),
+                .response = std::make_shared<admin::v1::ApplyPolicyResponse>()};
+  *change.response->mutable_widens() = {candidate.widens.begin(), candidate.widens.end()};
+  AddFindings(candidate.findings, change.response.get());
+  change.proposal.resources.push_back(EditOf(author, candidate));
+  change.proposal.resources.back().unplanned = true;
+  if (request.has_backfill()) {
+    CDGATE_ASSIGN_OR_RETURN(const PlanRange range,
+                            RangeSince(store_, change.peer, &request.backfill()));
+    CDGATE_RETURN_IF_ERROR(
+        AddReplay(store_, author, candidate, range, &change.proposal, change.response.get()));
+  }
+  return change;
+}
+
+void PolicyApi::Propose(Change change, const rpc::Reply<admin::v1::ApplyPolicyResponse>& reply) {
+  const auto done = [this, reply, response = change.response, peer = change.peer,
+                     planned = change.planned](const state::Outcome& outcome) {
+    if (!outcome.status.ok()) return reply(planned ? AsStale(outcome.status) : outcome.status);
+    const auto applied = FindPolicy(store_, peer, outcome.versions.front());
+    if (!applied.ok()) return reply(applied.status());
+    auto version = ToPolicyVersion(**applied);
+    if (!version.ok()) return reply(version.status());
+    *response->mutable_version() = *std::move(version);
+    reply(*response);
+  };
+  const absl::Status queued = store_.Propose(std::move(change.proposal), done);
   if (!queued.ok()) reply(queued);
 }
 
 absl::StatusOr<admin::v1::PolicyVersion> PolicyApi::Get(
     const admin::v1::GetPolicyRequest& request) const {
-  if (request.version() == 0) {
-    const state::ResourcePtr found = store_.Resources()->Find(state::kPolicyKind, request.peer());
-    if (found == nullptr) return NoPolicy(request.peer(), 0);
-    return ToPolicyVersion(*found);
-  }
-  CDGATE_ASSIGN_OR_RETURN(const auto history, store_.History(state::kPolicyKind, request.peer()));
-  for (const state::ResourcePtr& version : history) {
-    if (version->version == request.version() && !version->deleted) {
-      return ToPolicyVersion(*version);
-    }
-  }
-  return NoPolicy(request.peer(), request.version());
+  CDGATE_ASSIGN_OR_RETURN(const state::ResourcePtr found,
+                          FindPolicy(store_, request.peer(), request.version()));
+  return ToPolicyVersion(*found);
 }
 
 absl::StatusOr<admin::v1::ListPoliciesResponse> PolicyApi::List(
@@ -189,7 +232,7 @@ absl::StatusOr<admin::v1::ListPoliciesResponse> PolicyApi::List(
 absl::StatusOr<admin::v1::ListPolicyVersionsResponse> PolicyApi::ListVersions(
     const admin::v1::ListPolicyVersionsRequest& request) const {
   CDGATE_ASSIGN_OR_RETURN(const auto history, store_.History(state::kPolicyKind, request.peer()));
-  if (history.empty()) return NoPolicy(request.peer(), 0);
+  if (history.empty()) return FindPolicy(store_, request.peer(), 0).status();
   admin::v1::ListPolicyVersionsResponse response;
   for (const state::ResourcePtr& version : history) {
     if (version->deleted) continue;

@@ -82,6 +82,7 @@ Gateway::Gateway(const config::v1::GatewayConfig& config,
       on_fatal_(std::move(on_fatal)),
       background_({.name = "background", .threads = 2, .max_queued = 1024}),
       pool_({.name = "work", .threads = PoolThreads(), .max_queued = 65536}),
+      plan_runs_({.name = "plans", .threads = 1, .max_queued = 16}),
       refusals_(std::make_shared<RefusalCounter>(metrics_)) {}
 
 Gateway::~Gateway() { Shutdown(); }
@@ -397,6 +398,8 @@ void Gateway::HourlyUpkeep() {
   }
   const absl::Status queued = manager::RemoveOldInvites(storage_->store(), clock_.Now());
   if (!queued.ok()) base::LogError(base::LogLevel::kWarning, "old invites kept for now", queued);
+  const absl::Status plans = api::RemoveStalePlans(storage_->store(), *plan_book_);
+  if (!plans.ok()) base::LogError(base::LogLevel::kWarning, "stale plans kept for now", plans);
   policy_upkeep_->RenewKeys();
 }
 
@@ -483,6 +486,7 @@ void Gateway::Shutdown() {
     storage_->feed().Shutdown();
     storage_->store().Shutdown();
   }
+  plan_runs_.Shutdown();
   pool_.Shutdown();
   background_.Shutdown();
 }

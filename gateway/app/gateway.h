@@ -36,11 +36,14 @@
 #include "gateway/api/group_api.h"
 #include "gateway/api/outcome_api.h"
 #include "gateway/api/peer_api.h"
+#include "gateway/api/plan_api.h"
+#include "gateway/api/plan_book.h"
 #include "gateway/api/policy_api.h"
 #include "gateway/api/pseudonym_api.h"
 #include "gateway/api/publish_api.h"
 #include "gateway/api/schema_api.h"
 #include "gateway/api/token_api.h"
+#include "gateway/api/widening_gate.h"
 #include "gateway/app/enrol_dialer.h"
 #include "gateway/app/links.h"
 #include "gateway/app/policy_upkeep.h"
@@ -102,6 +105,7 @@ class Gateway {
       absl::Span<const event::CommitPtr> commits);
   void BuildGroups();
   void BuildApis();
+  void BuildPlans();
   absl::Status RegisterServices();
   absl::Status Listen();
   absl::Status ListenOps();
@@ -111,8 +115,8 @@ class Gateway {
   void WatchResources();
   void ApplyResources();
   void ScheduleUpkeep();
-  // Certificate files, groups that end, health of peers: every few seconds; old invites and
-  // keys: every hour.
+  // Certificate files, groups that end, health of peers: every few seconds; old invites, plans
+  // and keys: every hour.
   void Upkeep();
   void HourlyUpkeep();
   void UpdateGauges();
@@ -132,6 +136,8 @@ class Gateway {
   base::ThreadPool background_;
   // Everything else: admission, decisions, sessions.
   base::ThreadPool pool_;
+  // Runs of plans, which may go through all of the log; one at a time.
+  base::ThreadPool plan_runs_;
 
   trust::TrustRegistry trust_;
   std::shared_ptr<RefusalCounter> refusals_;
@@ -158,6 +164,9 @@ class Gateway {
   std::unique_ptr<api::EventQueries> event_queries_;
   std::unique_ptr<api::DescribeApi> describe_;
   std::unique_ptr<PolicyUpkeep> policy_upkeep_;
+  std::unique_ptr<api::PlanBook> plan_book_;
+  std::unique_ptr<api::WideningGate> widening_gate_;
+  std::unique_ptr<api::PlanApi> plan_api_;
   std::unique_ptr<api::PolicyApi> policy_api_;
   std::unique_ptr<api::DeadLetterApi> dead_letter_api_;
   std::unique_ptr<api::PseudonymApi> pseudonym_api_;

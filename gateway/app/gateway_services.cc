@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "gateway/api/subscribe_api.h"
+#include "gateway/api/times.h"
 #include "gateway/app/gateway.h"
 #include "gateway/base/status_macros.h"
 #include "gateway/rpc/guarded.h"
@@ -16,16 +17,18 @@ void Gateway::BuildApis() {
   publish_api_ = std::make_unique<api::PublishApi>(*admission_, store, pool_);
   event_queries_ = std::make_unique<api::EventQueries>(store, storage_->log(), grants_, pool_);
   describe_ = std::make_unique<api::DescribeApi>(store, pool_);
-  policy_api_ = std::make_unique<api::PolicyApi>(store, pool_);
+  BuildPlans();
+  policy_api_ = std::make_unique<api::PolicyApi>(store, *plan_book_, pool_);
   dead_letter_api_ =
       std::make_unique<api::DeadLetterApi>(config_.domain(), store, *pseudonyms_, pool_);
   pseudonym_api_ = std::make_unique<api::PseudonymApi>(store, *pseudonyms_, pool_);
   policy_upkeep_ = std::make_unique<PolicyUpkeep>(
       store, *pseudonyms_, clock_,
       absl::Seconds(config_.policy().pseudonym_key_period().seconds()));
-  grant_api_ = std::make_unique<api::GrantApi>(store, pool_, [this] { ApplyResources(); });
-  group_api_ =
-      std::make_unique<api::GroupApi>(config_.domain(), store, *environment_, clock_, pool_);
+  grant_api_ =
+      std::make_unique<api::GrantApi>(store, *widening_gate_, pool_, [this] { ApplyResources(); });
+  group_api_ = std::make_unique<api::GroupApi>(config_.domain(), store, *environment_,
+                                               *widening_gate_, clock_, pool_);
   schema_api_ =
       std::make_unique<api::SchemaApi>(store, schemas_, pool_, [this] { ApplyResources(); });
   token_api_ = std::make_unique<api::TokenApi>(store, clock_, random_, pool_);
@@ -39,14 +42,38 @@ void Gateway::BuildApis() {
                                                               .store = store,
                                                               .log = storage_->log(),
                                                               .enrolment = *enrolment_,
+                                                              .gate = *widening_gate_,
                                                               .pool = pool_,
                                                               .facts = Facts()});
+}
+
+void Gateway::BuildPlans() {
+  state::Store& store = storage_->store();
+  api::PlanSettings settings;
+  settings.approve_widening = config_.policy().approve_widening();
+  if (config_.policy().has_plan_validity()) {
+    settings.validity = api::FromProto(config_.policy().plan_validity());
+  }
+  settings.max_event_bytes = config_.limits().max_event_bytes();
+  plan_book_ = std::make_unique<api::PlanBook>(store, clock_, settings);
+  widening_gate_ = std::make_unique<api::WideningGate>(store, *plan_book_);
+  plan_api_ = std::make_unique<api::PlanApi>(api::PlanApiDeps{
+      .run = {.domain = config_.domain(),
+              .store = store,
+              .log = storage_->log(),
+              .keeper = *pseudonyms_,
+              .link_facts = [this](absl::string_view peer) { return links_->FactsOf(peer); }},
+      .store = store,
+      .book = *plan_book_,
+      .pool = pool_,
+      .runs = plan_runs_});
 }
 
 absl::Status Gateway::RegisterServices() {
   CDGATE_RETURN_IF_ERROR(publish_api_->Register(router_));
   CDGATE_RETURN_IF_ERROR(event_queries_->Register(router_));
   CDGATE_RETURN_IF_ERROR(describe_->Register(router_));
+  CDGATE_RETURN_IF_ERROR(plan_api_->Register(router_));
   CDGATE_RETURN_IF_ERROR(policy_api_->Register(router_));
   CDGATE_RETURN_IF_ERROR(dead_letter_api_->Register(router_));
   CDGATE_RETURN_IF_ERROR(pseudonym_api_->Register(router_));

@@ -19,10 +19,13 @@
 
 namespace cdgate::cli {
 
+// How long a call may take that runs a policy over the history of the log.
+inline constexpr absl::Duration kPlanTimeout = absl::Minutes(30);
+
 // Thread-safe. Connects at the first call.
 class Connection {
  public:
-  // How long a unary call may take.
+  // How long another unary call may take.
   static constexpr absl::Duration kCallTimeout = absl::Seconds(30);
 
   // FILE_UNREADABLE or CREDENTIALS_INVALID where the identity cannot be used.
@@ -37,9 +40,9 @@ class Connection {
   absl::StatusOr<Response> Call(Stub& stub,
                                 grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&,
                                                              Response*),
-                                const Request& request) {
+                                const Request& request, absl::Duration timeout = kCallTimeout) {
     grpc::ClientContext context;
-    context.set_deadline(absl::ToChronoTime(absl::Now() + kCallTimeout));
+    context.set_deadline(absl::ToChronoTime(absl::Now() + timeout));
     Response response;
     const grpc::Status status = (stub.*method)(&context, request, &response);
     if (!status.ok()) return Explain(status);

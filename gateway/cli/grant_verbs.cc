@@ -1,4 +1,4 @@
-// Who may do what, and `apply`, which takes grants, groups, policies and schemas from files.
+// Who may do what.
 #include <memory>
 #include <ostream>
 #include <vector>
@@ -9,7 +9,6 @@
 #include "absl/strings/str_replace.h"
 #include "gateway/base/encoding.h"
 #include "gateway/base/status_macros.h"
-#include "gateway/cli/describe.h"
 #include "gateway/cli/resources.h"
 #include "gateway/cli/verbs.h"
 
@@ -152,54 +151,6 @@ void AddApplyGrant(Verbs& verbs, CLI::App* group) {
   verb->add_flag("--dry-run", flags->dry_run, "Check everything, change nothing");
 }
 
-struct ApplyFlags {
-  std::vector<std::string> files;
-  PolicyApplyOptions options;
-};
-
-// One line for what became of a resource; the whole answer with -o.
-absl::Status ApplyResource(const config::Resource& resource, const PolicyApplyOptions& options,
-                           Invocation& run) {
-  if (resource.kind == "grant") {
-    admin::v1::Grant grant;
-    grant.CopyFrom(*resource.message);
-    CDGATE_ASSIGN_OR_RETURN(const auto applied, ApplyGrant(grant, options.dry_run, run));
-    run.Print(applied, [&] { run.out() << Applied(applied, options.dry_run) << "\n"; });
-    return absl::OkStatus();
-  }
-  if (resource.kind == "group") {
-    CDGATE_ASSIGN_OR_RETURN(const auto applied, ApplyGroup(resource, options.dry_run, run));
-    run.Print(applied, [&] { run.out() << GroupApplied(applied, options.dry_run) << "\n"; });
-    return absl::OkStatus();
-  }
-  if (resource.kind == "schema") {
-    admin::v1::Schema schema;
-    schema.CopyFrom(*resource.message);
-    CDGATE_ASSIGN_OR_RETURN(const auto added, AddSchema(schema, options.dry_run, run));
-    run.Print(added, [&] { run.out() << SchemaAdded(added, options.dry_run) << "\n"; });
-    return absl::OkStatus();
-  }
-  CDGATE_ASSIGN_OR_RETURN(const auto applied, ApplyPolicy(resource, options, run));
-  run.Print(applied, [&] {
-    PrintFindings(applied.findings(), run.err());
-    run.out() << "policy " << resource.name
-              << (options.dry_run ? std::string(": can be applied")
-                                  : absl::StrCat(": version ", applied.version().version()))
-              << "\n";
-  });
-  return absl::OkStatus();
-}
-
-absl::StatusOr<int> ApplyFiles(const ApplyFlags& flags, Invocation& run) {
-  CDGATE_ASSIGN_OR_RETURN(const auto resources, LoadResourceFiles(flags.files, run.streams()));
-  for (const config::Resource& resource : resources) {
-    if (absl::Status status = ApplyResource(resource, flags.options, run); !status.ok()) {
-      return base::Annotate(status, absl::StrCat(resource.kind, " ", resource.name));
-    }
-  }
-  return kExitDone;
-}
-
 }  // namespace
 
 void AddGrantVerbs(Verbs& verbs) {
@@ -213,24 +164,6 @@ void AddGrantVerbs(Verbs& verbs) {
                [name](Invocation& run) { return Delete(*name, run); })
       ->add_option("NAME", *name, "The grant")
       ->required();
-}
-
-void AddApplyVerb(Verbs& verbs) {
-  const auto flags = std::make_shared<ApplyFlags>();
-  CLI::App* const verb = verbs.AddVerb(
-      nullptr, "apply",
-      "Apply policies, grants, groups and schemas from YAML files, which can live in git",
-      "cdgate apply -f policies/ --unplanned", kBoth,
-      [flags](Invocation& run) { return ApplyFiles(*flags, run); });
-  verb->add_option("-f,--file", flags->files,
-                   "File or folder of *.yaml; may be repeated; - reads standard input")
-      ->required()
-      ->expected(1)
-      ->take_all()
-      ->option_text("PATH");
-  verb->add_flag("--unplanned", flags->options.unplanned,
-                 "Policies without a plan of what would newly cross; recorded");
-  verb->add_flag("--dry-run", flags->options.dry_run, "Check everything, change nothing");
 }
 
 }  // namespace cdgate::cli

@@ -39,10 +39,11 @@ class Invocation {
   template <typename Request, typename Response>
   absl::StatusOr<Response> Admin(grpc::Status (admin::v1::AdminService::Stub::*method)(
                                      grpc::ClientContext*, const Request&, Response*),
-                                 const Request& request) {
+                                 const Request& request,
+                                 absl::Duration timeout = Connection::kCallTimeout) {
     absl::StatusOr<Connection*> connection = Connect();
     if (!connection.ok()) return connection.status();
-    return (*connection)->Call((*connection)->admin(), method, request);
+    return (*connection)->Call((*connection)->admin(), method, request, timeout);
   }
 
   // One call of the events API that is no stream.

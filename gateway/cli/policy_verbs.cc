@@ -4,10 +4,12 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "gateway/base/encoding.h"
 #include "gateway/base/errors.h"
 #include "gateway/base/status_macros.h"
 #include "gateway/cli/describe.h"
 #include "gateway/cli/event_key.h"
+#include "gateway/cli/policy_verbs.h"
 #include "gateway/cli/resources.h"
 #include "gateway/cli/verbs.h"
 #include "gateway/config/message_writer.h"
@@ -35,26 +37,10 @@ absl::StatusOr<int> Check(const std::vector<std::string>& files, Invocation& run
   return all_valid ? kExitDone : kExitNo;
 }
 
-struct ApplyFlags {
-  std::vector<std::string> files;
-  PolicyApplyOptions options;
-};
-
-absl::StatusOr<int> Apply(const ApplyFlags& flags, Invocation& run) {
-  CDGATE_ASSIGN_OR_RETURN(const auto policies, LoadPolicies(flags.files, run.streams()));
-  for (const config::Resource& policy : policies) {
-    CDGATE_ASSIGN_OR_RETURN(const auto answer, ApplyPolicy(policy, flags.options, run));
-    run.Print(answer, [&] {
-      PrintFindings(answer.findings(), run.err());
-      if (flags.options.dry_run) {
-        run.out() << "policy for " << policy.name << " can be applied\n";
-      } else {
-        run.out() << "policy for " << policy.name << " version " << answer.version().version()
-                  << " decides from sequence " << answer.version().effective_sequence() << "\n";
-      }
-    });
-  }
-  return kExitDone;
+// How it came into force: by a plan, knowingly without one, or neither is known.
+std::string PlanText(const admin::v1::PolicyVersion& version) {
+  if (!version.plan().empty()) return base::HexEncode(version.plan()).substr(0, 16);
+  return version.unplanned() ? "none" : "";
 }
 
 Table VersionTable(const google::protobuf::RepeatedPtrField<admin::v1::PolicyVersion>& versions) {
@@ -64,13 +50,16 @@ Table VersionTable(const google::protobuf::RepeatedPtrField<admin::v1::PolicyVer
                {"APPLIED"},
                {"FROM SEQ"},
                {"AUTHOR", Table::kShrinks},
-               {"PLAN"}});
+               {"PLAN"},
+               {"APPROVED BY", Table::kShrinks},
+               {"RESTORES"}});
   for (const admin::v1::PolicyVersion& version : versions) {
     table.AddRow({version.policy().peer(), absl::StrCat(version.version()),
                   absl::StrCat(version.base_version()),
                   TimeText(version.has_apply_time(), version.apply_time()),
-                  absl::StrCat(version.effective_sequence()), version.author(),
-                  version.unplanned() ? "none" : "yes"});
+                  absl::StrCat(version.effective_sequence()), version.author(), PlanText(version),
+                  version.approved_by(),
+                  version.restored_version() == 0 ? "" : absl::StrCat(version.restored_version())});
   }
   return table;
 }
@@ -146,7 +135,7 @@ absl::StatusOr<int> Explain(const EventKeyFlags& event, const std::string& peer,
   return kExitDone;
 }
 
-void AddChanges(Verbs& verbs, CLI::App* group) {
+void AddCheck(Verbs& verbs, CLI::App* group) {
   const auto files = std::make_shared<std::vector<std::string>>();
   verbs
       .AddVerb(group, "check", "Parse, check and lint policies without applying them",
@@ -154,19 +143,6 @@ void AddChanges(Verbs& verbs, CLI::App* group) {
                [files](Invocation& run) { return Check(*files, run); })
       ->add_option("FILE", *files, "YAML files or folders; - reads standard input")
       ->required();
-
-  const auto apply = std::make_shared<ApplyFlags>();
-  CLI::App* const verb = verbs.AddVerb(group, "apply", "Put policies in force",
-                                       "cdgate policy apply beta.yaml --unplanned", kBoth,
-                                       [apply](Invocation& run) { return Apply(*apply, run); });
-  verb->add_option("FILE", apply->files, "YAML files or folders; - reads standard input")
-      ->required();
-  verb->add_flag("--unplanned", apply->options.unplanned,
-                 "Without a plan of what would newly cross; recorded");
-  verb->add_flag("--dry-run", apply->options.dry_run, "Check everything, change nothing");
-  verb->add_option("--base", apply->options.base_version,
-                   "The version it is based on; fails where another is in force")
-      ->option_text("VERSION");
 }
 
 void AddReading(Verbs& verbs, CLI::App* group) {
@@ -201,7 +177,9 @@ void AddReading(Verbs& verbs, CLI::App* group) {
 
 void AddPolicyVerbs(Verbs& verbs) {
   CLI::App* const group = verbs.AddGroup("policy", "What crosses between us and a peer, and why");
-  AddChanges(verbs, group);
+  AddCheck(verbs, group);
+  AddPlanVerbs(verbs, group);
+  AddPolicyChangeVerbs(verbs, group);
   AddReading(verbs, group);
 }
 

@@ -77,6 +77,8 @@ absl::StatusOr<admin::v1::ApplyPolicyResponse> ApplyPolicy(const config::Resourc
   request.set_unplanned(options.unplanned);
   request.set_base_version(options.base_version);
   request.set_validate_only(options.dry_run);
+  request.set_plan(options.plan);
+  if (options.backfill) *request.mutable_backfill() = *options.backfill;
   return run.Admin(&admin::v1::AdminService::Stub::ApplyPolicy, request);
 }
 

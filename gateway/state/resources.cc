@@ -1,5 +1,7 @@
 #include "gateway/state/resources.h"
 
+#include <algorithm>
+
 namespace cdgate::state {
 
 ResourcePtr ResourceSnapshot::Find(absl::string_view kind, absl::string_view name) const {
@@ -24,6 +26,14 @@ std::vector<ResourcePtr> ResourceSnapshot::List(absl::string_view kind, absl::st
     if (!it->second->deleted) out.push_back(it->second);
   }
   return out;
+}
+
+uint64_t ResourceSnapshot::LastChange(absl::string_view kind) const {
+  uint64_t last = 0;
+  const auto names = kinds_.find(kind);
+  if (names == kinds_.end()) return last;
+  for (const auto& [name, resource] : *names->second) last = std::max(last, resource->commit);
+  return last;
 }
 
 std::shared_ptr<const ResourceSnapshot> ResourceSnapshot::With(

@@ -82,6 +82,8 @@ class ResourceSnapshot {
   ResourcePtr Latest(absl::string_view kind, absl::string_view name) const;
   // Number of the last commit that changed a resource; 0: none did.
   uint64_t commit() const { return commit_; }
+  // The same of one kind, deletions too.
+  uint64_t LastChange(absl::string_view kind) const;
 
   // This one with `changes`, in order, in place of what they change.
   std::shared_ptr<const ResourceSnapshot> With(const std::vector<ResourcePtr>& changes) const;

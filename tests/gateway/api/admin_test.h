@@ -23,9 +23,12 @@
 #include "gateway/api/grant_api.h"
 #include "gateway/api/group_api.h"
 #include "gateway/api/peer_api.h"
+#include "gateway/api/plan_api.h"
+#include "gateway/api/plan_book.h"
 #include "gateway/api/policy_api.h"
 #include "gateway/api/schema_api.h"
 #include "gateway/api/token_api.h"
+#include "gateway/api/widening_gate.h"
 #include "gateway/base/executor.h"
 #include "gateway/rpc/bytes.h"
 #include "gateway/rpc/router.h"
@@ -37,7 +40,8 @@ namespace cdgate::api {
 // The gateway of alpha.example.
 class AdminTest : public testing::Test {
  protected:
-  AdminTest() {
+  explicit AdminTest(PlanSettings settings = {}) : book_(alpha_.store(), clock_, settings) {
+    CDGATE_EXPECT_OK(plan_api_.Register(router_));
     CDGATE_EXPECT_OK(grant_api_.Register(router_));
     CDGATE_EXPECT_OK(group_api_.Register(router_));
     CDGATE_EXPECT_OK(schema_api_.Register(router_));
@@ -115,16 +119,33 @@ class AdminTest : public testing::Test {
   test::TestDomain beta_{"beta.example", clock_, network_};
   base::ThreadPool pool_{{.name = "api", .threads = 2}};
   admin::v1::LinkStatus link_;
-  GrantApi grant_api_{alpha_.store(), pool_};
-  manager::EnvironmentKeeper keeper_{{.domain = "alpha.example",
+  base::Random& random_ = base::SystemRandom();
+  const session::PseudonymKeeper keeper_ =
+      session::PseudonymKeeper::Create(std::string(64, 'k'), random_).value();
+  PlanBook book_;
+  const WideningGate gate_{alpha_.store(), book_};
+  base::Sequence sent_through_;
+  PlanApi plan_api_{
+      {.run = {.domain = "alpha.example",
+               .store = alpha_.store(),
+               .log = alpha_.log(),
+               .keeper = keeper_,
+               .link_facts =
+                   [this](absl::string_view) { return session::LinkFacts{.sent_through = sent_through_}; }},
+       .store = alpha_.store(),
+       .book = book_,
+       .pool = pool_,
+       .runs = pool_}};
+  GrantApi grant_api_{alpha_.store(), gate_, pool_};
+  manager::EnvironmentKeeper environment_keeper_{{.domain = "alpha.example",
                                       .classification = {},
                                       .store = alpha_.store(),
                                       .executor = pool_,
                                       .clock = clock_}};
-  GroupApi group_api_{"alpha.example", alpha_.store(), keeper_, clock_, pool_};
+  GroupApi group_api_{"alpha.example", alpha_.store(), environment_keeper_, gate_, clock_, pool_};
   schema::SchemaRegistry schemas_;
   SchemaApi schema_api_{alpha_.store(), schemas_, pool_};
-  PolicyApi policy_api_{alpha_.store(), pool_};
+  PolicyApi policy_api_{alpha_.store(), book_, pool_};
   PeerApi peer_api_{
       {.domain = "alpha.example",
        .instance = "gw1",
@@ -133,6 +154,7 @@ class AdminTest : public testing::Test {
        .store = alpha_.store(),
        .log = alpha_.log(),
        .enrolment = alpha_.enrolment(),
+       .gate = gate_,
        .pool = pool_,
        .facts = {
            .link = [this](absl::string_view) { return link_; },

@@ -54,14 +54,44 @@ TEST(CommandLineTest, HelpListsTheVerbs) {
 }
 
 TEST(CommandLineTest, EveryVerbHasHelpWithAnExample) {
-  const std::vector<std::string> verbs = {
-      "serve",       "ca init",        "cert issue",   "cert show",         "peer invite",
-      "peer accept", "peer approve",   "peer list",    "peer show",         "peer freeze",
-      "peer resume", "peer remove",    "policy check", "policy apply",      "policy explain",
-      "policy show", "policy history", "grant apply",  "grant list",        "grant delete",
-      "apply",       "publish",        "subscribe",    "subscription list", "subscription delete",
-      "who-got",     "status",         "validate",     "filter check",      "filter eval",
-      "completion",  "version"};
+  const std::vector<std::string> verbs = {"serve",
+                                          "ca init",
+                                          "cert issue",
+                                          "cert show",
+                                          "peer invite",
+                                          "peer accept",
+                                          "peer approve",
+                                          "peer list",
+                                          "peer show",
+                                          "peer freeze",
+                                          "peer resume",
+                                          "peer remove",
+                                          "policy check",
+                                          "policy apply",
+                                          "policy explain",
+                                          "policy show",
+                                          "policy history",
+                                          "grant apply",
+                                          "grant list",
+                                          "grant delete",
+                                          "apply",
+                                          "publish",
+                                          "subscribe",
+                                          "subscription list",
+                                          "subscription delete",
+                                          "who-got",
+                                          "status",
+                                          "validate",
+                                          "filter check",
+                                          "filter eval",
+                                          "completion",
+                                          "version",
+                                          "policy plan",
+                                          "policy plans",
+                                          "policy approve",
+                                          "policy diff",
+                                          "policy rollback",
+                                          "policy rotate-pseudonyms"};
   for (const std::string& verb : verbs) {
     std::vector<std::string> arguments = absl::StrSplit(verb, ' ');
     arguments.push_back("--help");
