@@ -1,13 +1,14 @@
 // Groups over gRPC: ApplyGroup, DeleteGroup, ListGroups.
 //
-//   GroupApi groups("alpha.example", store, keeper, clock, pool);
+//   GroupApi groups("alpha.example", store, keeper, gate, clock, pool);
 //   CDGATE_RETURN_IF_ERROR(groups.Register(router));
 //
 // A change is in force for every decision once it is answered: the group and the environment
 // that follows from it are one commit, under the caller's name. What is refused leaves
 // everything as it was: INVALID_ARGUMENT naming what is wrong, NOT_FOUND for a name, errors
-// of EnvironmentKeeper::Apply. validate_only checks everything and changes nothing. A group
-// that is applied as it is makes no version.
+// of EnvironmentKeeper::Apply; APPROVAL_REQUIRED where it gets members, or keeps them for
+// longer, and a second person has to agree (widening_gate.h). validate_only checks everything
+// and changes nothing. A group that is applied as it is makes no version.
 #pragma once
 
 #include <string>

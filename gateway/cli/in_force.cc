@@ -51,13 +51,7 @@ absl::Status ApplyAny(const config::Resource& resource, const PolicyApplyOptions
     schema.CopyFrom(*resource.message);
     return AddSchema(schema, options.dry_run, run).status();
   }
-  if (resource.kind == "group") {
-    admin::v1::ApplyGroupRequest request;
-    request.mutable_group()->CopyFrom(*resource.message);
-    request.set_source(resource.source);
-    request.set_validate_only(options.dry_run);
-    return run.Admin(&Admin::ApplyGroup, request).status();
-  }
+  if (resource.kind == "group") return ApplyGroup(resource, options.dry_run, run).status();
   CDGATE_ASSIGN_OR_RETURN(const auto applied, ApplyPolicy(resource, options, run));
   if (options.dry_run && run.table()) PrintFindings(applied.findings(), run.err());
   return absl::OkStatus();

@@ -3,7 +3,7 @@
 namespace cdgate::state {
 
 void OutcomeMetrics::Set(const std::string& peer, const char* direction,
-                             const std::vector<storage::v1::OutcomeCount>& counts) {
+                         const std::vector<storage::v1::OutcomeCount>& counts) {
   for (const storage::v1::OutcomeCount& count : counts) {
     metrics_
         .AddGauge("cdgate_outcomes", "What became of events since the log began, as it stands.",

@@ -120,29 +120,30 @@ class AdminTest : public testing::Test {
   base::ThreadPool pool_{{.name = "api", .threads = 2}};
   admin::v1::LinkStatus link_;
   base::Random& random_ = base::SystemRandom();
-  const session::PseudonymKeeper keeper_ =
+  const session::PseudonymKeeper pseudonyms_ =
       session::PseudonymKeeper::Create(std::string(64, 'k'), random_).value();
   PlanBook book_;
   const WideningGate gate_{alpha_.store(), book_};
   base::Sequence sent_through_;
-  PlanApi plan_api_{
-      {.run = {.domain = "alpha.example",
-               .store = alpha_.store(),
-               .log = alpha_.log(),
-               .keeper = keeper_,
-               .link_facts =
-                   [this](absl::string_view) { return session::LinkFacts{.sent_through = sent_through_}; }},
-       .store = alpha_.store(),
-       .book = book_,
-       .pool = pool_,
-       .runs = pool_}};
+  PlanApi plan_api_{{.run = {.domain = "alpha.example",
+                             .store = alpha_.store(),
+                             .log = alpha_.log(),
+                             .keeper = pseudonyms_,
+                             .link_facts =
+                                 [this](absl::string_view) {
+                                   return session::LinkFacts{.sent_through = sent_through_};
+                                 }},
+                     .store = alpha_.store(),
+                     .book = book_,
+                     .pool = pool_,
+                     .runs = pool_}};
   GrantApi grant_api_{alpha_.store(), gate_, pool_};
-  manager::EnvironmentKeeper environment_keeper_{{.domain = "alpha.example",
+  manager::EnvironmentKeeper keeper_{{.domain = "alpha.example",
                                       .classification = {},
                                       .store = alpha_.store(),
                                       .executor = pool_,
                                       .clock = clock_}};
-  GroupApi group_api_{"alpha.example", alpha_.store(), environment_keeper_, gate_, clock_, pool_};
+  GroupApi group_api_{"alpha.example", alpha_.store(), keeper_, gate_, clock_, pool_};
   schema::SchemaRegistry schemas_;
   SchemaApi schema_api_{alpha_.store(), schemas_, pool_};
   PolicyApi policy_api_{alpha_.store(), book_, pool_};

@@ -1,8 +1,8 @@
 // Dead letters of peers, over a store in memory.
 #include "gateway/api/dead_letter_api.h"
 
-#include <google/protobuf/text_format.h>
 #include <gmock/gmock.h>
+#include <google/protobuf/text_format.h>
 #include <gtest/gtest.h>
 
 #include <memory>

@@ -35,8 +35,6 @@ class FakeGateway::Admin final : public admin::v1::AdminService::Service {
   CDGATE_FAKE_METHOD(ListPlanEvents)
   CDGATE_FAKE_METHOD_NAMED(ApprovePlan, ApprovePlanRequest, Plan)
   CDGATE_FAKE_METHOD(RotatePseudonyms)
-  CDGATE_FAKE_METHOD_NAMED(ApplyGroup, ApplyGroupRequest, Group)
-  CDGATE_FAKE_METHOD(ListGroups)
   CDGATE_FAKE_METHOD_NAMED(GetPolicy, GetPolicyRequest, PolicyVersion)
   CDGATE_FAKE_METHOD(ListPolicies)
   CDGATE_FAKE_METHOD(ListPolicyVersions)
