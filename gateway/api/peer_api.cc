@@ -1,10 +1,14 @@
 #include "gateway/api/peer_api.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "auth/trust/trust_registry.h"
 #include "federation/manager/invite.h"
+#include "federation/session/replay_jobs.h"
+#include "federation/session/session_types.h"
 #include "gateway/api/paging.h"
 #include "gateway/api/times.h"
 #include "gateway/api/unary.h"
@@ -154,7 +158,27 @@ absl::StatusOr<admin::v1::PeerStatus> PeerApi::StatusOf(
   *status.mutable_export_lag() = ToProto(lag.age);
   const auto policy = deps_.store.Resources()->Find(state::kPolicyKind, resource.name);
   status.set_policy_version(policy != nullptr ? policy->version : 0);
+  const state::PeerCounters counters = deps_.store.Counters(resource.name);
+  status.mutable_exported()->Add(counters.exported.begin(), counters.exported.end());
+  status.mutable_imported()->Add(counters.imported.begin(), counters.imported.end());
+  CDGATE_ASSIGN_OR_RETURN(const uint64_t left, ReplayLeft(resource.name));
+  status.set_replay_left(left);
   return status;
+}
+
+// How many sequences of its jobs are not accounted for.
+absl::StatusOr<uint64_t> PeerApi::ReplayLeft(const std::string& peer) const {
+  CDGATE_ASSIGN_OR_RETURN(const auto jobs, session::ReplayJobsOf(*deps_.store.Resources(), peer));
+  const auto cursor = deps_.store.Cursor(session::ReplayCursorName(peer));
+  uint64_t through = 0;
+  uint64_t left = 0;
+  if (cursor && !absl::SimpleAtoi(cursor->token(), &through)) through = 0;
+  for (const storage::v1::ReplayJob& job : jobs.jobs()) {
+    const bool begun = cursor && cursor->position() == job.number();
+    const uint64_t from = std::max(job.first_sequence(), begun ? through + 1 : 0);
+    if (job.last_sequence() >= from) left += job.last_sequence() - from + 1;
+  }
+  return left;
 }
 
 absl::StatusOr<admin::v1::PeerStatus> PeerApi::Get(const admin::v1::GetPeerRequest& request) const {

@@ -71,6 +71,7 @@ class PeerApi {
 
  private:
   absl::Status RegisterEnrolment(rpc::Router& router);
+  absl::StatusOr<uint64_t> ReplayLeft(const std::string& peer) const;
   absl::StatusOr<admin::v1::PeerStatus> StatusOf(const state::StoredResource& resource) const;
   absl::StatusOr<admin::v1::PeerStatus> Get(const admin::v1::GetPeerRequest& request) const;
   absl::StatusOr<admin::v1::ListPeersResponse> List(

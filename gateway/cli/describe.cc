@@ -1,6 +1,8 @@
 #include "gateway/cli/describe.h"
 
+#include <algorithm>
 #include <ostream>
+#include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
@@ -24,6 +26,22 @@ std::string LagText(const admin::v1::PeerStatus& peer) {
 
 std::string PolicyText(const admin::v1::PeerStatus& peer) {
   return peer.policy_version() == 0 ? "none" : absl::StrCat("v", peer.policy_version());
+}
+
+// What became of events, the most frequent first.
+void PrintOutcomes(absl::string_view title,
+                   const google::protobuf::RepeatedPtrField<storage::v1::OutcomeCount>& counts,
+                   std::ostream& out) {
+  std::vector<storage::v1::OutcomeCount> sorted(counts.begin(), counts.end());
+  std::stable_sort(sorted.begin(), sorted.end(),
+                   [](const auto& a, const auto& b) { return a.count() > b.count(); });
+  for (const storage::v1::OutcomeCount& count : sorted) {
+    if (count.count() == 0) continue;
+    out << title << std::string(15 - title.size(), ' ') << count.count() << " " << count.state();
+    if (!count.reason().empty()) out << " (" << count.reason() << ")";
+    out << "\n";
+    title = "";
+  }
 }
 
 }  // namespace
@@ -70,6 +88,11 @@ void PrintPeer(const admin::v1::PeerStatus& status, std::ostream& out) {
       << link.acknowledged_position() << "\n"
       << "received       " << link.received_position() << "\n"
       << "lag            " << LagText(status) << "\n";
+  if (status.replay_left() > 0) {
+    out << "offered again  " << status.replay_left() << " left to look at\n";
+  }
+  PrintOutcomes("of our events", status.exported(), out);
+  PrintOutcomes("of its events", status.imported(), out);
 }
 
 void PrintFindings(const google::protobuf::RepeatedPtrField<admin::v1::PolicyFinding>& findings,

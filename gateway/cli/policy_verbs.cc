@@ -107,6 +107,13 @@ absl::StatusOr<int> History(const std::string& peer, Invocation& run) {
   return kExitDone;
 }
 
+std::string TermsText(const storage::v1::Terms& terms) {
+  std::string text = absl::StrCat("onward ", terms.onward());
+  for (const std::string& group : terms.groups()) absl::StrAppend(&text, ", group ", group);
+  if (!terms.classification().empty()) absl::StrAppend(&text, ", ", terms.classification());
+  return text;
+}
+
 void PrintExplanation(const admin::v1::ExplainEventResponse& answer, const std::string& peer,
                       std::ostream& out) {
   PrintEvent(answer.event(), out);
@@ -124,6 +131,13 @@ void PrintExplanation(const admin::v1::ExplainEventResponse& answer, const std::
       << (answer.allowed() ? "allowed" : "denied")
       << (answer.rule().empty() ? ", no rule" : absl::StrCat(", rule ", answer.rule())) << " ("
       << answer.reason() << ")\n";
+  for (const std::string& pointer : answer.withheld()) out << "  removed   " << pointer << "\n";
+  for (const std::string& pointer : answer.substituted()) out << "  pseudonym " << pointer << "\n";
+  if (answer.has_terms()) out << "  terms     " << TermsText(answer.terms()) << "\n";
+  if (!answer.state().empty()) out << "became of it: " << answer.state() << "\n";
+  if (answer.trimmed()) {
+    out << "retention removed the event: this is what was kept, rules cannot be tried again\n";
+  }
 }
 
 absl::StatusOr<int> Explain(const EventKeyFlags& event, const std::string& peer, Invocation& run) {
