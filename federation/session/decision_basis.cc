@@ -33,13 +33,14 @@ absl::StatusOr<state::ResourcePtr> VersionOf(const state::Store& store, const ch
   return state::ResourcePtr();
 }
 
-// One that this release does not take allows nothing.
-absl::StatusOr<PolicyPtr> ReadPolicy(const state::ResourcePtr& resource,
-                                     const policy::Environment& environment) {
-  if (resource == nullptr) return PolicyPtr();
-  CDGATE_ASSIGN_OR_RETURN(const auto stored, resource->As<admin::v1::Policy>());
+// One that is damaged, or that this release does not take, allows nothing: as PolicyWatch has
+// it, which logs why.
+PolicyPtr ReadPolicy(const state::ResourcePtr& resource, const policy::Environment& environment) {
+  if (resource == nullptr) return nullptr;
+  const auto stored = resource->As<admin::v1::Policy>();
+  if (!stored.ok()) return nullptr;
   auto compiled =
-      CompiledPolicy::Compile(stored, resource->version, nullptr, {.environment = &environment});
+      CompiledPolicy::Compile(*stored, resource->version, nullptr, {.environment = &environment});
   return compiled.ok() ? *std::move(compiled) : PolicyPtr();
 }
 
@@ -80,7 +81,7 @@ absl::StatusOr<PolicyPtr> BasisSource::PolicyOf(absl::string_view peer, uint64_t
   if (!fresh) return slot->second;
   CDGATE_ASSIGN_OR_RETURN(const state::ResourcePtr resource,
                           VersionOf(store_, state::kPolicyKind, peer, version));
-  CDGATE_ASSIGN_OR_RETURN(slot->second, ReadPolicy(resource, *environment));
+  slot->second = ReadPolicy(resource, *environment);
   return slot->second;
 }
 

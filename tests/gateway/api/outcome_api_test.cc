@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "federation/session/interest_history.h"
@@ -29,6 +30,12 @@ constexpr char kDenyAll[] =
 class OutcomeApiTest : public testing::Test {
  protected:
   void SetUp() override {
+    world_.options.retention = absl::Hours(1);
+    world_.fold_outcomes = [this](absl::Span<const event::CommitPtr> commits) {
+      session::Outcomes outcomes("alpha.example", *world_.store, keeper_,
+                                 [this](absl::string_view) { return link_; });
+      return FoldOutcomes(outcomes, *world_.store, commits);
+    };
     world_.Open();
     admin::v1::Peer peer;
     peer.set_domain(kBeta);
@@ -201,6 +208,66 @@ TEST_F(OutcomeApiTest, AnInterestThatIsNotKeptIsNotGuessed) {
   SetPolicy(kAllowAll);
   Record(Row(1, 1, 1, 5));
   EXPECT_EQ(Outcome("e"), "acknowledged_undisclosed allowed_by_rule all@1");
+}
+
+TEST_F(OutcomeApiTest, WhatRetentionRemovedIsStillTold) {
+  for (const char* id : {"denied", "accepted", "refused", "waiting"}) (void)world_.Publish(id);
+  SetPolicy(kDenyAll);
+  SetPolicy(kAllowAll);
+  Record(Row(1, 1, 1));
+  storage::v1::LedgerRow row = Row(2, 3, 2);
+  row.add_exceptions()->set_sequence(3);
+  row.mutable_exceptions(0)->set_state("refused");
+  Record(row);
+  std::vector<std::string> before;
+  for (const char* id : {"denied", "accepted", "refused"}) before.push_back(Outcome(id));
+  world_.clock.Advance(absl::Hours(2));
+  (void)world_.Publish("young");
+  CDGATE_ASSERT_OK(world_.store->ApplyRetention());
+  ASSERT_THAT(world_.store->ReadEvent(Sequence(4)), test::HasReason(base::Reason::kTrimmed));
+
+  EXPECT_EQ(Outcome("denied"), before[0]);
+  EXPECT_EQ(Outcome("accepted"), before[1]);
+  EXPECT_EQ(Outcome("refused"), before[2]);
+  EXPECT_EQ(before[2], "refused  all@2");
+  EXPECT_TRUE(Explain("denied").trimmed());
+  EXPECT_FALSE(Explain("denied").allowed());
+  EXPECT_EQ(Explain("denied").rule(), "none@1");
+  EXPECT_EQ(Explain("denied").policy_epoch().policy_version(), 1u);
+  EXPECT_EQ(Explain("accepted").state(), "accepted");
+  EXPECT_FALSE(Explain("young").trimmed());
+
+  // What was on its way is told by the row that comes later.
+  EXPECT_EQ(Outcome("waiting"), "waiting allowed_by_rule all@2");
+  storage::v1::LedgerRow gone = Row(4, 4, 2);
+  gone.set_state("dead_lettered");
+  gone.set_reason("trimmed");
+  Record(gone);
+  EXPECT_EQ(Outcome("waiting"), "dead_lettered trimmed all@2");
+}
+
+TEST_F(OutcomeApiTest, WhatIsOfferedAgainHasAnotherOutcome) {
+  for (const char* id : {"a", "b", "c"}) (void)world_.Publish(id);
+  SetPolicy(kDenyAll);
+  Record(Row(1, 3, 1));
+  SetPolicy(kAllowAll);
+  EXPECT_EQ(Outcome("a"), "denied denied_by_rule none@1");
+  storage::v1::LedgerRow row = Row(1, 2, 2);
+  row.set_replay(7);
+  row.add_exceptions()->set_sequence(2);
+  row.mutable_exceptions(0)->set_state("refused");
+  row.mutable_exceptions(0)->set_reason("no_rule");
+  Record(row);
+  EXPECT_EQ(Outcome("a"), "accepted allowed_by_rule all@2");
+  EXPECT_EQ(Outcome("b"), "refused no_rule all@2");
+  EXPECT_EQ(Outcome("c"), "denied denied_by_rule none@1");
+  // A later job tells nothing of what the peer has.
+  SetPolicy(kDenyAll);
+  row = Row(1, 3, 3);
+  row.set_replay(8);
+  Record(row);
+  EXPECT_EQ(Outcome("a"), "accepted allowed_by_rule all@2");
+  EXPECT_EQ(Outcome("c"), "denied denied_by_rule none@1");
 }
 
 TEST_F(OutcomeApiTest, AnImportIsExplainedByTheVersionThatTookIt) {
