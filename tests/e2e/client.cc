@@ -32,9 +32,8 @@
 #include "cdgate/events/v1/events.grpc.pb.h"
 #include "google/protobuf/struct.pb.h"
 #include "google/protobuf/util/json_util.h"
-#include "google/rpc/error_details.pb.h"
-#include "google/rpc/status.pb.h"
 #include "tests/e2e/chaos_events.h"
+#include "tests/e2e/dial.h"
 #include "tests/support/random_event.h"
 
 #include <grpcpp/grpcpp.h>
@@ -53,7 +52,8 @@ struct Options {
   std::string gateway;
   std::string identity;
   uint64_t seed = 1;
-  uint64_t count = 1000;
+  uint64_t first = 0;     // index of the first event that is published
+  uint64_t count = 1000;  // index after the last one
   uint64_t window = 1024;
   uint64_t rate = 0;   // events a second on average; 0: as fast as it goes
   uint64_t burst = 1;  // events at once where there is a rate
@@ -92,47 +92,6 @@ Plan PlanOf(const Options& options) {
           [=](absl::string_view id) { return events->IndexOf(id); }};
 }
 
-std::string ReadFile(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::stringstream content;
-  content << file.rdbuf();
-  return content.str();
-}
-
-std::unique_ptr<EventsService::Stub> Dial(const Options& options) {
-  grpc::SslCredentialsOptions tls;
-  tls.pem_root_certs = ReadFile(options.identity + "/bundle.pem");
-  tls.pem_private_key = ReadFile(options.identity + "/tls.key");
-  tls.pem_cert_chain = ReadFile(options.identity + "/tls.crt");
-  grpc::ChannelArguments channel;
-  channel.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  channel.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
-  channel.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 100);
-  channel.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 500);
-  channel.SetMaxReceiveMessageSize(-1);
-  return EventsService::NewStub(
-      grpc::CreateCustomChannel(options.gateway, grpc::SslCredentials(tls), channel));
-}
-
-std::string ReasonOf(const google::rpc::Status& status) {
-  google::rpc::ErrorInfo info;
-  for (const auto& detail : status.details()) {
-    if (detail.UnpackTo(&info)) return info.reason();
-  }
-  return "";
-}
-
-std::string ReasonOf(const grpc::Status& status) {
-  google::rpc::Status details;
-  return details.ParseFromString(status.error_details()) ? ReasonOf(details) : "";
-}
-
-// A refusal that is not of this moment: the test is wrong or the gateway is.
-[[noreturn]] void GiveUp(const std::string& why) {
-  std::cerr << why << std::endl;
-  _exit(1);
-}
-
 void CheckMayRetry(const grpc::Status& status) {
   switch (status.error_code()) {
     case grpc::StatusCode::OK:
@@ -150,18 +109,22 @@ void CheckMayRetry(const grpc::Status& status) {
 class Publisher {
  public:
   explicit Publisher(const Options& options)
-      : options_(options), plan_(PlanOf(options)), stub_(Dial(options)) {}
+      : options_(options),
+        plan_(PlanOf(options)),
+        stub_(EventsService::NewStub(Dial(options.gateway, options.identity))) {}
 
   void Run() {
     began_ = Clock::now();
+    answered_ = options_.first;
     while (answered_ < options_.count) {
       RunStream();
       ++streams_;
       if (answered_ < options_.count) std::this_thread::sleep_for(milliseconds(100));
     }
     const std::chrono::duration<double> took = Clock::now() - began_;
-    std::cout << "{\"published\":" << answered_ << ",\"duplicates\":" << duplicates_
-              << ",\"streams\":" << streams_ << ",\"seconds\":" << took.count() << "}" << std::endl;
+    std::cout << "{\"published\":" << answered_ - options_.first
+              << ",\"duplicates\":" << duplicates_ << ",\"streams\":" << streams_
+              << ",\"seconds\":" << took.count() << "}" << std::endl;
   }
 
  private:
@@ -216,7 +179,8 @@ class Publisher {
   uint64_t Due() const {
     if (options_.rate == 0) return options_.count;
     const std::chrono::duration<double> since = Clock::now() - began_;
-    const auto due = static_cast<uint64_t>(since.count() * static_cast<double>(options_.rate));
+    const auto due =
+        options_.first + static_cast<uint64_t>(since.count() * static_cast<double>(options_.rate));
     return std::min(options_.count, (due / options_.burst + 1) * options_.burst);
   }
   events::v1::PublishStreamRequest NextMessage() {
@@ -288,7 +252,10 @@ class Journal {
 class Subscriber {
  public:
   explicit Subscriber(const Options& options)
-      : options_(options), plan_(PlanOf(options)), stub_(Dial(options)), journal_(options.out) {
+      : options_(options),
+        plan_(PlanOf(options)),
+        stub_(EventsService::NewStub(Dial(options.gateway, options.identity))),
+        journal_(options.out) {
     if (journal_.EndsWith(options.until)) ended_ = Clock::now().time_since_epoch().count();
   }
 
@@ -378,7 +345,7 @@ void PrintOutcome(const grpc::Status& status, const events::v1::PublishResult& r
 }
 
 int Send(const Options& options) {
-  const auto stub = Dial(options);
+  const auto stub = EventsService::NewStub(Dial(options.gateway, options.identity));
   bool refused = false;
   for (std::string line; std::getline(std::cin, line);) {
     events::v1::PublishRequest request;
@@ -407,7 +374,8 @@ int Main(int argc, char** argv) {
     return command;
   };
   auto* publish = connection(app.add_subcommand("publish"));
-  publish->add_option("--count", options.count);
+  publish->add_option("--first", options.first);
+  publish->add_option("--count", options.count, "index after the last event");
   publish->add_option("--window", options.window);
   publish->add_option("--rate", options.rate);
   publish->add_option("--burst", options.burst);

@@ -256,8 +256,11 @@ class Forwarder:
         with self._mutex:
             self._pairs.append((incoming, outgoing))
             self.connections += 1
-        for source, sink in ((incoming, outgoing), (outgoing, incoming)):
-            threading.Thread(target=_pump, args=(source, sink), daemon=True).start()
+        for source, sink, passed in ((incoming, outgoing, lambda count: None), (outgoing, incoming, self.passed)):
+            threading.Thread(target=_pump, args=(source, sink, passed), daemon=True).start()
+
+    def passed(self, count):
+        """Told of the bytes that the dialled side sent; for those who count them."""
 
 
 def _reset(end):
@@ -270,9 +273,10 @@ def _reset(end):
     end.close()
 
 
-def _pump(source, sink):
+def _pump(source, sink, passed):
     try:
         while data := source.recv(1 << 16):
+            passed(len(data))
             sink.sendall(data)
         sink.shutdown(socket.SHUT_WR)
     except OSError:
