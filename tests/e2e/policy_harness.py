@@ -221,7 +221,7 @@ class PolicyTest(harness.DomainsTest):
         """Three times the sums by (state, reason): of the metrics, of PeerStatus."""
         metrics = collections.Counter()
         for name, value in domain.metrics().items():
-            if name.startswith("cdgate_outcomes_total{"):
+            if re.match(r"cdgate_outcomes(_total)?\{", name):
                 labels = dict(re.findall(r'(\w+)="([^"]*)"', name))
                 if labels.get("peer") == peer and labels.get("direction") == direction and value:
                     metrics[labels["state"], labels["reason"]] += int(value)

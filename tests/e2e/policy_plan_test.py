@@ -10,6 +10,7 @@ candidate says. Then policies change, the link is cut and both gateways are kill
 after, is what happened, and the sums agree with the metrics.
 """
 import argparse
+import json
 import os
 import random
 import time
@@ -25,6 +26,7 @@ class PlanTest(policy_harness.GateTest):
     def setUp(self):
         self.seed = self.run_as.seed
         self.random = random.Random(self.seed)
+        policy_harness.configure(self.alpha, "log:\n  segment_bytes: 1048576\n")
 
     def planned(self, plan_hash, which):
         """Ids of one of a plan's lists."""
@@ -112,12 +114,11 @@ class PlanTest(policy_harness.GateTest):
 
     def trim(self, rows, end):
         """Retention removes the events; what became of them stays known."""
-        policy_harness.configure(self.alpha, "log:\n  retention_bytes: 1\n")
-        # A closed segment is what retention removes; one is 64 MiB.
-        ballast = "x" * 900_000
-        for number in range(80):
-            event = harness.cdevent(f"ballast-{number}", padding=ballast)
-            self.assert_run(self.alpha.cdgate("publish", "-", identity="publisher", input=policy_harness.json.dumps(event)))
+        policy_harness.configure(self.alpha, "  retention_bytes: 1\n")
+        # Retention removes closed files of the log: these events are the last that it may.
+        for number in range(3):
+            event = harness.cdevent(f"ballast-{number}", padding="x" * 900_000)
+            self.assert_run(self.alpha.cdgate("publish", "-", identity="publisher", input=json.dumps(event)))
         last = max(row.sequence for row in rows)
 
         def trimmed():
