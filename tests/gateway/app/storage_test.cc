@@ -151,7 +151,7 @@ TEST_F(StorageTest, OutcomesAreCountedAcrossRestarts) {
     storage_->UpdateMetrics();
     EXPECT_THAT(
         metrics_.Text(),
-        testing::HasSubstr("cdgate_outcomes_total{direction=\"import\",peer=\"beta.example\""
+        testing::HasSubstr("cdgate_outcomes{direction=\"import\",peer=\"beta.example\""
                            ",reason=\"no_rule\",state=\"refused\"} 1"));
     Open();
   }

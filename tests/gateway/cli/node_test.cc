@@ -106,7 +106,10 @@ TEST(NodeTest, AMessageShowsScalarsAlwaysAndMessagesWhereTheyAre) {
   "fingerprint": "",
   "export_lag_events": 0,
   "export_lag": "1m30s",
-  "policy_version": 3
+  "policy_version": 3,
+  "exported": [],
+  "imported": [],
+  "replay_left": 0
 })");
 }
 

@@ -346,7 +346,7 @@ TEST(CompletionVerbTest, TheBashScriptOffersWhatMayFollow) {
       base::WriteFileAtomically(dir.File("cdgate"), RunCli({"completion", "bash"}).out));
   const std::string script = dir.File("cdgate");
   EXPECT_EQ(Offered(script, "cdgate sub", 1), "subscribe subscription\n");
-  EXPECT_EQ(Offered(script, "cdgate peer re", 2), "resume remove\n");
+  EXPECT_EQ(Offered(script, "cdgate peer re", 2), "resume remove redrive\n");
   EXPECT_EQ(Offered(script, "cdgate subscribe --gateway a:1 --fr", 4), "--from\n");
   EXPECT_EQ(Offered(script, "cdgate nonsense --g", 2), "\n");
 }

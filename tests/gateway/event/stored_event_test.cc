@@ -185,6 +185,9 @@ TEST(AppendStoredTest, TheGeneratedClassReadsWhatIsWritten) {
   const std::vector<absl::string_view> statements(full.statements().begin(),
                                                   full.statements().end());
   const std::string terms = full.terms().SerializeAsString();
+  const std::vector<absl::string_view> withheld(full.withheld().begin(), full.withheld().end());
+  const std::vector<absl::string_view> substituted(full.substituted().begin(),
+                                                   full.substituted().end());
   const StoredFields fields{.origin = full.origin(),
                             .accepted_time_nanos = full.accepted_time_nanos(),
                             .salt = full.salt(),
@@ -198,7 +201,9 @@ TEST(AppendStoredTest, TheGeneratedClassReadsWhatIsWritten) {
                             .statements = statements,
                             .received_from = full.received_from(),
                             .publisher = full.publisher(),
-                            .notes = full.notes()};
+                            .notes = full.notes(),
+                            .withheld = withheld,
+                            .substituted = substituted};
   std::string bytes;
   AppendStored(fields, &bytes);
   EXPECT_LE(bytes.size(), StoredSize(fields));

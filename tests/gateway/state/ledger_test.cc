@@ -212,17 +212,17 @@ TEST_F(LedgerTest, MetricsGoOnAfterARestart) {
   base::Metrics before;
   state::OutcomeMetrics outcomes(before);
   for (int i = 0; i < 2; ++i) outcomes.Update(store().AllCounters());
-  EXPECT_EQ(before.AddCounter("cdgate_outcomes_total", "", labels).Value(), 5);
+  EXPECT_EQ(before.AddGauge("cdgate_outcomes", "", labels).Value(), 5);
   Commit({row});
   outcomes.Update(store().AllCounters());
-  EXPECT_EQ(before.AddCounter("cdgate_outcomes_total", "", labels).Value(), 10);
+  EXPECT_EQ(before.AddGauge("cdgate_outcomes", "", labels).Value(), 10);
   ASSERT_TRUE(Facts(1).acknowledged);
   EXPECT_TRUE(Facts(1).acknowledged->counts().empty()) << "ranges that go on would add up wrong";
   world_.Crash();
   world_.Open();
   base::Metrics after;
   state::OutcomeMetrics(after).Update(store().AllCounters());
-  EXPECT_EQ(after.AddCounter("cdgate_outcomes_total", "", labels).Value(), 10);
+  EXPECT_EQ(after.AddGauge("cdgate_outcomes", "", labels).Value(), 10);
 }
 
 }  // namespace
