@@ -107,10 +107,9 @@ absl::StatusOr<PolicyCandidate> ReadCandidate(const state::Store& store,
   CDGATE_RETURN_IF_ERROR(CheckBase(request, out.policy.peer(), out.base_version));
   CDGATE_ASSIGN_OR_RETURN(const policy::EnvironmentPtr environment,
                           session::EnvironmentIn(*resources));
+  // A damaged one lets nothing cross: what replaces it is judged as the first one.
   admin::v1::Policy before;
-  if (in_force) {
-    CDGATE_ASSIGN_OR_RETURN(before, latest->As<admin::v1::Policy>());
-  }
+  if (in_force && !before.ParseFromString(latest->value)) before.Clear();
   out.widens = policy::WhyWidens(
       &before, out.policy, {.known = environment->labels(), .max_event_bytes = max_event_bytes});
   CDGATE_ASSIGN_OR_RETURN(
