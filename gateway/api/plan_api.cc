@@ -101,9 +101,8 @@ absl::Status PlanApi::Register(rpc::Router& router) {
 absl::StatusOr<storage::v1::PlannedChange> PlanApi::Make(
     const std::string& author, const admin::v1::PlanPolicyRequest& request,
     admin::v1::Plan* answer) const {
-  CDGATE_ASSIGN_OR_RETURN(
-      const PolicyCandidate candidate,
-      ReadCandidate(deps_.store, CandidateOf(request), deps_.book.settings().max_event_bytes));
+  CDGATE_ASSIGN_OR_RETURN(const PolicyCandidate candidate,
+                          ReadCandidate(deps_.store, CandidateOf(request), deps_.book.context()));
   storage::v1::PlannedChange change = ChangeTo(candidate, request.backfill());
   // What it is based on is noted before anything is decided by it.
   deps_.book.Date(author, &change);
@@ -151,9 +150,9 @@ absl::Status PlanApi::RunAgain(const storage::v1::PlannedChange& change, const P
     return base::MakeError(base::Reason::kLogCorrupt, "the plan's candidate is no policy");
   }
   const std::string none;
-  CDGATE_ASSIGN_OR_RETURN(const PolicyCandidate candidate,
-                          ReadCandidate(deps_.store, {policy, none, 0, 0, none},
-                                        deps_.book.settings().max_event_bytes));
+  CDGATE_ASSIGN_OR_RETURN(
+      const PolicyCandidate candidate,
+      ReadCandidate(deps_.store, {policy, none, 0, 0, none}, deps_.book.context()));
   CDGATE_ASSIGN_OR_RETURN(const admin::v1::Peer peer, PeerNamed(deps_.store, change.name()));
   CDGATE_RETURN_IF_ERROR(
       PlanRun(deps_.run, peer, candidate.compiled, change.backfill()).Over(range, visit));

@@ -29,6 +29,7 @@
 #include "absl/time/time.h"
 #include "cdgate/admin/v1/admin.pb.h"
 #include "cdgate/storage/v1/state.pb.h"
+#include "gateway/api/policy_candidate.h"
 #include "gateway/base/clock.h"
 #include "gateway/state/proposal.h"
 #include "gateway/state/resources.h"
@@ -38,6 +39,8 @@ namespace cdgate::api {
 
 // config.v1.PolicyConfig.
 struct PlanSettings {
+  // Ours.
+  std::string domain = {};
   // What widens needs the approval of another principal.
   bool approve_widening = false;
   // How long plans and their approvals are good.
@@ -63,9 +66,15 @@ std::string DeterministicBytes(const google::protobuf::MessageLite& message);
 class PlanBook {
  public:
   PlanBook(state::Store& store, const base::Clock& clock, PlanSettings settings)
-      : store_(store), clock_(clock), settings_(settings) {}
+      : store_(store), clock_(clock), settings_(std::move(settings)) {}
 
   const PlanSettings& settings() const { return settings_; }
+  // What candidates are judged in, now.
+  CandidateContext context() const {
+    return {.own_domain = settings_.domain,
+            .now = clock_.Now(),
+            .max_event_bytes = settings_.max_event_bytes};
+  }
 
   // Says what `change` is based on as things are, that `author` made it, and when it ends.
   // Its approval is cleared.

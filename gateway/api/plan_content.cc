@@ -140,14 +140,16 @@ class AddressFinder {
       const std::string_view text = value.get_string().value_unsafe();
       if (HasAddress(absl::string_view(text.data(), text.size()))) found_.push_back(pointer);
     } else if (value.is_object()) {
-      for (const auto& member : value.get_object().value_unsafe()) {
+      const simdjson::dom::object object = value.get_object().value_unsafe();
+      for (const auto& member : object) {
         const std::string name = absl::StrReplaceAll(
             absl::string_view(member.key.data(), member.key.size()), {{"~", "~0"}, {"/", "~1"}});
         Look(member.value, absl::StrCat(pointer, "/", name), depth + 1);
       }
     } else if (value.is_array()) {
       size_t index = 0;
-      for (const auto& element : value.get_array().value_unsafe()) {
+      const simdjson::dom::array array = value.get_array().value_unsafe();
+      for (const auto& element : array) {
         Look(element, absl::StrCat(pointer, "/", index++), depth + 1);
       }
     }

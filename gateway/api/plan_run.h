@@ -20,6 +20,8 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "cdgate/admin/v1/admin.pb.h"
 #include "federation/policy/policy.h"
 #include "federation/session/outcomes.h"
@@ -27,6 +29,7 @@
 #include "gateway/base/types.h"
 #include "gateway/event/record.h"
 #include "gateway/eventlog/event_log.h"
+#include "gateway/filter/event_context.h"
 #include "gateway/state/store.h"
 
 namespace cdgate::api {

@@ -110,7 +110,7 @@ absl::Status PolicyApi::Register(rpc::Router& router) {
 
 absl::StatusOr<admin::v1::CheckPolicyResponse> PolicyApi::Check(
     const admin::v1::CheckPolicyRequest& request) const {
-  const auto findings = FindingsOf(request.policy(), *store_.Resources());
+  const auto findings = FindingsOf(request.policy(), *store_.Resources(), book_.context());
   admin::v1::CheckPolicyResponse response;
   response.set_valid(FirstError(findings).ok());
   AddFindings(findings, &response);
@@ -145,7 +145,7 @@ absl::StatusOr<PolicyApi::Change> PolicyApi::PlannedChange(
   CDGATE_ASSIGN_OR_RETURN(
       PolicyCandidate candidate,
       ReadCandidate(store_, {policy, planned.source(), request.base_version(), 0, none},
-                    book_.settings().max_event_bytes));
+                    book_.context()));
   candidate.base_version = planned.base_version();
   candidate.restored_version = planned.restored_version();
   Change change{.peer = policy.peer(),
@@ -166,9 +166,8 @@ absl::StatusOr<PolicyApi::Change> PolicyApi::PlannedChange(
 
 absl::StatusOr<PolicyApi::Change> PolicyApi::UnplannedChange(
     const std::string& author, const admin::v1::ApplyPolicyRequest& request) const {
-  CDGATE_ASSIGN_OR_RETURN(
-      const PolicyCandidate candidate,
-      ReadCandidate(store_, CandidateOf(request), book_.settings().max_event_bytes));
+  CDGATE_ASSIGN_OR_RETURN(const PolicyCandidate candidate,
+                          ReadCandidate(store_, CandidateOf(request), book_.context()));
   // A check without either says what it finds; how it will be applied is seen then.
   const bool gated = book_.settings().approve_widening && request.unplanned();
   if (gated && !candidate.widens.empty()) {

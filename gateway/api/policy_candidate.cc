@@ -48,11 +48,13 @@ absl::StatusOr<PolicyCandidate> Read(const state::Store& store, const CandidateR
 }  // namespace
 
 std::vector<policy::Finding> FindingsOf(const admin::v1::Policy& policy,
-                                        const state::ResourceSnapshot& resources) {
-  const policy::EnvironmentPtr environment =
-      session::EnvironmentIn(resources).value_or(policy::Environment::BuiltIn());
-  std::vector<policy::Finding> findings =
-      policy::CheckPolicy(policy, {.environment = environment.get()});
+                                        const state::ResourceSnapshot& resources,
+                                        const CandidateContext& context) {
+  const auto stored = session::EnvironmentIn(resources);
+  const policy::EnvironmentPtr environment = stored.ok() ? *stored : policy::Environment::BuiltIn();
+  std::vector<policy::Finding> findings = policy::CheckPolicy(
+      policy,
+      {.environment = environment.get(), .own_domain = context.own_domain, .now = context.now});
   if (resources.Find(state::kPeerKind, policy.peer()) == nullptr) {
     policy::Finding finding;
     finding.path = "peer";
@@ -94,11 +96,11 @@ absl::StatusOr<state::ResourcePtr> FindPolicy(const state::Store& store, absl::s
 
 absl::StatusOr<PolicyCandidate> ReadCandidate(const state::Store& store,
                                               const CandidateRequest& request,
-                                              size_t max_event_bytes) {
+                                              const CandidateContext& context) {
   CDGATE_ASSIGN_OR_RETURN(PolicyCandidate out, Read(store, request));
   CDGATE_RETURN_IF_ERROR(CheckPeer(out.policy.peer()));
   const auto resources = store.Resources();
-  out.findings = FindingsOf(out.policy, *resources);
+  out.findings = FindingsOf(out.policy, *resources, context);
   CDGATE_RETURN_IF_ERROR(FirstError(out.findings));
 
   const state::ResourcePtr latest = resources->Latest(state::kPolicyKind, out.policy.peer());
@@ -111,11 +113,14 @@ absl::StatusOr<PolicyCandidate> ReadCandidate(const state::Store& store,
   admin::v1::Policy before;
   if (in_force && !before.ParseFromString(latest->value)) before.Clear();
   out.widens = policy::WhyWidens(
-      &before, out.policy, {.known = environment->labels(), .max_event_bytes = max_event_bytes});
-  CDGATE_ASSIGN_OR_RETURN(
-      out.compiled,
-      policy::CompiledPolicy::Compile(out.policy, (latest == nullptr ? 0 : latest->version) + 1,
-                                      nullptr, {.environment = environment.get()}));
+      &before, out.policy,
+      {.known = environment->labels(), .max_event_bytes = context.max_event_bytes});
+  CDGATE_ASSIGN_OR_RETURN(out.compiled,
+                          policy::CompiledPolicy::Compile(
+                              out.policy, (latest == nullptr ? 0 : latest->version) + 1, nullptr,
+                              {.environment = environment.get(),
+                               .own_domain = context.own_domain,
+                               .now = context.now}));
   return out;
 }
 

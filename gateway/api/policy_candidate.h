@@ -1,10 +1,11 @@
 // A policy that somebody wants in force: read, checked, and compared with the one that is.
 //
 //   CDGATE_ASSIGN_OR_RETURN(const PolicyCandidate candidate,
-//                           ReadCandidate(store, CandidateOf(request), max_event_bytes));
+//                           ReadCandidate(store, CandidateOf(request), context));
 //   if (!candidate.widens.empty()) AskForApproval(candidate.widens);
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -13,6 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "cdgate/admin/v1/admin.pb.h"
 #include "federation/policy/policy.h"
 #include "gateway/state/store.h"
@@ -45,16 +47,23 @@ CandidateRequest CandidateOf(const Request& request) {
           request.peer()};
 }
 
+// What else the judgement depends on.
+struct CandidateContext {
+  absl::string_view own_domain = {};
+  absl::Time now = absl::UnixEpoch();
+  size_t max_event_bytes = 1'000'000;  // of the largest event that is accepted here
+};
+
 // (blocks) INVALID_POLICY naming the first fault by its path, NOT_FOUND for a version that never
-// was, ETAG_MISMATCH where another than base_version is in force. `max_event_bytes`: of the
-// largest event that is accepted here.
+// was, ETAG_MISMATCH where another than base_version is in force.
 absl::StatusOr<PolicyCandidate> ReadCandidate(const state::Store& store,
                                               const CandidateRequest& request,
-                                              size_t max_event_bytes);
+                                              const CandidateContext& context);
 
 // Errors of the policy itself, errors first, and what of its surroundings deserves a warning.
 std::vector<policy::Finding> FindingsOf(const admin::v1::Policy& policy,
-                                        const state::ResourceSnapshot& resources);
+                                        const state::ResourceSnapshot& resources,
+                                        const CandidateContext& context);
 // INVALID_POLICY for the first of them that is an error.
 absl::Status FirstError(const std::vector<policy::Finding>& findings);
 

@@ -50,6 +50,7 @@ void Gateway::BuildApis() {
 void Gateway::BuildPlans() {
   state::Store& store = storage_->store();
   api::PlanSettings settings;
+  settings.domain = config_.domain();
   settings.approve_widening = config_.policy().approve_widening();
   if (config_.policy().has_plan_validity()) {
     settings.validity = api::FromProto(config_.policy().plan_validity());

@@ -132,14 +132,12 @@ absl::StatusOr<int> ApplyFiles(const ApplyFlags& flags, Invocation& run) {
 
 void AddApplyVerb(Verbs& verbs) {
   const auto flags = std::make_shared<ApplyFlags>();
-  CLI::App* const verb =
-      verbs.AddVerb(nullptr, "apply",
-                    "Apply grants, groups, policies and schemas from files; what is as it is "
-                    "already stays",
-                    "cdgate apply -f domain/ --dry-run\n"
-                    "cdgate apply -f domain/ --diff --unplanned",
-                    Verbs::kConnects | Verbs::kPrints,
-                    [flags](Invocation& run) { return ApplyFiles(*flags, run); });
+  CLI::App* const verb = verbs.AddVerb(
+      nullptr, "apply", "Apply grants, groups, policies and schemas from files, where they differ",
+      "cdgate apply -f domain/ --dry-run\n"
+      "cdgate apply -f domain/ --diff --unplanned",
+      Verbs::kConnects | Verbs::kPrints,
+      [flags](Invocation& run) { return ApplyFiles(*flags, run); });
   verb->add_option("-f,--file", flags->files,
                    "YAML files or folders; - reads standard input; may be repeated")
       ->required()

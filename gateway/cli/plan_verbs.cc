@@ -78,7 +78,7 @@ void PrintPlan(const admin::v1::Plan& plan, Invocation& run) {
   PrintFindings(plan.findings(), run.err());
   out << plan.kind() << " " << plan.name() << ", based on "
       << (plan.base_version() == 0 ? "none" : absl::StrCat("version ", plan.base_version()))
-      << ", by " << plan.author() << ", good until "
+      << "\nby " << plan.author() << ", good until "
       << TimeText(plan.has_expire_time(), plan.expire_time()) << "\n";
   if (plan.kind() == "policy") {
     const bool any = plan.first_sequence() <= plan.last_sequence();

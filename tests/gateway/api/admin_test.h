@@ -40,7 +40,8 @@ namespace cdgate::api {
 // The gateway of alpha.example.
 class AdminTest : public testing::Test {
  protected:
-  explicit AdminTest(PlanSettings settings = {}) : book_(alpha_.store(), clock_, settings) {
+  explicit AdminTest(PlanSettings settings = {.domain = "alpha.example"})
+      : book_(alpha_.store(), clock_, std::move(settings)) {
     CDGATE_EXPECT_OK(plan_api_.Register(router_));
     CDGATE_EXPECT_OK(grant_api_.Register(router_));
     CDGATE_EXPECT_OK(group_api_.Register(router_));

@@ -33,7 +33,8 @@ constexpr char kOnward[] = R"(export { rules { name: 'odd' when: "id LIKE 'odd-%
 
 class PlanApiTest : public AdminTest {
  protected:
-  explicit PlanApiTest(PlanSettings settings = {}) : AdminTest(settings) {
+  explicit PlanApiTest(PlanSettings settings = {.domain = "alpha.example"})
+      : AdminTest(std::move(settings)) {
     Store(state::kPeerKind, kBeta, PeerText("domain: 'beta.example' agreed_sequence: 2"));
     for (const char* id : {"before", "odd-1", "even-2", "odd-3", "even-4"}) Publish(id);
   }
@@ -309,7 +310,7 @@ TEST_F(PlanApiTest, UnplannedChangesCanOfferPastEventsToo) {
 
 class ApprovalTest : public PlanApiTest {
  protected:
-  ApprovalTest() : PlanApiTest({.approve_widening = true}) {}
+  ApprovalTest() : PlanApiTest({.domain = "alpha.example", .approve_widening = true}) {}
 
   static authz::Principal Bob() { return User("bob"); }
   static authz::Principal Cid() { return User("cid"); }
@@ -432,6 +433,18 @@ TEST_F(ApprovalTest, TheEndOfAFreezeWaitsAndTheFreezeDoesNot) {
   CDGATE_ASSERT_OK(Approve(PlanIn(held.status()), Bob()));
   CDGATE_ASSERT_OK_AND_ASSIGN(const auto peer, Call<admin::v1::Peer>(Root(), "ResumePeer", resume));
   EXPECT_FALSE(peer.frozen());
+}
+
+TEST_F(ApprovalTest, NewMembersOfAGroupWait) {
+  GivePeopleRoles();
+  admin::v1::ApplyGroupRequest request;
+  request.mutable_group()->set_name("core");
+  request.mutable_group()->add_members(kBeta);
+  const auto held = Call<admin::v1::Group>(Root(), "ApplyGroup", request);
+  EXPECT_THAT(held, HasReason(Reason::kApprovalRequired));
+  Publish("the plan is on disk with it");
+  CDGATE_ASSERT_OK(Approve(PlanIn(held.status()), Bob()));
+  CDGATE_EXPECT_OK(Call<admin::v1::Group>(Root(), "ApplyGroup", request));
 }
 
 TEST_F(ApprovalTest, ANewAgreementWaits) {

@@ -75,7 +75,8 @@ TEST_F(GroupVerbsTest, GroupsComeFromFiles) {
 
 TEST_F(GroupVerbsTest, ApplyTakesGroupsAmongOthers) {
   const CliRun run = Run({"apply", "-f", Write("core.yaml", kCore)});
-  EXPECT_EQ(run.out, "group core: version 2, 2 members\n") << run.err;
+  EXPECT_EQ(run.out, "group core: changed\n") << run.err;
+  EXPECT_FALSE(LastApplied().validate_only());
 }
 
 TEST_F(GroupVerbsTest, OtherResourcesAreNoGroups) {
