@@ -84,6 +84,14 @@ absl::StatusOr<Outcomes::Decided> Outcomes::Decide(const admin::v1::Peer& peer,
   return DecideBy(BasisOf(peer.domain(), ledger), record, trace);
 }
 
+absl::StatusOr<Outcomes::Decided> Outcomes::Decide(const admin::v1::Peer& peer,
+                                                   const event::Record& record,
+                                                   const Outcome& outcome,
+                                                   std::vector<policy::RuleTrace>* trace) {
+  if (!outcome.replayed) return Decide(peer, record, trace);
+  return DecideBy(source_.Of(peer.domain(), outcome.epoch), record, trace);
+}
+
 absl::StatusOr<Outcome> Outcomes::Of(const admin::v1::Peer& peer, const event::Record& record) {
   if (record.sequence() < base::Sequence(peer.agreed_sequence())) return BeforeAgreement();
   CDGATE_ASSIGN_OR_RETURN(const state::LedgerFacts ledger,

@@ -72,13 +72,16 @@ class Outcomes {
                                     const storage::v1::PeerOutcomeRow& row);
 
   // (blocks) What decided it, or would now, and the decision, with each rule tried in `trace`
-  // unless that is null. The decision views the basis, the event and this, until the next call.
+  // unless that is null: of `outcome`, which Of() has said, or of the first time it was offered.
+  // The decision views the basis, the event and this, until the next call.
   struct Decided {
     DecisionBasis basis;
     policy::Decision decision;
   };
   absl::StatusOr<Decided> Decide(const admin::v1::Peer& peer, const event::Record& record,
                                  std::vector<policy::RuleTrace>* trace);
+  absl::StatusOr<Decided> Decide(const admin::v1::Peer& peer, const event::Record& record,
+                                 const Outcome& outcome, std::vector<policy::RuleTrace>* trace);
 
   BasisSource& source() { return source_; }
 

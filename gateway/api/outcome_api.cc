@@ -200,6 +200,7 @@ absl::StatusOr<admin::v1::ExplainEventResponse> OutcomeApi::ExplainRemoved(
     response.set_allowed(outcome.state != "denied" && outcome.state != "not_wanted");
     response.set_reason(outcome.reason);
     response.set_rule(outcome.rule);
+    response.set_replayed(outcome.replayed);
     *response.mutable_policy_epoch() = outcome.epoch;
     return response;
   }
@@ -254,8 +255,9 @@ absl::Status OutcomeApi::ExplainExport(const admin::v1::Peer& peer, const event:
   CDGATE_ASSIGN_OR_RETURN(const session::Outcome outcome, outcomes.Of(peer, record));
   std::vector<policy::RuleTrace> trace;
   CDGATE_ASSIGN_OR_RETURN(const session::Outcomes::Decided decided,
-                          outcomes.Decide(peer, record, &trace));
+                          outcomes.Decide(peer, record, outcome, &trace));
   Fill(decided.decision, response);
+  response->set_replayed(outcome.replayed);
   response->set_state(outcome.state);
   for (const policy::RuleTrace& rule : trace) *response->add_rules() = policy::ToProto(rule);
   *response->mutable_policy_epoch() = decided.basis.epoch;

@@ -12,6 +12,7 @@
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "gateway/event/cloud_event_view.h"
+#include "gateway/event/json_parser.h"
 
 namespace cdgate::api {
 namespace {
@@ -169,11 +170,11 @@ bool HasMore(const event::Record& record, const policy::Decision& before,
 }
 
 std::vector<std::string> AddressesWithin(absl::string_view data) {
-  simdjson::dom::parser parser;
-  simdjson::dom::element root;
+  event::JsonParser parser;
   AddressFinder finder;
-  if (parser.parse(data.data(), data.size()).get(root) != simdjson::SUCCESS) return {};
-  finder.Look(root, "", 0);
+  const auto root = parser.ParseAdmitted(data);
+  if (!root.ok()) return {};
+  finder.Look(*root, "", 0);
   return std::move(finder).found();
 }
 

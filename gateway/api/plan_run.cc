@@ -96,7 +96,7 @@ absl::StatusOr<admin::v1::PlanListKind> PlanRun::Compare(const event::Record& re
   if (!LetThrough(before)) return admin::v1::PLAN_LIST_KIND_UNSPECIFIED;
   if (!after.allow) return admin::v1::PLAN_LIST_KIND_NO_LONGER;
   CDGATE_ASSIGN_OR_RETURN(const session::Outcomes::Decided decided,
-                          outcomes_.Decide(peer_, record, nullptr));
+                          outcomes_.Decide(peer_, record, before, nullptr));
   const bool more = decided.decision.allow &&
                     HasMore(record, decided.decision, after, basis_.environment->labels());
   return more ? admin::v1::PLAN_LIST_KIND_MORE_CONTENT : admin::v1::PLAN_LIST_KIND_UNSPECIFIED;

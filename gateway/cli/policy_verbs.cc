@@ -135,6 +135,7 @@ void PrintExplanation(const admin::v1::ExplainEventResponse& answer, const std::
   for (const std::string& pointer : answer.substituted()) out << "  pseudonym " << pointer << "\n";
   if (answer.has_terms()) out << "  terms     " << TermsText(answer.terms()) << "\n";
   if (!answer.state().empty()) out << "became of it: " << answer.state() << "\n";
+  if (answer.replayed()) out << "offered again later, by a backfill or a redrive: decided then\n";
   if (answer.trimmed()) {
     out << "retention removed the event: this is what was kept, rules cannot be tried again\n";
   }

@@ -188,11 +188,9 @@ absl::string_view EventContext::stage() {
 bool EventContext::ParseData() {
   read_more_ = true;
   if (state_->json == JsonState::kNotParsed) {
-    const bool parsed =
-        !parts_.data.empty() &&
-        state_->parser.parse(parts_.data.data(), parts_.data.size()).get(state_->root) ==
-            simdjson::SUCCESS;
-    state_->json = parsed ? JsonState::kParsed : JsonState::kBroken;
+    const auto root = state_->parser.ParseAdmitted(parts_.data);
+    if (root.ok()) state_->root = *root;
+    state_->json = root.ok() ? JsonState::kParsed : JsonState::kBroken;
   }
   return state_->json == JsonState::kParsed;
 }

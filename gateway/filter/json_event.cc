@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "gateway/base/encoding.h"
 #include "gateway/base/errors.h"
+#include "gateway/event/json_parser.h"
 
 namespace cdgate::filter {
 namespace {
@@ -65,14 +66,14 @@ void JsonEvent::Set(absl::string_view name, const Value& value) {
 }
 
 absl::StatusOr<JsonEvent> JsonEvent::Parse(absl::string_view json) {
-  simdjson::dom::parser parser;
+  event::JsonParser parser;
   simdjson::dom::object members;
-  element root;
-  if (json.empty() || parser.parse(json.data(), json.size()).get(root) != simdjson::SUCCESS) {
+  const absl::StatusOr<element> root = parser.ParseAdmitted(json);
+  if (!root.ok()) {
     return base::MakeError(base::Reason::kInvalidJson, "the event is not JSON");
   }
   element version;
-  if (root.get(members) != simdjson::SUCCESS ||
+  if (root->get(members) != simdjson::SUCCESS ||
       members["specversion"].get(version) != simdjson::SUCCESS) {
     return base::MakeError(base::Reason::kInvalidCloudEvent,
                            "the event is not an object with a specversion");

@@ -320,7 +320,7 @@ void Machine::PushLookup(const Instruction& at, DataLookup found, const Value& v
     case DataLookup::kAbsent: Fail(at, ErrorKind::kMissingAttribute); break;
     case DataLookup::kNoValue:
       Fail(at, ErrorKind::kFunctionEvaluation,
-           "there is an object, an array or a number with a fraction");
+           "there is an object, an array or a number that is no integer of 64 bits");
       break;
     case DataLookup::kNoJson:
       Fail(at, ErrorKind::kFunctionEvaluation, "the event's data is not JSON");

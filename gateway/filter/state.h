@@ -2,14 +2,13 @@
 // build and the parsed JSON. Internal to the library.
 #pragma once
 
-#include <simdjson.h>
-
 #include <algorithm>
 #include <cstddef>
 #include <memory>
 #include <vector>
 
 #include "cdgate/storage/v1/storage.pb.h"
+#include "gateway/event/json_parser.h"
 #include "gateway/filter/value.h"
 
 namespace cdgate::filter {
@@ -66,7 +65,7 @@ struct EvaluationState {
   Scratch scratch;
   // Numbers of the data that are read as text live as long as the event.
   Scratch data_texts;
-  simdjson::dom::parser parser;
+  event::JsonParser parser;  // takes numbers of any size, as admission does
   simdjson::dom::element root;
   storage::v1::Terms terms;  // of a record that has them
   JsonState json = JsonState::kNotParsed;

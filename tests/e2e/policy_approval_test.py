@@ -19,7 +19,8 @@ import harness
 import policy_harness
 from policy_harness import Gate, index_of, policy_yaml, rule
 
-NOT_ALLOWED = 4  # exit status
+# Exit statuses: the answer is no, for now; who asks may not.
+NO, NOT_ALLOWED = 1, 4
 
 
 class ApprovalTest(policy_harness.GateTest):
@@ -48,7 +49,7 @@ class ApprovalTest(policy_harness.GateTest):
         return re.search(r"\b[0-9a-f]{64}\b", result.out + result.err).group(0)
 
     def assert_refused(self, result):
-        self.assert_run(result, NOT_ALLOWED)
+        self.assert_run(result, NO)
         self.assertIn("approval_required", (result.out + result.err).lower())
 
     def approve(self, plan_hash, identity):
@@ -184,10 +185,11 @@ class LoadTest(policy_harness.GateTest):
         self.wait_until_settled()
         before = self.decisions(first, first + 500, "before")
         self.put_by_two(other)
-        planned = self.assert_run(self.alpha.cdgate("policy", "rollback", "beta.example", "--to", str(version), "--plan", "-o", "json",
-                                                    identity="author")).json()
+        planned = self.assert_run(self.alpha.cdgate("policy", "plan", "--peer", "beta.example", "--restore", str(version), "-o",
+                                                    "json", identity="author")).json()
         self.assert_run(self.alpha.cdgate("policy", "approve", planned["hash"], identity="approver"))
-        applied = self.assert_run(self.apply_plan(self.alpha, planned["hash"], "author")).json()["version"]
+        applied = self.assert_run(self.alpha.cdgate("policy", "rollback", "beta.example", str(version), "--plan", planned["hash"],
+                                                    "-o", "json", identity="author")).json()["version"]
         self.assertEqual(int(applied.get("restored_version", 0)), version)
         self.gates[int(applied["version"])] = good
         self.assertEqual(self.decisions(first, first + 500, "after"), before)

@@ -26,6 +26,7 @@
 #include <utility>
 #include <vector>
 #include "CLI/CLI.hpp"
+#include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -259,8 +260,15 @@ class Verifier {
     ++counts_[absl::StrCat(one.expected.state, " ", one.expected.reason)];
     all_.push_back(std::move(one));
   }
+  // Without what differs from event to event.
+  static std::string KindOf(std::string what) {
+    std::erase_if(what, [](unsigned char c) { return absl::ascii_isdigit(c); });
+    return what;
+  }
   void Fault(uint64_t index, const std::string& what) {
-    if (++faults_ > kFaultsShown) return;
+    ++faults_;
+    // The first of each kind: a thousand of one say no more.
+    if (++kinds_[KindOf(what)] > 1 || kinds_.size() > kFaultsShown) return;
     std::cerr << "event " << index << " (round of versions " << RoundOf(index).versions.exporter
               << ", " << RoundOf(index).versions.importer << "): " << what << "\n";
   }
@@ -346,6 +354,7 @@ class Verifier {
     number("pseudonyms", arrivals_.pseudonyms());
     number("withheld", arrivals_.withheld());
     number("faults", faults_);
+    for (const auto& [kind, count] : kinds_) std::cerr << count << " times: " << kind << "\n";
     out.Set("expected", std::move(counts));
     std::cout << out.ToText() << std::endl;
   }
@@ -359,6 +368,7 @@ class Verifier {
   uint64_t arrived_ = 0;
   uint64_t others_ = 0;  // in beta's log, not of the run
   uint64_t faults_ = 0;
+  std::map<std::string, uint64_t> kinds_;  // of faults
 };
 
 // --- command line

@@ -149,10 +149,9 @@ TEST_F(StorageTest, OutcomesAreCountedAcrossRestarts) {
   CDGATE_ASSERT_OK(waiting.Get().status);
   for (int start = 0; start < 2; ++start) {
     storage_->UpdateMetrics();
-    EXPECT_THAT(
-        metrics_.Text(),
-        testing::HasSubstr("cdgate_outcomes{direction=\"import\",peer=\"beta.example\""
-                           ",reason=\"no_rule\",state=\"refused\"} 1"));
+    EXPECT_THAT(metrics_.Text(),
+                testing::HasSubstr("cdgate_outcomes{direction=\"import\",peer=\"beta.example\""
+                                   ",reason=\"no_rule\",state=\"refused\"} 1"));
     Open();
   }
 }

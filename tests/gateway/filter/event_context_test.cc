@@ -50,6 +50,21 @@ TEST(EventContextTest, ReadsTheData) {
   EXPECT_EQ(Result("SPEC_VERSION()", context), "0.5.1");
 }
 
+// Admission takes numbers that no machine number holds; they may not hide the rest.
+TEST(EventContextTest, NumbersOfAnySizeHideNothing) {
+  test::TestEvent event;
+  event.WithData(
+      R"({"context":{"version":"0.4.1"},"customData":{"team":"core","n":
+      835264646968055741582409623273199584874312150963995235,"far":1e999}})");
+  EventContext context;
+  context.Reset(event.parts());
+  EXPECT_EQ(Result("SPEC_VERSION() LIKE '0.4%'", context), "true");
+  EXPECT_EQ(Result("CDEVENT('customData.team') = 'core'", context), "true");
+  EXPECT_EQ(Result("HAS_CDEVENT('customData.n')", context), "true");
+  EXPECT_EQ(Result("CDEVENT('customData.n')", context), "functionEvaluation");
+  EXPECT_EQ(Result("CDEVENT('customData.far')", context), "functionEvaluation");
+}
+
 TEST(EventContextTest, TheDefaultIsOnlyEvaluatedWhereItIsNeeded) {
   test::TestEvent event;
   event.WithData(R"({"a":"x"})");
