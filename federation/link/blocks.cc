@@ -13,12 +13,6 @@ using storage::v1::PolicyEpoch;
 
 constexpr char kAccepted[] = "accepted";
 
-bool SameEpoch(const PolicyEpoch& a, const PolicyEpoch& b) {
-  return a.policy_version() == b.policy_version() && a.interest_version() == b.interest_version() &&
-         a.engine_version() == b.engine_version() &&
-         a.environment_version() == b.environment_version();
-}
-
 bool Continues(const LedgerRow& row, const LedgerRow& next) {
   return row.last_sequence() + 1 == next.first_sequence() && row.state() == next.state() &&
          row.reason() == next.reason() && row.replay() == next.replay() &&
@@ -55,6 +49,12 @@ void Merge(const google::protobuf::RepeatedPtrField<OutcomeCount>& more,
 std::string AcceptedReason() { return base::ReasonLabel(base::Reason::kAllowedByRule); }
 
 }  // namespace
+
+bool SameEpoch(const PolicyEpoch& a, const PolicyEpoch& b) {
+  return a.policy_version() == b.policy_version() && a.interest_version() == b.interest_version() &&
+         a.engine_version() == b.engine_version() &&
+         a.environment_version() == b.environment_version();
+}
 
 void AddCount(absl::string_view state, absl::string_view reason, uint64_t count,
               std::vector<OutcomeCount>* counts) {

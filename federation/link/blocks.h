@@ -41,6 +41,8 @@ Block MakeBlock(Decided decided);
 Block GoneBlock(base::Sequence first, base::Sequence last, absl::string_view state,
                 const storage::v1::PolicyEpoch& epoch);
 
+bool SameEpoch(const storage::v1::PolicyEpoch& a, const storage::v1::PolicyEpoch& b);
+
 // Adds `count` to that outcome.
 void AddCount(absl::string_view state, absl::string_view reason, uint64_t count,
               std::vector<storage::v1::OutcomeCount>* counts);

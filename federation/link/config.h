@@ -109,6 +109,10 @@ struct LinkConfig {
   base::Sequence agreed_sequence;
   // Through which sequence the ledger on disk says that events may have been sent.
   base::Sequence horizon;
+  // What the ledger on disk says decided what was sent last, and from which sequence on; none:
+  // nothing was sent.
+  std::optional<storage::v1::PolicyEpoch> sent_epoch;
+  base::Sequence sent_epoch_first;
   // Through which sequence the ledger on disk holds acknowledged rows. Nothing at or before
   // it is recorded again, whatever the receiver asks for again: the first outcome stands.
   base::Sequence acknowledged;

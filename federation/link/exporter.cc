@@ -38,10 +38,11 @@ Exporter::Exporter(const LinkConfig& config)
       recorded_(config.acknowledged),
       sealer_(config.sealer),
       max_unacknowledged_(std::max<uint64_t>(1, config.max_unacknowledged)),
-      policy_epoch_(config.policy_epoch),
       replay_(config),
       horizon_(config.horizon),
       horizon_asked_(config.horizon),
+      sent_epoch_(config.sent_epoch),
+      sent_epoch_first_(config.sent_epoch_first),
       pace_(config.export_rate) {
   head_.head = config.head;
   head_.as_of = absl::InfinitePast();
@@ -246,14 +247,19 @@ void Exporter::OnReplayDecided(ReplayDecided decided) {
   pace_.Take(replay_.OnDecided(std::move(decided)));
 }
 
-void Exporter::OnHorizonWritten(Sequence through) { horizon_ = std::max(horizon_, through); }
+void Exporter::OnHorizonWritten(Sequence through) {
+  horizon_ = std::max(horizon_, through);
+  if (!epoch_asked_) return;
+  sent_epoch_ = std::move(*epoch_asked_->mutable_policy_epoch());
+  sent_epoch_first_ = Sequence(epoch_asked_->first_sequence());
+  epoch_asked_.reset();
+}
 
 void Exporter::OnHeadMoved(const HeadMoved& head) {
   if (head.head >= head_.head) head_ = head;
 }
 
 void Exporter::OnPolicyChanged(const PolicyChanged& change) {
-  policy_epoch_ = change.policy_epoch;
   pace_.SetRate(change.export_rate);
   Requeue();
 }
@@ -306,7 +312,7 @@ void Exporter::Pump(absl::Time now, Outputs* out) {
 // Blocks without anything to send count as sent when all before them is.
 void Exporter::MoveQuietBlocks() {
   bool moved = false;
-  while (!queue_.empty() && queue_.front().sequences.empty()) {
+  while (!queue_.empty() && queue_.front().sequences.empty() && IsCovered(queue_.front())) {
     KeepSent(std::move(queue_.front()), sent_.Next());
     queue_.pop_front();
     moved = true;
@@ -335,6 +341,8 @@ void Exporter::KeepSent(Block block, Position first_position) {
 }
 
 void Exporter::AskForHorizon(Outputs* out) {
+  const bool other_epoch = !queue_.empty() && !IsCovered(queue_.front());
+  if (epoch_asked_ || (other_epoch && horizon_ < horizon_asked_)) return;  // one at a time
   uint64_t last = 0;
   Sequence first = Sequence(UINT64_MAX);
   const auto cover = [&](const Block& block) {
@@ -344,17 +352,22 @@ void Exporter::AskForHorizon(Outputs* out) {
   };
   std::for_each(queue_.begin(), queue_.end(), cover);
   if (replay_.queued() != nullptr) cover(*replay_.queued());
-  if (last == 0) return;
+  if (last == 0 && !other_epoch) return;
   // Asked for half a step ahead, so that nothing waits for it in a steady stream.
-  const uint64_t want = last + kHorizonStep / 2;
-  if (want <= horizon_asked_.value()) return;
-  const Sequence through((want + kHorizonStep - 1) / kHorizonStep * kHorizonStep);
+  const uint64_t want = last == 0 ? 0 : last + kHorizonStep / 2;
+  if (want <= horizon_asked_.value() && !other_epoch) return;
+  const Sequence through(
+      std::max(horizon_asked_.value(), (want + kHorizonStep - 1) / kHorizonStep * kHorizonStep));
   LedgerRow row;
   row.set_peer(peer_);
   row.set_first_sequence(std::max(horizon_asked_.Next(), first).value());
   row.set_last_sequence(through.value());
-  *row.mutable_policy_epoch() = policy_epoch_;
   row.set_horizon(true);
+  if (other_epoch) {
+    row.set_first_sequence(queue_.front().first.value());
+    *row.mutable_policy_epoch() = queue_.front().policy_epoch;
+    epoch_asked_ = row;
+  }
   horizon_asked_ = through;
   out->push_back(WriteHorizon{std::move(row)});
 }
@@ -426,6 +439,7 @@ bool Exporter::Fits(const Block& block) const {
 const Block* Exporter::NextToSend() const {
   const Block* const next = queue_.empty() ? replay_.queued() : &queue_.front();
   if (next == nullptr || next->sequences.empty()) return nullptr;
+  if (!queue_.empty() && !IsCovered(*next)) return nullptr;
   return next->sequences.back() <= horizon_ && Fits(*next) ? next : nullptr;
 }
 

@@ -2,8 +2,9 @@
 //
 // It takes the peer's Interest, Resume, Credit and Ack, asks for events, gives out
 // batches and turns acks into ledger rows. In order: Resume opens it; NeedEvents and
-// Decided alternate; a decided block waits until the horizon on disk covers it and
-// then becomes one Batch; an Ack moves a block that it covers from in flight to the ledger.
+// Decided alternate; a decided block waits until the horizon on disk covers it and names
+// what decided it, and then becomes one Batch; an Ack moves a block that it covers from in flight
+// to the ledger.
 //
 //   log:     1 2 3 4 5 6 7 8 9 ...          a = allowed, d = denied
 //            a d a d d a a d d
@@ -126,6 +127,11 @@ class Exporter {
   uint64_t RoomForEvents() const;
   const Block* NextToSend() const;
   bool Fits(const Block& block) const;
+  // What decided the block is on disk, so that it may count as sent.
+  bool IsCovered(const Block& block) const {
+    return sent_epoch_ && sent_epoch_first_ <= block.first &&
+           SameEpoch(block.policy_epoch, *sent_epoch_);
+  }
   void UpdateCaughtUp();
   TokenScope Scope(std::string link_epoch) const;
 
@@ -163,10 +169,12 @@ class Exporter {
   uint64_t unacknowledged_ = 0;
   std::vector<storage::v1::LedgerRow> rows_;  // to be recorded
   bool record_now_ = false;                   // with the next Pump()
-  storage::v1::PolicyEpoch policy_epoch_;
   ReplayLane replay_;
 
   base::Sequence horizon_, horizon_asked_;
+  std::optional<storage::v1::PolicyEpoch> sent_epoch_;  // on disk
+  base::Sequence sent_epoch_first_;                     // from here on
+  std::optional<storage::v1::LedgerRow> epoch_asked_;   // on its way there, then nothing else is
   Pace pace_;
   absl::Time wake_at_ = absl::InfiniteFuture();
 

@@ -33,6 +33,7 @@ ExportReader::ExportReader(const SessionDeps& deps, std::string peer, const Poli
       answer_(std::move(answer)),
       failed_(std::move(failed)),
       earlier_(deps.store, deps.pseudonyms, peer_, deps.domain),
+      source_(deps.store, deps.pseudonyms),
       relay_(deps.domain) {}
 
 ExportReader::~ExportReader() { Stop(); }
@@ -88,10 +89,34 @@ void ExportReader::OnCommits(uint64_t request, eventlog::Feed::Commits commits) 
 
 void ExportReader::Decide() {
   if (take_policy_()) return;  // and is asked again, by what is in force now
+  if (const absl::Status found = FindWhatDecided(); !found.ok()) return failed_(found);
   ExportBlock block = NewBlock();
   const absl::Status filled = Fill(&block);
   if (!filled.ok()) return failed_(filled);
   FinishBlock(std::move(block));
+}
+
+// The peer has it by decisions of when it left, of which its acks, that are lost, would have told.
+absl::Status ExportReader::FindWhatDecided() {
+  accounting_.reset();
+  if (!need_->account_only) return absl::OkStatus();
+  CDGATE_ASSIGN_OR_RETURN(const state::LedgerFacts facts, deps_.store.Ledger(peer_, need_->from));
+  if (!facts.sent_epoch) return absl::OkStatus();
+  CDGATE_ASSIGN_OR_RETURN(accounting_, source_.Of(peer_, *facts.sent_epoch));
+  need_->through = std::min(need_->through, facts.sent_epoch_through);
+  return absl::OkStatus();
+}
+
+policy::ExportContext ExportReader::Context(const event::Record& record) {
+  if (accounting_) return accounting_->ForExport(deps_.domain, transformer_);
+  const PeerPolicy& policy = policy_.current();
+  return {.own_domain = deps_.domain,
+          .interest = interest_.get(),
+          .environment = policy.environment.get(),
+          .keys = policy.keys.get(),
+          .transformer = &transformer_,
+          .memo = &memo_,
+          .rules = policy::OutcomeOf(rules_, record.sequence())};
 }
 
 // The commit in memory that holds `sequence`.
@@ -103,7 +128,7 @@ const event::CommitPtr* ExportReader::CommitWith(Sequence sequence) const {
 }
 
 ExportBlock ExportReader::NewBlock() const {
-  return ExportBlock(need_->request, policy_epoch(),
+  return ExportBlock(need_->request, accounting_ ? accounting_->epoch : policy_epoch(),
                      {.max_events = need_->max_events,
                       .max_bytes = need_->account_only ? 0 : need_->max_bytes,
                       .max_event_bytes = need_->max_event_bytes});
@@ -112,7 +137,7 @@ ExportBlock ExportReader::NewBlock() const {
 absl::Status ExportReader::Fill(ExportBlock* block) {
   for (const event::CommitPtr& commit : commits_) {
     if (commit->last_sequence < need_->from) continue;
-    if (const PolicyPtr& policy = policy_.current().compiled) {
+    if (const PolicyPtr& policy = policy_.current().compiled; policy && !accounting_) {
       rules_ = deps_.shared.Of(policy->exports(), *commit, context_, &memo_);
     }
     for (const event::Record& record : commit->events) {
@@ -130,16 +155,8 @@ absl::Status ExportReader::Fill(ExportBlock* block) {
 absl::Status ExportReader::Take(const event::Record& record, absl::Time commit_time,
                                 ExportBlock* block) {
   context_.Reset(record);
-  const PeerPolicy& policy = policy_.current();
   const policy::Decision decision =
-      policy::DecideExport(policy.compiled.get(), context_,
-                           {.own_domain = deps_.domain,
-                            .interest = interest_.get(),
-                            .environment = policy.environment.get(),
-                            .keys = policy.keys.get(),
-                            .transformer = &transformer_,
-                            .memo = &memo_,
-                            .rules = policy::OutcomeOf(rules_, record.sequence())});
+      policy::DecideExport(policy_at_hand(), context_, Context(record));
   if (decision.allow) {
     CDGATE_RETURN_IF_ERROR(TakeAllowed(record, decision, commit_time, block));
     if (block->full() && block->last() != record.sequence()) return absl::OkStatus();

@@ -65,6 +65,11 @@ class ExportReader {
   absl::StatusOr<std::optional<storage::v1::LedgerException>> ExceptionFor(
       const event::Record& record, absl::Time commit_time);
   void FinishBlock(ExportBlock block);
+  absl::Status FindWhatDecided();
+  policy::ExportContext Context(const event::Record& record);
+  const policy::CompiledPolicy* policy_at_hand() const {
+    return accounting_ ? accounting_->policy.get() : policy_.current().compiled.get();
+  }
 
   const SessionDeps& deps_;
   const std::string peer_;
@@ -77,6 +82,9 @@ class ExportReader {
 
   InterestPtr interest_;
   EarlierDecisions earlier_;
+  BasisSource source_;
+  // While what the peer has is accounted for: what decided that when it left.
+  std::optional<DecisionBasis> accounting_;
   filter::EventContext context_;
   policy::DecisionMemo memo_;
   policy::RuleOutcomesPtr rules_;  // of the commit at hand; null: they are tried

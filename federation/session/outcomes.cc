@@ -88,17 +88,37 @@ absl::StatusOr<Outcomes::Decided> Outcomes::Decide(const admin::v1::Peer& peer,
                                                    const event::Record& record,
                                                    const Outcome& outcome,
                                                    std::vector<policy::RuleTrace>* trace) {
-  if (!outcome.replayed) return Decide(peer, record, trace);
+  if (!outcome.replayed && !outcome.underway) return Decide(peer, record, trace);
   return DecideBy(source_.Of(peer.domain(), outcome.epoch), record, trace);
+}
+
+// The decision it left by, or may have left by; none: it did not.
+absl::StatusOr<std::optional<Outcomes::Decided>> Outcomes::Underway(
+    const std::string& peer, const event::Record& record, const state::LedgerFacts& ledger) {
+  using Result = std::optional<Decided>;
+  if (ledger.acknowledged || !ledger.sent_epoch) return Result();
+  const base::Sequence sent = link_facts_(peer).sent_through;
+  const bool live = sent != base::Sequence(0);
+  if (record.sequence() > (live ? sent : ledger.horizon)) return Result();
+  CDGATE_ASSIGN_OR_RETURN(Decided decided,
+                          DecideBy(source_.Of(peer, *ledger.sent_epoch), record, nullptr));
+  // Without a link it is not known whether it was reached before what is in force now was.
+  if (!live && !decided.decision.allow) return Result();
+  return Result(std::move(decided));
 }
 
 absl::StatusOr<Outcome> Outcomes::Of(const admin::v1::Peer& peer, const event::Record& record) {
   if (record.sequence() < base::Sequence(peer.agreed_sequence())) return BeforeAgreement();
   CDGATE_ASSIGN_OR_RETURN(const state::LedgerFacts ledger,
                           store_.Ledger(peer.domain(), record.sequence()));
-  CDGATE_ASSIGN_OR_RETURN(const Decided decided,
-                          DecideBy(BasisOf(peer.domain(), ledger), record, nullptr));
+  CDGATE_ASSIGN_OR_RETURN(std::optional<Decided> made, Underway(peer.domain(), record, ledger));
+  const bool underway = made.has_value();
+  if (!made) {
+    CDGATE_ASSIGN_OR_RETURN(made, DecideBy(BasisOf(peer.domain(), ledger), record, nullptr));
+  }
+  const Decided& decided = *made;
   Outcome outcome = OutcomeOf(decided);
+  outcome.underway = underway;
   if (ledger.acknowledged) {
     Settle(*ledger.acknowledged, decided.basis.interest_known, decided.decision.allow, &outcome);
   } else if (decided.decision.allow) {

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,6 +41,8 @@ struct Outcome {
   bool replayed = false;
   // False: no row of the ledger accounts for it yet.
   bool settled = false;
+  // It left, or may have, by this decision, and no ack told of it.
+  bool underway = false;
   // What the decision depended on.
   storage::v1::PolicyEpoch epoch;
 
@@ -89,6 +92,9 @@ class Outcomes {
   absl::StatusOr<Decided> DecideBy(absl::StatusOr<DecisionBasis> basis, const event::Record& record,
                                    std::vector<policy::RuleTrace>* trace);
   absl::StatusOr<DecisionBasis> BasisOf(absl::string_view peer, const state::LedgerFacts& ledger);
+  absl::StatusOr<std::optional<Decided>> Underway(const std::string& peer,
+                                                  const event::Record& record,
+                                                  const state::LedgerFacts& ledger);
   // What a job that offered the event again changed.
   absl::Status Revise(absl::string_view peer, const event::Record& record,
                       const state::ReplayFacts& replay, Outcome* outcome);

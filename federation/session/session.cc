@@ -157,9 +157,13 @@ link::LinkConfig Session::MakeConfig() const {
   config.log_epoch = head.epoch;
   config.head = head.sequence;
   config.agreed_sequence = Sequence(options_.peer.agreed_sequence());
-  // Nothing beyond this sequence was sent, whatever the sequence that is asked for.
-  const auto facts = deps_.store.Ledger(peer_, Sequence(1));
-  if (facts.ok()) config.horizon = facts->horizon;
+  // How far anything was sent, and by which decisions the last of it.
+  const auto facts = deps_.store.Ledger(peer_, Sequence(UINT64_MAX));
+  if (facts.ok()) {
+    config.horizon = facts->horizon;
+    config.sent_epoch = facts->sent_epoch;
+    config.sent_epoch_first = facts->sent_epoch_first;
+  }
   config.acknowledged = acknowledged_;
   config.fresh_link_epoch = base::Base32Encode(deps_.random.Bytes(kLinkEpochBytes));
   config.sealer = &deps_.sealer;

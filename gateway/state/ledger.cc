@@ -22,6 +22,7 @@ using storage::v1::PeerCounterRow;
 constexpr char kRange = 'r';
 constexpr char kException = 'x';
 constexpr char kHorizon = 'h';
+constexpr char kSentEpoch = 'e';
 // Of replay jobs; their number comes before the sequence.
 constexpr char kReplayRange = 'p';
 constexpr char kReplayException = 'q';
@@ -217,6 +218,19 @@ absl::Status Ledger::ApplyRow(const LedgerRow& row, KvBatch* batch) {
   std::string value;
   AppendBigEndian(row.last_sequence(), &value);
   batch->Put(Table::kLedger, LedgerPrefix(row.peer(), kHorizon), value);
+  return row.has_policy_epoch() ? ApplySentEpoch(row, batch) : absl::OkStatus();
+}
+
+// What it says holds until the next: so later ones go, of what was sent before and is sent again.
+absl::Status Ledger::ApplySentEpoch(const LedgerRow& row, KvBatch* batch) {
+  const std::string begin = LedgerKey(row.peer(), kSentEpoch, row.first_sequence());
+  const std::string end = AfterPrefix(LedgerPrefix(row.peer(), kSentEpoch));
+  CDGATE_RETURN_IF_ERROR(
+      kv_.Scan(Table::kLedger, begin, end, [&](absl::string_view key, absl::string_view) {
+        batch->Delete(Table::kLedger, key);
+        return true;
+      }));
+  batch->Put(Table::kLedger, begin, row.SerializeAsString());
   return absl::OkStatus();
 }
 
@@ -317,7 +331,25 @@ absl::StatusOr<LedgerFacts> Ledger::Facts(absl::string_view peer, base::Sequence
                           kv_.Get(Table::kLedger, LedgerPrefix(peer, kHorizon), &value));
   if (found && value.size() == 8) out.horizon = base::Sequence(ReadBigEndian(value));
   CDGATE_ASSIGN_OR_RETURN(out.replays, Replays(peer, sequence));
+  if (!out.acknowledged) CDGATE_RETURN_IF_ERROR(AddSentEpoch(peer, sequence, &out));
   return out;
+}
+
+absl::Status Ledger::AddSentEpoch(absl::string_view peer, base::Sequence sequence,
+                                  LedgerFacts* facts) const {
+  const std::string prefix = LedgerPrefix(peer, kSentEpoch);
+  CDGATE_ASSIGN_OR_RETURN(auto row, RangeOf(prefix, sequence));
+  if (!row) return absl::OkStatus();
+  facts->sent_epoch = std::move(*row->mutable_policy_epoch());
+  facts->sent_epoch_first = base::Sequence(row->first_sequence());
+  facts->sent_epoch_through = base::Sequence(UINT64_MAX);
+  if (sequence.value() == UINT64_MAX) return absl::OkStatus();
+  const std::string begin = LedgerKey(peer, kSentEpoch, sequence.value() + 1);
+  CDGATE_ASSIGN_OR_RETURN(const std::string next, FirstKey(kv_, begin, AfterPrefix(prefix)));
+  if (next.size() < prefix.size() + 8) return absl::OkStatus();
+  const uint64_t first = ReadBigEndian(absl::string_view(next).substr(prefix.size()));
+  facts->sent_epoch_through = base::Sequence(first - 1);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<ReplayFacts>> Ledger::Replays(absl::string_view peer,

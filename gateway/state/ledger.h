@@ -3,7 +3,9 @@
 //
 // Rows of a replay job lie beside those of the live lane, by the number of the job: what it did
 // with an event is told besides what became of the event before, never instead. A job has no
-// horizon of its own; a row that says so changes nothing.
+// horizon of its own; a row that says so changes nothing. A horizon row with a policy epoch says
+// what decides from its first sequence on, and is on disk before anything that was decided so
+// leaves: acks that are lost are accounted for by it.
 #pragma once
 
 #include <map>
@@ -62,6 +64,9 @@ class Ledger {
  private:
   absl::Status ApplyRow(const storage::v1::LedgerRow& row, KvBatch* batch);
   absl::Status ApplyRange(const storage::v1::LedgerRow& row, KvBatch* batch);
+  absl::Status ApplySentEpoch(const storage::v1::LedgerRow& row, KvBatch* batch);
+  absl::Status AddSentEpoch(absl::string_view peer, base::Sequence sequence,
+                            LedgerFacts* facts) const;
   absl::StatusOr<storage::v1::LedgerRow*> NewestRange(const std::string& prefix);
   absl::StatusOr<std::optional<storage::v1::LedgerRow>> RangeOf(absl::string_view prefix,
                                                                 base::Sequence sequence) const;

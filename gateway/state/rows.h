@@ -69,8 +69,8 @@ std::string HistoryKey(absl::string_view kind, absl::string_view name, uint64_t 
 std::string HistoryPrefix(absl::string_view kind, absl::string_view name);
 
 // Ledger rows of a peer: 'r' ranges by first sequence, 'x' exceptions by sequence, 'h'
-// the horizon; of its replay jobs 'p' ranges and 'q' exceptions, by the job's number before
-// the sequence.
+// the horizon, 'e' what decides from a sequence on; of its replay jobs 'p' ranges and 'q'
+// exceptions, by the job's number before the sequence.
 std::string LedgerKey(absl::string_view peer, char what, uint64_t sequence);
 std::string LedgerPrefix(absl::string_view peer, char what);
 std::string ReplayKey(absl::string_view peer, char what, uint64_t job, uint64_t sequence);

@@ -31,6 +31,10 @@ struct LedgerFacts {
   std::optional<storage::v1::LedgerException> exception = {};
   // Nothing beyond this sequence was sent; 0: nothing ever.
   base::Sequence horizon = {};
+  // Of an event that is not acknowledged: what decided it, if it was sent; none: unknown. And
+  // the sequences for which that holds.
+  std::optional<storage::v1::PolicyEpoch> sent_epoch = {};
+  base::Sequence sent_epoch_first = {}, sent_epoch_through = {};
   // Of the jobs that offered it again, the last one at the end.
   std::vector<ReplayFacts> replays = {};
 };

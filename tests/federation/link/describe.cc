@@ -31,7 +31,8 @@ std::string Refusals(const google::protobuf::RepeatedPtrField<federation::v1::Re
 
 std::string DescribeRow(const LedgerRow& row) {
   std::string out = absl::StrCat(row.horizon() ? "horizon " : "", row.first_sequence(), "..",
-                                 row.last_sequence(), " ", Epoch(row.policy_epoch()));
+                                 row.last_sequence());
+  if (row.has_policy_epoch()) absl::StrAppend(&out, " ", Epoch(row.policy_epoch()));
   if (row.replay() != 0) absl::StrAppend(&out, " replay=", row.replay());
   if (!row.state().empty()) absl::StrAppend(&out, " all:", row.state(), ":", row.reason());
   for (const auto& e : row.exceptions()) {

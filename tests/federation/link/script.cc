@@ -212,6 +212,9 @@ class Player {
     config.head = Sequence(args.Number("head"));
     config.agreed_sequence = Sequence(args.Number("agreed", 1));
     config.horizon = Sequence(args.Number("horizon", 4096));
+    if (const uint64_t sent = args.Number("sent_by", 1)) {
+      config.sent_epoch.emplace().set_policy_version(sent);
+    }
     config.acknowledged = Sequence(args.Number("acknowledged"));
     config.fresh_link_epoch = args.Text("fresh", "E1");
     config.sealer = &sealer_;

@@ -1,6 +1,7 @@
 #include "tests/federation/link/simulation_side.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "federation/link/blocks.h"
@@ -26,6 +27,10 @@ void Side::Connect(Wire* out) {
   config.head = Sequence(disk_.log.size());
   config.agreed_sequence = Sequence(1);
   config.horizon = disk_.horizon;
+  if (!disk_.sent_by.empty()) {
+    config.sent_epoch.emplace().set_policy_version(disk_.sent_by.rbegin()->second);
+    config.sent_epoch_first = Sequence(disk_.sent_by.rbegin()->first);
+  }
   config.acknowledged = disk_.acknowledged;
   config.replay = disk_.job;
   config.replay_through = disk_.replay_through;
@@ -66,8 +71,12 @@ void Side::Do(link::Output output) {
     check_ = *check;
   } else if (auto* horizon = std::get_if<link::WriteHorizon>(&output)) {
     const Sequence through(horizon->row.last_sequence());
-    commits_.push_back([this, through] {
+    commits_.push_back([this, through, row = horizon->row] {
       disk_.horizon = std::max(disk_.horizon, through);
+      if (row.has_policy_epoch()) {
+        disk_.sent_by.erase(disk_.sent_by.lower_bound(row.first_sequence()), disk_.sent_by.end());
+        disk_.sent_by[row.first_sequence()] = row.policy_epoch().policy_version();
+      }
       Step(link::HorizonWritten{through});
     });
   } else if (auto* ledger = std::get_if<link::RecordLedger>(&output)) {
@@ -128,6 +137,12 @@ void Side::CheckBatch(const federation::v1::Batch& batch) {
     if (at == disk_.log.end() ||
         static_cast<uint64_t>(at - disk_.log.begin()) + 1 > disk_.horizon.value()) {
       world_.Fault("an event leaves beyond the horizon on disk");
+      continue;
+    }
+    if (batch.replay()) continue;
+    const auto next = disk_.sent_by.upper_bound(static_cast<uint64_t>(at - disk_.log.begin()) + 1);
+    if (next == disk_.sent_by.begin() || std::prev(next)->second != policy_) {
+      world_.Fault("an event leaves by decisions that the disk does not name");
     }
   }
 }

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <random>
@@ -42,6 +43,7 @@ struct Disk {
   std::set<uint64_t> known;       // the same
   link::ImportCursor cursor;
   base::Sequence horizon, acknowledged;
+  std::map<uint64_t, uint64_t> sent_by;      // version of the policy, from a sequence on
   std::vector<storage::v1::LedgerRow> rows;  // of the live lane
   std::optional<link::ReplayJob> job;
   uint64_t jobs = 0;  // made so far
