@@ -17,9 +17,10 @@ std::string ReadFile(const std::string& path) {
   return content.str();
 }
 
-std::shared_ptr<grpc::Channel> Dial(const std::string& gateway, const std::string& identity) {
+std::shared_ptr<grpc::Channel> Dial(const std::string& gateway, const std::string& identity,
+                                    const std::string& trusting) {
   grpc::SslCredentialsOptions tls;
-  tls.pem_root_certs = ReadFile(identity + "/bundle.pem");
+  tls.pem_root_certs = ReadFile((trusting.empty() ? identity : trusting) + "/bundle.pem");
   tls.pem_private_key = ReadFile(identity + "/tls.key");
   tls.pem_cert_chain = ReadFile(identity + "/tls.crt");
   grpc::ChannelArguments channel;

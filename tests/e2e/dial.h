@@ -18,8 +18,10 @@ namespace cdgate::e2e {
 // Empty where it cannot be read.
 std::string ReadFile(const std::string& path);
 
-// Tries again within half a second where the gateway is not there.
-std::shared_ptr<grpc::Channel> Dial(const std::string& gateway, const std::string& identity);
+// Tries again within half a second where the gateway is not there. `trusting`: the identity
+// whose bundle the gateway is verified by; empty: its own.
+std::shared_ptr<grpc::Channel> Dial(const std::string& gateway, const std::string& identity,
+                                    const std::string& trusting = "");
 
 // The registered reason of a refusal, UPPER_SNAKE_CASE; empty: it has none.
 std::string ReasonOf(const grpc::Status& status);

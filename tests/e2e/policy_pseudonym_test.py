@@ -34,7 +34,7 @@ class PseudonymTest(policy_harness.PolicyTest):
         self.addCleanup(self.gamma.end)
         self.gamma.peer_with(self.alpha)
         self.tap_the_links()
-        hidden = ("HAS_CDEVENT('customData.audience') AND CDEVENT('customData.audience') = '{}'")
+        hidden = "(HAS_CDEVENT('customData.audience') AND CDEVENT('customData.audience') = '{}')"
         for peer in ("beta", "gamma"):
             self.apply_policy(self.alpha, policy_yaml(f"{peer}.example", export=[
                 rule("not theirs", hidden.format("none") + " OR " + hidden.format(f"not {peer}"), action="DENY"),

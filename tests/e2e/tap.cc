@@ -41,11 +41,12 @@ class Tap final : public FederationService::Service {
     std::mutex writing;
   };
 
-  Tap(const std::string& to, const std::map<std::string, std::string>& identities,
-      const std::string& out) {
+  // `dialled`: the identity of the gateway at `to`, another domain's than those that dial it.
+  Tap(const std::string& to, const std::string& dialled,
+      const std::map<std::string, std::string>& identities, const std::string& out) {
     for (const auto& [domain, identity] : identities) {
       Side& side = sides_[domain];
-      side.channel = Dial(to, identity);
+      side.channel = Dial(to, identity, dialled);
       side.file.open(absl::StrCat(out, "/", domain, ".frames"), std::ios::binary);
     }
   }
@@ -117,7 +118,7 @@ int Main(int argc, char** argv) {
     if (at == one.npos) GiveUp("not DOMAIN=FOLDER: " + one);
     identities[one.substr(0, at)] = one.substr(at + 1);
   }
-  Tap tap(to, identities, out);
+  Tap tap(to, listen_as, identities, out);
   grpc::ServerBuilder builder;
   int port = 0;
   builder.AddListeningPort("127.0.0.1:0", ServerIdentity(listen_as), &port);
