@@ -266,6 +266,12 @@ PolicyRule RuleMaker::Rule(const char* prefix, size_t number, bool import) {
   rule.redact = Some(RedactablePaths(), 3);
   if (random_.OneIn(3)) rule.redact.emplace_back("customData");
   rule.pseudonymise = Some(PseudonymisablePaths(), 2);
+  // What is removed cannot be replaced: such a policy is refused.
+  std::erase_if(rule.pseudonymise, [&rule](const std::string& path) {
+    return std::any_of(rule.redact.begin(), rule.redact.end(), [&path](const std::string& gone) {
+      return path == gone || absl::StartsWith(path, gone + ".");
+    });
+  });
   rule.links = static_cast<Links>(random_.Below(4));
   rule.onward = static_cast<uint32_t>(random_.Below(3));
   rule.label = random_.Pick({"", "", "TLP:GREEN", "confidential"});
