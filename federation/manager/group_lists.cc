@@ -8,6 +8,7 @@
 #include "auth/crypto/certificate.h"
 #include "auth/crypto/signature.h"
 #include "auth/trust/verify.h"
+#include "federation/manager/timestamp.h"
 #include "gateway/base/encoding.h"
 #include "gateway/base/errors.h"
 #include "gateway/base/status_macros.h"
@@ -25,14 +26,6 @@ constexpr size_t kMaxNameBytes = 63;
 // A thousand of the longest names, and what is around them.
 constexpr size_t kMaxListBytes = 512 << 10;
 constexpr int kMaxCertificates = 8;
-
-google::protobuf::Timestamp ToTimestamp(absl::Time time) {
-  google::protobuf::Timestamp out;
-  out.set_seconds(absl::ToUnixSeconds(time));
-  out.set_nanos(
-      static_cast<int32_t>((time - absl::FromUnixSeconds(out.seconds())) / absl::Nanoseconds(1)));
-  return out;
-}
 
 absl::Time ToTime(const google::protobuf::Timestamp& time) {
   return absl::FromUnixSeconds(time.seconds()) + absl::Nanoseconds(time.nanos());

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "federation/manager/redial.h"
+#include "federation/manager/timestamp.h"
 #include "gateway/base/errors.h"
 #include "gateway/base/logging.h"
 
@@ -17,14 +18,6 @@ using session::Session;
 
 // Expiry of agreements is looked at this often.
 constexpr absl::Duration kTick = absl::Seconds(1);
-
-google::protobuf::Timestamp ToTimestamp(absl::Time time) {
-  google::protobuf::Timestamp out;
-  out.set_seconds(absl::ToUnixSeconds(time));
-  out.set_nanos(
-      static_cast<int32_t>((time - absl::FromUnixSeconds(out.seconds())) / absl::Nanoseconds(1)));
-  return out;
-}
 
 }  // namespace
 

@@ -42,16 +42,19 @@ absl::Status PolicyUpkeep::StateOf(absl::string_view peer) {
   if (resource == nullptr) {
     return base::MakeError(base::Reason::kNoPolicy, absl::StrCat("no policy for peer ", peer));
   }
+  const state::ResourcePtr environment =
+      resources->Find(state::kEnvironmentKind, state::kEnvironmentName);
   {
     base::MutexLock lock(mu_);
     const auto known = judged_.find(peer);
-    if (known != judged_.end() && known->second.version == resource->version) {
+    if (known != judged_.end() && known->second.policy == resource &&
+        known->second.environment == environment) {
       return known->second.status;
     }
   }
   const absl::Status status = Judge(*resource, *resources);
   base::MutexLock lock(mu_);
-  judged_[std::string(peer)] = {resource->version, status};
+  judged_[std::string(peer)] = {resource, environment, status};
   return status;
 }
 

@@ -33,8 +33,10 @@ class PolicyUpkeep {
   void RenewKeys();
 
  private:
+  // As long as both are what they were: a version alone comes again after a removal, and a
+  // policy means something else where groups and labels do.
   struct Judged {
-    uint64_t version = 0;
+    state::ResourcePtr policy, environment;
     absl::Status status;
   };
 

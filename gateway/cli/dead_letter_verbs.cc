@@ -112,15 +112,21 @@ void PrintResult(const PeerDeadLetterKey& key, const admin::v1::RedriveResult& r
   out << "\n";
 }
 
+// Requests for all of the keys, of kKeysAtOnce each.
+template <typename Request, typename Keys>
+std::vector<Request> InParts(const std::string& peer, const Keys& keys) {
+  std::vector<Request> out;
+  for (size_t i = 0; i < keys.size(); ++i) {
+    if (i % kKeysAtOnce == 0) out.emplace_back().set_peer(peer);
+    *out.back().add_keys() = keys[i];
+  }
+  return out;
+}
+
 absl::StatusOr<int> Redrive(const KeyFlags& flags, Invocation& run) {
   CDGATE_ASSIGN_OR_RETURN(const auto keys, KeysOf(flags, run));
   admin::v1::RedrivePeerDeadLettersResponse all;
-  for (size_t from = 0; from < keys.size(); from += kKeysAtOnce) {
-    admin::v1::RedrivePeerDeadLettersRequest request;
-    request.set_peer(flags.peer);
-    for (size_t i = from; i < keys.size() && i < from + kKeysAtOnce; ++i) {
-      *request.add_keys() = keys[i];
-    }
+  for (const auto& request : InParts<admin::v1::RedrivePeerDeadLettersRequest>(flags.peer, keys)) {
     CDGATE_ASSIGN_OR_RETURN(const auto answer, run.Admin(&Admin::RedrivePeerDeadLetters, request));
     all.MergeFrom(answer);
   }
@@ -138,12 +144,7 @@ absl::StatusOr<int> Redrive(const KeyFlags& flags, Invocation& run) {
 absl::StatusOr<int> Drop(const KeyFlags& flags, Invocation& run) {
   CDGATE_ASSIGN_OR_RETURN(const auto keys, KeysOf(flags, run));
   admin::v1::DropPeerDeadLettersResponse all;
-  for (size_t from = 0; from < keys.size(); from += kKeysAtOnce) {
-    admin::v1::DropPeerDeadLettersRequest request;
-    request.set_peer(flags.peer);
-    for (size_t i = from; i < keys.size() && i < from + kKeysAtOnce; ++i) {
-      *request.add_keys() = keys[i];
-    }
+  for (const auto& request : InParts<admin::v1::DropPeerDeadLettersRequest>(flags.peer, keys)) {
     CDGATE_ASSIGN_OR_RETURN(const auto answer, run.Admin(&Admin::DropPeerDeadLetters, request));
     all.set_dropped(all.dropped() + answer.dropped());
   }
