@@ -5,10 +5,11 @@
 
 #include <yaml-cpp/yaml.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <string>
 #include <vector>
+
+#include "tests/support/test_data.h"
 
 namespace cdgate::test {
 
@@ -17,16 +18,12 @@ struct TckCase {
   YAML::Node test;   // name, expression, result, error, event, eventOverrides
 };
 
-inline std::filesystem::path TckFolder() {
-  const char* data = std::getenv("CDGATE_TEST_DATA");
-  return std::filesystem::path(data != nullptr ? data : "../shared/data") / "cesql_tck";
-}
-
-// Every case of every file; none where there is no such folder.
+// Every case of every file; none where that data is not at hand (test_data.h).
 inline std::vector<TckCase> TckCases() {
   std::vector<TckCase> cases;
-  if (!std::filesystem::exists(TckFolder())) return cases;
-  for (const auto& entry : std::filesystem::directory_iterator(TckFolder())) {
+  const std::string folder = TestData("cesql_tck");
+  if (folder.empty()) return cases;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
     if (entry.path().extension() != ".yaml") continue;
     for (const YAML::Node& test : YAML::LoadFile(entry.path().string())["tests"]) {
       cases.push_back(

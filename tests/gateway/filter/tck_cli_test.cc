@@ -114,7 +114,7 @@ class TckCliTest : public testing::Test {
 
 TEST_F(TckCliTest, EveryCaseOfTheKitPasses) {
   const std::vector<test::TckCase> cases = test::TckCases();
-  if (cases.empty()) GTEST_SKIP() << "no " << test::TckFolder() << "; set CDGATE_TEST_DATA";
+  if (cases.empty()) GTEST_SKIP() << "no test data: set CDGATE_TEST_DATA";
   for (const test::TckCase& each : cases) {
     SCOPED_TRACE(each.name);
     const std::string printed =
