@@ -3,6 +3,8 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "gateway/base/errors.h"
 #include "gateway/base/status_macros.h"
 
 namespace cdgate::session {
@@ -17,6 +19,13 @@ absl::StatusOr<state::ResourceEdit> AddReplayJob(const state::ResourceSnapshot& 
                                                  absl::string_view peer,
                                                  storage::v1::ReplayJob job) {
   CDGATE_ASSIGN_OR_RETURN(storage::v1::ReplayJobs jobs, ReplayJobsOf(resources, peer));
+  if (jobs.jobs_size() >= kMaxReplayJobs) {
+    return base::MakeError(
+        base::Reason::kQuota,
+        absl::StrCat(kMaxReplayJobs, " backfills and redrives for ", peer,
+                     " wait to be offered; try again when the link has worked on some"),
+        {{"peer", std::string(peer)}});
+  }
   const state::ResourcePtr latest = resources.Latest(state::kReplayKind, peer);
   // Each job is at least one version of the resource, deleted or not: a number never used.
   job.set_number((latest == nullptr ? 0 : latest->version) + 1);

@@ -15,7 +15,11 @@ namespace cdgate::session {
 absl::StatusOr<storage::v1::ReplayJobs> ReplayJobsOf(const state::ResourceSnapshot& resources,
                                                      absl::string_view peer);
 
-// The edit that adds `job`, whose number it sets. LOG_CORRUPT.
+// What one peer may have waiting: those of one that is away for long do not grow without end.
+inline constexpr int kMaxReplayJobs = 100;
+
+// The edit that adds `job`, whose number, that no job of the peer had before, it sets. QUOTA
+// where kMaxReplayJobs wait; LOG_CORRUPT where those that wait cannot be read.
 absl::StatusOr<state::ResourceEdit> AddReplayJob(const state::ResourceSnapshot& resources,
                                                  absl::string_view peer,
                                                  storage::v1::ReplayJob job);

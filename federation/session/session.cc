@@ -163,6 +163,11 @@ link::LinkConfig Session::MakeConfig() const {
     config.horizon = facts->horizon;
     config.sent_epoch = facts->sent_epoch;
     config.sent_epoch_first = facts->sent_epoch_first;
+  } else if (!config.refuse) {
+    // Without it nothing could be accounted for.
+    config.refuse = link::Refuse{base::ReasonOf(facts.status()).value_or(base::Reason::kInternal),
+                                 std::string(facts.status().message()),
+                                 {}};
   }
   config.acknowledged = acknowledged_;
   config.fresh_link_epoch = base::Base32Encode(deps_.random.Bytes(kLinkEpochBytes));

@@ -12,9 +12,8 @@
 
 namespace cdgate::api {
 
-// Adds the job to `proposal`, and its range to `response`, by the number that no job of the
-// peer had before; nothing where the range is empty. LOG_CORRUPT where the jobs that the peer
-// has cannot be read.
+// Adds the job to `proposal`, and its range to `response`; nothing where the range is empty.
+// Errors of session::AddReplayJob.
 absl::Status AddReplay(const state::Store& store, const std::string& author,
                        const PolicyCandidate& candidate, const PlanRange& range,
                        state::Proposal* proposal, admin::v1::ApplyPolicyResponse* response);
