@@ -12,6 +12,7 @@ Outcome BeforeAgreement() {
   Outcome outcome;
   outcome.state = "denied";
   outcome.reason = base::ReasonLabel(base::Reason::kNoAgreement);
+  outcome.decision_reason = outcome.reason;
   outcome.settled = true;
   return outcome;
 }
@@ -47,10 +48,22 @@ void Override(const storage::v1::LedgerException& exception, Outcome* outcome) {
   if (!exception.rule().empty()) outcome->rule = exception.rule();
 }
 
+void ReadDecision(const storage::v1::PeerOutcomeRow& row, Outcome* outcome) {
+  outcome->decision_reason = row.decision_reason();
+  outcome->allowed = row.allowed();
+  if (!row.decision_reason().empty()) return;
+  // An older row: as far as what became of it tells.
+  outcome->allowed = row.state() != "denied" && row.state() != "not_wanted";
+  outcome->decision_reason =
+      outcome->allowed ? base::ReasonLabel(base::Reason::kAllowedByRule) : row.reason();
+}
+
 Outcome OutcomeOf(const Outcomes::Decided& decided) {
   Outcome outcome;
   outcome.state = std::string(StateOf(decided.decision));
   outcome.reason = base::ReasonLabel(decided.decision.reason);
+  outcome.decision_reason = outcome.reason;
+  outcome.allowed = decided.decision.allow;
   outcome.rule = std::string(decided.decision.rule);
   outcome.epoch = decided.basis.epoch;
   return outcome;
@@ -154,6 +167,8 @@ absl::StatusOr<storage::v1::PeerOutcomeRow> Outcomes::Fold(const admin::v1::Peer
   row.set_rule(outcome.rule);
   row.set_reason(outcome.reason);
   row.set_replayed(outcome.replayed);
+  row.set_decision_reason(outcome.decision_reason);
+  row.set_allowed(outcome.allowed);
   *row.mutable_policy_epoch() = outcome.epoch;
   row.set_open(!outcome.settled);
   return row;
@@ -166,15 +181,15 @@ absl::StatusOr<Outcome> Outcomes::OfRemoved(base::Sequence sequence,
   outcome.rule = row.rule();
   outcome.reason = row.reason();
   outcome.replayed = row.replayed();
+  ReadDecision(row, &outcome);
   outcome.epoch = row.policy_epoch();
   outcome.settled = !row.open();
   if (outcome.settled) return outcome;
   // It was on its way, or waited, when it was removed: the row that came says what became of it.
-  const bool allowed = outcome.state != "denied" && outcome.state != "not_wanted";
   CDGATE_ASSIGN_OR_RETURN(const state::LedgerFacts ledger, store_.Ledger(row.peer(), sequence));
   if (ledger.acknowledged) {
-    if (allowed) outcome.state = "accepted";
-    Settle(*ledger.acknowledged, true, allowed, &outcome);
+    if (outcome.allowed) outcome.state = "accepted";
+    Settle(*ledger.acknowledged, true, outcome.allowed, &outcome);
   }
   if (ledger.exception) Override(*ledger.exception, &outcome);
   return outcome;

@@ -38,6 +38,9 @@ struct Outcome {
   std::string state;   // as in admin.v1.PeerOutcome
   std::string reason;  // registered, lower snake case; may be empty
   std::string rule;    // "rule@version"; empty: none decided
+  // Of our own decision, whatever the peer said of the event later: what explain tells.
+  std::string decision_reason;
+  bool allowed = false;
   bool replayed = false;
   // False: no row of the ledger accounts for it yet.
   bool settled = false;

@@ -197,8 +197,8 @@ absl::StatusOr<admin::v1::ExplainEventResponse> OutcomeApi::ExplainRemoved(
     CDGATE_ASSIGN_OR_RETURN(const session::Outcome outcome,
                             MakeOutcomes().OfRemoved(base::Sequence(row.sequence()), kept));
     response.set_state(outcome.state);
-    response.set_allowed(outcome.state != "denied" && outcome.state != "not_wanted");
-    response.set_reason(outcome.reason);
+    response.set_allowed(outcome.allowed);
+    response.set_reason(outcome.decision_reason);
     response.set_rule(outcome.rule);
     response.set_replayed(outcome.replayed);
     *response.mutable_policy_epoch() = outcome.epoch;

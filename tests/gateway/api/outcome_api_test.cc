@@ -221,6 +221,8 @@ TEST_F(OutcomeApiTest, WhatRetentionRemovedIsStillTold) {
   Record(row);
   std::vector<std::string> before;
   for (const char* id : {"denied", "accepted", "refused"}) before.push_back(Outcome(id));
+  // Whatever the peer did with it, our own decision is what is explained.
+  EXPECT_EQ(Explain("refused").reason(), "allowed_by_rule");
   world_.clock.Advance(absl::Hours(2));
   (void)world_.Publish("young");
   CDGATE_ASSERT_OK(world_.store->ApplyRetention());
@@ -234,7 +236,11 @@ TEST_F(OutcomeApiTest, WhatRetentionRemovedIsStillTold) {
   EXPECT_FALSE(Explain("denied").allowed());
   EXPECT_EQ(Explain("denied").rule(), "none@1");
   EXPECT_EQ(Explain("denied").policy_epoch().policy_version(), 1u);
+  EXPECT_EQ(Explain("denied").reason(), "denied_by_rule");
   EXPECT_EQ(Explain("accepted").state(), "accepted");
+  EXPECT_EQ(Explain("refused").state(), "refused");
+  EXPECT_EQ(Explain("refused").reason(), "allowed_by_rule");
+  EXPECT_TRUE(Explain("refused").allowed());
   EXPECT_FALSE(Explain("young").trimmed());
 
   // What was on its way is told by the row that comes later.
