@@ -65,13 +65,16 @@ TlsChannelCredentialsOptions ChannelOptions(const IdentityStore& identity,
 
 std::shared_ptr<grpc::ChannelCredentials> GatewayChannelCredentials(
     const IdentityStore& identity, std::shared_ptr<const trust::SnapshotSource> source,
-    std::string domain, std::shared_ptr<VerificationObserver> observer, const base::Clock& clock) {
-  auto check = [source = std::move(source), domain = std::move(domain), &clock](
-                   absl::string_view leaf, absl::string_view chain) -> absl::Status {
-    CDGATE_ASSIGN_OR_RETURN(
-        const trust::VerifiedPeer peer,
-        trust::Verify(*source->Current(), leaf, chain, Purpose::kServer, clock.Now()));
-    return CheckIsGatewayOf(domain, peer.id);
+    std::string domain, std::shared_ptr<VerificationObserver> observer, const base::Clock& clock,
+    std::shared_ptr<VerifiedServer> server) {
+  auto check = [source = std::move(source), domain = std::move(domain), &clock,
+                server = std::move(server)](absl::string_view leaf,
+                                            absl::string_view chain) -> absl::Status {
+    CDGATE_ASSIGN_OR_RETURN(trust::VerifiedPeer peer, trust::Verify(*source->Current(), leaf, chain,
+                                                                    Purpose::kServer, clock.Now()));
+    CDGATE_RETURN_IF_ERROR(CheckIsGatewayOf(domain, peer.id));
+    if (server != nullptr) server->Set(std::move(peer));
+    return absl::OkStatus();
   };
   TlsChannelCredentialsOptions options = ChannelOptions(
       identity, MakeVerifier(identity, Side::kClient, std::move(check), std::move(observer)));
@@ -100,9 +103,20 @@ std::shared_ptr<grpc::ServerCredentials> ServerCredentials(
 
 std::shared_ptr<grpc::ChannelCredentials> PeerChannelCredentials(
     const IdentityStore& identity, const trust::TrustRegistry& registry, std::string domain,
-    std::shared_ptr<VerificationObserver> observer, const base::Clock& clock) {
+    std::shared_ptr<VerificationObserver> observer, const base::Clock& clock,
+    std::shared_ptr<VerifiedServer> server) {
   return GatewayChannelCredentials(identity, registry.source(), std::move(domain),
-                                   std::move(observer), clock);
+                                   std::move(observer), clock, std::move(server));
+}
+
+void VerifiedServer::Set(trust::VerifiedPeer peer) {
+  base::MutexLock lock(mu_);
+  peer_ = std::move(peer);
+}
+
+std::optional<trust::VerifiedPeer> VerifiedServer::Get() const {
+  base::MutexLock lock(mu_);
+  return peer_;
 }
 
 absl::Status CapturedServer::Capture(absl::string_view leaf_pem, absl::string_view chain_pem) {
@@ -166,7 +180,7 @@ absl::StatusOr<std::unique_ptr<ClientIdentity>> ClientIdentity::Load(const std::
 std::shared_ptr<grpc::ChannelCredentials> ClientIdentity::ChannelCredentials(
     std::shared_ptr<VerificationObserver> observer) const {
   return GatewayChannelCredentials(*store_, registry_.source(), store_->Current()->domain,
-                                   std::move(observer), clock_);
+                                   std::move(observer), clock_, nullptr);
 }
 
 }  // namespace cdgate::credentials

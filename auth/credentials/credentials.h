@@ -11,6 +11,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -41,11 +42,26 @@ std::shared_ptr<grpc::ServerCredentials> ServerCredentials(
     const IdentityStore& identity, const trust::TrustRegistry& registry, ServerSide side,
     std::shared_ptr<VerificationObserver> observer, const base::Clock& clock);
 
+// Who a server that we dialled was when its handshake was verified last: what is judged
+// again when trust changes. Thread-safe.
+class VerifiedServer {
+ public:
+  void Set(trust::VerifiedPeer peer);
+  // None before the first handshake.
+  std::optional<trust::VerifiedPeer> Get() const;
+
+ private:
+  mutable base::Mutex mu_;
+  std::optional<trust::VerifiedPeer> peer_ CDGATE_GUARDED_BY(mu_);
+};
+
 // To dial a peer's peers listener: expects spiffe://`domain`/gateway/*. WRONG_PEER and the
 // reasons of trust::Verify go to the observer; the call itself fails with UNAVAILABLE.
+// `server`, which may be null, is told who was verified.
 std::shared_ptr<grpc::ChannelCredentials> PeerChannelCredentials(
     const IdentityStore& identity, const trust::TrustRegistry& registry, std::string domain,
-    std::shared_ptr<VerificationObserver> observer, const base::Clock& clock);
+    std::shared_ptr<VerificationObserver> observer, const base::Clock& clock,
+    std::shared_ptr<VerifiedServer> server = nullptr);
 
 // What the server showed while enrolling, to be verified once its bundle has arrived.
 // Thread-safe.

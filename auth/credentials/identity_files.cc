@@ -62,8 +62,8 @@ absl::Status CheckKeyMatches(const Certificate& leaf, absl::string_view key_pem,
 // As others will verify it, in both directions.
 absl::Status CheckChain(const std::vector<Certificate>& chain, const trust::SpiffeId& id,
                         const Material& material, const IdentityOptions& options, absl::Time now) {
-  const auto store =
-      trust::MakeTrustStore(id.trust_domain(), material.info.bundle_pem, material.crl_pems);
+  const auto store = trust::MakeTrustStore(id.trust_domain(), material.info.bundle_pem,
+                                           material.crl_pems, options.crl_grace);
   if (!store.ok()) return InvalidBecause(options.bundle_path, store.status());
   for (const auto purpose : {crypto::Purpose::kServer, crypto::Purpose::kClient}) {
     const absl::Status status = crypto::VerifyChain(chain.front(), chain, **store, purpose, now);
@@ -81,10 +81,7 @@ absl::StatusOr<Material> LoadMaterial(const IdentityOptions& options, absl::Time
   CDGATE_ASSIGN_OR_RETURN(material.key_pem, base::ReadFile(options.key_path, kMaxFileBytes));
   CDGATE_ASSIGN_OR_RETURN(material.info.bundle_pem,
                           base::ReadFile(options.bundle_path, kMaxFileBytes));
-  for (const std::string& path : options.crl_paths) {
-    CDGATE_ASSIGN_OR_RETURN(std::string pem, base::ReadFile(path, kMaxFileBytes));
-    material.crl_pems.push_back(std::move(pem));
-  }
+  CDGATE_ASSIGN_OR_RETURN(material.crl_pems, LoadLists(options));
   const auto chain = Certificate::ParsePemChain(material.chain_pem);
   if (!chain.ok()) return InvalidBecause(options.certificate_path, chain.status());
   const Certificate& leaf = chain->front();
@@ -100,6 +97,15 @@ absl::StatusOr<Material> LoadMaterial(const IdentityOptions& options, absl::Time
   CDGATE_ASSIGN_OR_RETURN(material.info.bundle_digest,
                           trust::BundleDigest(material.info.bundle_pem));
   return material;
+}
+
+absl::StatusOr<std::vector<std::string>> LoadLists(const IdentityOptions& options) {
+  std::vector<std::string> out;
+  for (const std::string& path : options.crl_paths) {
+    CDGATE_ASSIGN_OR_RETURN(std::string pem, base::ReadFile(path, kMaxFileBytes));
+    out.push_back(std::move(pem));
+  }
+  return out;
 }
 
 std::string FilesVersion(const IdentityOptions& options) {

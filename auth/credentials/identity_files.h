@@ -21,6 +21,9 @@ struct Material {
 // Errors as IdentityStore::Create describes them. Thread-safe.
 absl::StatusOr<Material> LoadMaterial(const IdentityOptions& options, absl::Time now);
 
+// The revocation lists alone. FILE_UNREADABLE.
+absl::StatusOr<std::vector<std::string>> LoadLists(const IdentityOptions& options);
+
 // What tells one version of the files from another without reading them: device, inode,
 // size and time of each. A file that is missing counts as one more version.
 std::string FilesVersion(const IdentityOptions& options);

@@ -59,6 +59,8 @@ class IdentityStore::State {
   using MaterialPtr = std::shared_ptr<const Material>;
 
   absl::Status Use(const MaterialPtr& material);
+  // The lists of the files with all else as before.
+  void TakeLists(const Material& before);
   absl::Status CheckSameDomain(const Material& before, const Material& next) const;
   absl::Status Publish();
 
@@ -86,14 +88,28 @@ absl::Status IdentityStore::State::Load() {
     files_version_ = files_version;  // also a bad set is tried once, not at every look
     before = material_;
   }
-  CDGATE_ASSIGN_OR_RETURN(Material loaded, LoadMaterial(options_, clock_.Now()));
-  const auto next = std::make_shared<const Material>(std::move(loaded));
+  auto read = LoadMaterial(options_, clock_.Now());
+  if (!read.ok()) {
+    if (before != nullptr) TakeLists(*before);
+    return read.status();
+  }
+  const auto next = std::make_shared<const Material>(*std::move(read));
   if (before != nullptr) CDGATE_RETURN_IF_ERROR(CheckSameDomain(*before, *next));
   const absl::Status status = Use(next);
   if (status.ok() || before == nullptr) return status;
   const absl::Status restored = Use(before);
   if (!restored.ok()) base::LogError(base::LogLevel::kError, "identity not restored", restored);
   return status;
+}
+
+void IdentityStore::State::TakeLists(const Material& before) {
+  auto lists = LoadLists(options_);
+  if (!lists.ok() || *lists == before.crl_pems) return;
+  if (!registry_.Replace(before.info.domain, before.info.bundle_pem, *lists).ok()) return;
+  auto next = std::make_shared<Material>(before);
+  next->crl_pems = *std::move(lists);
+  base::MutexLock lock(mu_);
+  material_ = std::move(next);
 }
 
 absl::Status IdentityStore::State::CheckSameDomain(const Material& before,

@@ -38,6 +38,8 @@ struct IdentityOptions {
   std::string key_path;                // PEM PKCS#8; readable by the owner only
   std::string bundle_path;             // PEM roots of our own domain
   std::vector<std::string> crl_paths;  // PEM lists of our own CAs; none: not checked
+  // How long past their validity the lists are good; as the registry has it.
+  absl::Duration crl_grace = absl::ZeroDuration();
   // The SPIFFE ID that the certificate must have; empty: any proper one.
   std::string expected_id;
   // Where the published directory is made; empty: $RUNTIME_DIRECTORY, /dev/shm or $TMPDIR.
@@ -71,10 +73,11 @@ class IdentityStore {
   IdentityStore(const IdentityStore&) = delete;
   IdentityStore& operator=(const IdentityStore&) = delete;
 
-  // Reads the files again. On an error the last good identity stays in use, bundle and lists
-  // included; errors as Create, and CREDENTIALS_INVALID where the domain is another than
-  // before. New handshakes see a new identity within about a second; live connections keep
-  // what they have. One call at a time.
+  // Reads the files again. On an error the last good identity stays in use, and its bundle; new
+  // revocation lists that parse are taken nevertheless, as they say of others too (also
+  // where it is our own certificate that they revoke). Errors as Create, and CREDENTIALS_INVALID
+  // where the domain is another than before. New handshakes see a new identity within about a
+  // second; live connections keep what they have. One call at a time.
   absl::Status Reload();
 
   // True where one of the files was modified since the last Reload() that read them.

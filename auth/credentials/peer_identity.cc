@@ -3,6 +3,7 @@
 #include <grpc/grpc_security_constants.h>
 #include <grpcpp/security/auth_context.h>
 
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -26,6 +27,15 @@ std::string Only(const grpc::AuthContext& context, const char* property) {
   return values.size() == 1 ? std::string(values[0].data(), values[0].size()) : std::string();
 }
 
+// When the first of them ends. What else the other side showed ends its own connection only.
+absl::Time EndOf(const crypto::Certificate& leaf, const std::string& chain_pem) {
+  absl::Time end = leaf.not_after();
+  const auto chain = crypto::Certificate::ParsePemChain(chain_pem);
+  if (!chain.ok()) return end;
+  for (const crypto::Certificate& above : *chain) end = std::min(end, above.not_after());
+  return end;
+}
+
 }  // namespace
 
 absl::StatusOr<trust::SpiffeId> IdFromAuthContext(const grpc::AuthContext& context) {
@@ -44,8 +54,10 @@ absl::StatusOr<trust::VerifiedPeer> PeerFromAuthContext(const grpc::AuthContext&
   std::string leaf_pem = Only(context, GRPC_X509_PEM_CERT_PROPERTY_NAME);
   const auto leaf = crypto::Certificate::FromPem(leaf_pem);
   if (!leaf.ok()) return Unauthenticated(leaf.status().message());
-  return trust::VerifiedPeer{std::move(id), leaf->not_after(), leaf->serial(), std::move(leaf_pem),
-                             Only(context, GRPC_X509_PEM_CERT_CHAIN_PROPERTY_NAME)};
+  std::string chain_pem = Only(context, GRPC_X509_PEM_CERT_CHAIN_PROPERTY_NAME);
+  const absl::Time end = EndOf(*leaf, chain_pem);
+  return trust::VerifiedPeer{std::move(id), end, leaf->serial(), std::move(leaf_pem),
+                             std::move(chain_pem)};
 }
 
 }  // namespace cdgate::credentials

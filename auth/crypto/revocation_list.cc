@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "auth/crypto/openssl.h"
+#include "gateway/base/encoding.h"
 #include "gateway/base/errors.h"
 
 namespace cdgate::crypto {
@@ -38,6 +39,16 @@ std::string RevocationList::ToPem() const {
 }
 
 std::string RevocationList::issuer() const { return NameText(X509_CRL_get_issuer(crl_.get())); }
+
+std::string RevocationList::issuer_key_id() const {
+  const ErrorScope errors;
+  const AuthorityKeyIdPtr id(static_cast<AUTHORITY_KEYID*>(
+      X509_CRL_get_ext_d2i(crl_.get(), NID_authority_key_identifier, nullptr, nullptr)));
+  if (id == nullptr || id->keyid == nullptr) return "";
+  return base::HexEncode(
+      absl::string_view(reinterpret_cast<const char*>(ASN1_STRING_get0_data(id->keyid)),
+                        static_cast<size_t>(ASN1_STRING_length(id->keyid))));
+}
 
 absl::Time RevocationList::this_update() const {
   return ToAbslTime(X509_CRL_get0_lastUpdate(crl_.get()));

@@ -30,6 +30,8 @@ class RevocationList {
 
   std::string ToPem() const;
   std::string issuer() const;
+  // Of the issuer's key, lower-case hex; empty where the list does not say.
+  std::string issuer_key_id() const;
   absl::Time this_update() const;
   // Infinite future where the list does not say.
   absl::Time next_update() const;

@@ -1,5 +1,6 @@
 #include "auth/crypto/verify.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -45,6 +46,41 @@ absl::Status VerifyError(X509_STORE_CTX* context) {
       {{"depth", absl::StrCat(X509_STORE_CTX_get_error_depth(context))}});
 }
 
+// What the callback below judges a list by.
+struct CrlGrace {
+  absl::Duration grace;
+  absl::Time now;
+};
+
+// OpenSSL refuses a list from the second it ends; ours is good for the grace besides.
+int AllowGrace(int ok, X509_STORE_CTX* context) {
+  if (ok == 1 || X509_STORE_CTX_get_error(context) != X509_V_ERR_CRL_HAS_EXPIRED) return ok;
+  const auto* allowed = static_cast<const CrlGrace*>(X509_STORE_CTX_get_app_data(context));
+  const X509_CRL* list = X509_STORE_CTX_get0_current_crl(context);
+  if (list == nullptr || X509_CRL_get0_nextUpdate(list) == nullptr) return 0;
+  if (allowed->now >= ToAbslTime(X509_CRL_get0_nextUpdate(list)) + allowed->grace) return 0;
+  X509_STORE_CTX_set_error(context, X509_V_OK);
+  return 1;
+}
+
+std::string Sha256Fingerprint(const X509* certificate) {
+  uint8_t digest[EVP_MAX_MD_SIZE];
+  unsigned size = 0;
+  CheckOpenSsl(X509_digest(certificate, EVP_sha256(), digest, &size) == 1, "X509_digest");
+  return std::string(reinterpret_cast<const char*>(digest), size);
+}
+
+ChainFacts FactsOf(X509_STORE_CTX* context) {
+  ChainFacts facts{.not_after = absl::InfiniteFuture(), .authorities = {}};
+  const STACK_OF(X509)* chain = X509_STORE_CTX_get0_chain(context);
+  for (int i = 0; i < sk_X509_num(chain); ++i) {
+    const X509* certificate = sk_X509_value(chain, i);
+    facts.not_after = std::min(facts.not_after, ToAbslTime(X509_get0_notAfter(certificate)));
+    if (i > 0) facts.authorities.push_back(Sha256Fingerprint(certificate));
+  }
+  return facts;
+}
+
 void SetParameters(X509_STORE_CTX* context, const TrustStore& store, Purpose purpose,
                    absl::Time now) {
   CheckOpenSsl(X509_STORE_CTX_set_default(
@@ -62,11 +98,14 @@ void SetParameters(X509_STORE_CTX* context, const TrustStore& store, Purpose pur
 }  // namespace
 
 TrustStore::TrustStore(std::vector<Certificate> roots, std::vector<RevocationList> crls,
-                       std::shared_ptr<x509_store_st> store)
-    : roots_(std::move(roots)), crls_(std::move(crls)), store_(std::move(store)) {}
+                       absl::Duration crl_grace, std::shared_ptr<x509_store_st> store)
+    : roots_(std::move(roots)),
+      crls_(std::move(crls)),
+      crl_grace_(crl_grace),
+      store_(std::move(store)) {}
 
 absl::StatusOr<std::shared_ptr<const TrustStore>> TrustStore::Create(
-    std::vector<Certificate> roots, std::vector<RevocationList> crls) {
+    std::vector<Certificate> roots, std::vector<RevocationList> crls, absl::Duration crl_grace) {
   const ErrorScope errors;
   if (roots.empty()) {
     return base::MakeError(base::Reason::kCertificateMalformed, "the bundle has no certificate");
@@ -81,11 +120,17 @@ absl::StatusOr<std::shared_ptr<const TrustStore>> TrustStore::Create(
     CheckOpenSsl(X509_STORE_add_crl(store.get(), crl.handle()) == 1, "X509_STORE_add_crl");
   }
   return std::shared_ptr<const TrustStore>(
-      new TrustStore(std::move(roots), std::move(crls), std::move(store)));
+      new TrustStore(std::move(roots), std::move(crls), crl_grace, std::move(store)));
 }
 
 absl::Status VerifyChain(const Certificate& leaf, const std::vector<Certificate>& intermediates,
                          const TrustStore& store, Purpose purpose, absl::Time now) {
+  return VerifiedChain(leaf, intermediates, store, purpose, now).status();
+}
+
+absl::StatusOr<ChainFacts> VerifiedChain(const Certificate& leaf,
+                                         const std::vector<Certificate>& intermediates,
+                                         const TrustStore& store, Purpose purpose, absl::Time now) {
   const ErrorScope errors;
   const CertificateStackPtr untrusted(sk_X509_new_null());
   const StoreContextPtr context(X509_STORE_CTX_new());
@@ -97,7 +142,11 @@ absl::Status VerifyChain(const Certificate& leaf, const std::vector<Certificate>
       X509_STORE_CTX_init(context.get(), store.handle(), leaf.handle(), untrusted.get()) == 1,
       "X509_STORE_CTX_init");
   SetParameters(context.get(), store, purpose, now);
-  return X509_verify_cert(context.get()) == 1 ? absl::OkStatus() : VerifyError(context.get());
+  CrlGrace grace{store.crl_grace(), now};
+  X509_STORE_CTX_set_app_data(context.get(), &grace);
+  X509_STORE_CTX_set_verify_cb(context.get(), AllowGrace);
+  if (X509_verify_cert(context.get()) != 1) return VerifyError(context.get());
+  return FactsOf(context.get());
 }
 
 base::Reason ReasonOfVerifyError(int error) {
@@ -105,6 +154,8 @@ base::Reason ReasonOfVerifyError(int error) {
     case X509_V_ERR_CERT_HAS_EXPIRED: return base::Reason::kCertificateExpired;
     case X509_V_ERR_CERT_NOT_YET_VALID: return base::Reason::kCertificateNotYetValid;
     case X509_V_ERR_CERT_REVOKED: return base::Reason::kCertificateRevoked;
+    case X509_V_ERR_UNABLE_TO_GET_CRL:
+    case X509_V_ERR_CRL_HAS_EXPIRED: return base::Reason::kRevocationListStale;
 
     // What no CA may issue, whoever it is: the certificate itself breaks the rules.
     case X509_V_ERR_UNABLE_TO_DECRYPT_CERT_SIGNATURE:

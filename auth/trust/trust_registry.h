@@ -5,8 +5,15 @@
 //   CDGATE_RETURN_IF_ERROR(registry.Replace("beta.example", bundle_pem, {}));
 //   auto snapshot = registry.Current();        // cheap; holds still while in use
 //   auto peer = trust::Verify(*snapshot, leaf_pem, chain_pem, Purpose::kClient, clock.Now());
+//
+// A root that leaves a bundle is *retired*: no new handshake is accepted under it, while
+// connections that stand go on until their certificates end, so that a rotation drops
+// nobody. A root that must not be trusted any more at all is denied besides (deny_list.h),
+// which ends what stands. All roots of a domain that is removed go at once.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -18,6 +25,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "auth/crypto/verify.h"
+#include "auth/trust/deny_list.h"
 #include "auth/trust/spiffe_id.h"
 #include "gateway/base/mutex.h"
 
@@ -26,9 +34,10 @@ namespace cdgate::trust {
 // The trust of one domain, checked: at least one root; each is a CA that is its own
 // issuer and, where it carries a URI name, names this very domain and nothing else.
 // CERTIFICATE_MALFORMED otherwise; CREDENTIALS_INVALID for a list that does not parse.
+// Lists are good for `crl_grace` past their validity.
 absl::StatusOr<std::shared_ptr<const crypto::TrustStore>> MakeTrustStore(
     absl::string_view domain, absl::string_view bundle_pem,
-    const std::vector<std::string>& crl_pems);
+    const std::vector<std::string>& crl_pems, absl::Duration crl_grace = absl::ZeroDuration());
 
 // SHA-256 over what the bundle means and not how it is written: over the SHA-256 of the
 // DER of each certificate, sorted, without repetition. 32 bytes. The number that people
@@ -40,18 +49,32 @@ class TrustSnapshot {
  public:
   using Stores = std::map<std::string, std::shared_ptr<const crypto::TrustStore>>;
 
-  explicit TrustSnapshot(Stores stores) : stores_(std::move(stores)) {}
+  struct Parts {
+    Stores stores;
+    // Where roots of a domain are retired: its store with them.
+    Stores with_retired = {};
+    std::shared_ptr<const DenyList> denied = std::make_shared<const DenyList>();
+    uint64_t version = 0;
+  };
+  explicit TrustSnapshot(Parts parts) : parts_(std::move(parts)) {}
 
   // Null where the domain is not known.
   const crypto::TrustStore* Find(absl::string_view domain) const;
-  const Stores& stores() const { return stores_; }
+  // What connections that stand are judged by: besides, the roots that were retired.
+  const crypto::TrustStore* FindForEstablished(absl::string_view domain) const;
+  const Stores& stores() const { return parts_.stores; }
+  const DenyList& denied() const { return *parts_.denied; }
+
+  // Grows with each change: whoever verified under another version verifies again.
+  uint64_t version() const { return parts_.version; }
 
   // All roots of all domains, for the TLS library's own check in front of ours. Never
   // verify with it alone: under it every CA may speak for every domain.
   std::string UnionOfRootsPem() const;
 
  private:
-  const Stores stores_;
+  friend class SnapshotSource;
+  const Parts parts_;
 };
 
 // Where the current snapshot is read. Outlives the registry, so that a verifier inside
@@ -59,15 +82,18 @@ class TrustSnapshot {
 class SnapshotSource {
  public:
   std::shared_ptr<const TrustSnapshot> Current() const;
+  // Of the current snapshot, without a lock: for who asks at every call.
+  uint64_t version() const;
 
  private:
   friend class TrustRegistry;
   // Replaces the snapshot by a changed copy; `change` must not call out.
-  void Change(const std::function<void(TrustSnapshot::Stores&)>& change);
+  void Change(const std::function<void(TrustSnapshot::Parts&)>& change);
 
   mutable base::Mutex mu_;
   std::shared_ptr<const TrustSnapshot> current_ CDGATE_GUARDED_BY(mu_) =
-      std::make_shared<const TrustSnapshot>(TrustSnapshot::Stores{});
+      std::make_shared<const TrustSnapshot>(TrustSnapshot::Parts{});
+  std::atomic<uint64_t> version_{0};
 };
 
 // The one place trust changes. A failed call leaves everything as it was. Thread-safe.
@@ -79,19 +105,26 @@ class TrustRegistry {
   using Watcher = std::function<void()>;
   using WatchHandle = std::shared_ptr<const Watcher>;
 
-  TrustRegistry() = default;
+  // Revocation lists are good for `crl_grace` past their validity.
+  explicit TrustRegistry(absl::Duration crl_grace = absl::ZeroDuration()) : crl_grace_(crl_grace) {}
   TrustRegistry(const TrustRegistry&) = delete;
   TrustRegistry& operator=(const TrustRegistry&) = delete;
 
   std::shared_ptr<const TrustSnapshot> Current() const { return source_->Current(); }
   std::shared_ptr<const SnapshotSource> source() const { return source_; }
 
-  // Adds the domain or replaces its bundle and lists, whole. Errors of MakeTrustStore.
+  // Adds the domain or replaces its bundle and lists, whole; roots that it had and has not
+  // any more are retired. Errors of MakeTrustStore.
   absl::Status Replace(absl::string_view domain, absl::string_view bundle_pem,
                        const std::vector<std::string>& crl_pems);
 
   // Forgets the domain. Nothing happens where it is not known.
   void Remove(absl::string_view domain);
+
+  void SetDenied(std::shared_ptr<const DenyList> denied);
+
+  // Time has changed what verifies (a list has ended): as a change, without one.
+  void TimePassed();
 
   // `watcher` is called for as long as the handle lives.
   [[nodiscard]] WatchHandle Watch(Watcher watcher);
@@ -99,6 +132,7 @@ class TrustRegistry {
  private:
   void Notify();
 
+  const absl::Duration crl_grace_;
   const std::shared_ptr<SnapshotSource> source_ = std::make_shared<SnapshotSource>();
   base::Mutex mu_;
   std::vector<std::weak_ptr<const Watcher>> watchers_ CDGATE_GUARDED_BY(mu_);

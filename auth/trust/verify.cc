@@ -44,16 +44,37 @@ absl::StatusOr<Shown> ReadLeaf(absl::string_view leaf_pem) {
   return Shown{std::move(leaf), std::move(id)};
 }
 
-absl::StatusOr<VerifiedPeer> VerifyShown(const Shown& shown, const crypto::TrustStore& store,
-                                         absl::string_view chain_pem, crypto::Purpose purpose,
-                                         absl::Time now) {
+// What a certificate is judged by.
+struct Judge {
+  const crypto::TrustStore* store;  // null: its domain is not known
+  const DenyList* denied;           // null: nobody is
+  crypto::Purpose purpose;
+  absl::Time now;
+};
+
+absl::StatusOr<VerifiedPeer> VerifyShown(const Shown& shown, absl::string_view chain_pem,
+                                         const Judge& judge) {
   const auto intermediates = ParseIntermediates(chain_pem);
   if (!intermediates.ok()) return About(shown.id, intermediates.status());
-  const absl::Status verified =
-      crypto::VerifyChain(shown.leaf, *intermediates, store, purpose, now);
-  if (!verified.ok()) return About(shown.id, verified);
-  return VerifiedPeer{shown.id, shown.leaf.not_after(), shown.leaf.serial(), shown.leaf.ToPem(),
+  const auto chain =
+      crypto::VerifiedChain(shown.leaf, *intermediates, *judge.store, judge.purpose, judge.now);
+  if (!chain.ok()) return About(shown.id, chain.status());
+  if (judge.denied != nullptr) {
+    const absl::Status denied = judge.denied->CheckCertificate(
+        shown.id.text(), shown.id.trust_domain(), shown.leaf.serial(), chain->authorities);
+    if (!denied.ok()) return About(shown.id, denied);
+  }
+  return VerifiedPeer{shown.id, chain->not_after, shown.leaf.serial(), shown.leaf.ToPem(),
                       std::string(chain_pem)};
+}
+
+absl::StatusOr<VerifiedPeer> VerifyKnown(const Shown& shown, absl::string_view chain_pem,
+                                         const Judge& judge) {
+  if (judge.store != nullptr) return VerifyShown(shown, chain_pem, judge);
+  return About(shown.id,
+               base::MakeError(base::Reason::kUnknownTrustDomain,
+                               absl::StrCat("no trust bundle is held for the domain ",
+                                            shown.id.trust_domain(), ": peer with it first")));
 }
 
 }  // namespace
@@ -79,14 +100,18 @@ absl::StatusOr<VerifiedPeer> Verify(const TrustSnapshot& snapshot, absl::string_
                                     absl::string_view chain_pem, crypto::Purpose purpose,
                                     absl::Time now) {
   CDGATE_ASSIGN_OR_RETURN(const Shown shown, ReadLeaf(leaf_pem));
-  const crypto::TrustStore* store = snapshot.Find(shown.id.trust_domain());
-  if (store == nullptr) {
-    return About(shown.id,
-                 base::MakeError(base::Reason::kUnknownTrustDomain,
-                                 absl::StrCat("no trust bundle is held for the domain ",
-                                              shown.id.trust_domain(), ": peer with it first")));
-  }
-  return VerifyShown(shown, *store, chain_pem, purpose, now);
+  return VerifyKnown(shown, chain_pem,
+                     {snapshot.Find(shown.id.trust_domain()), &snapshot.denied(), purpose, now});
+}
+
+absl::StatusOr<VerifiedPeer> VerifyEstablished(const TrustSnapshot& snapshot,
+                                               absl::string_view leaf_pem,
+                                               absl::string_view chain_pem, crypto::Purpose purpose,
+                                               absl::Time now) {
+  CDGATE_ASSIGN_OR_RETURN(const Shown shown, ReadLeaf(leaf_pem));
+  return VerifyKnown(
+      shown, chain_pem,
+      {snapshot.FindForEstablished(shown.id.trust_domain()), &snapshot.denied(), purpose, now});
 }
 
 absl::StatusOr<VerifiedPeer> VerifyAgainst(const crypto::TrustStore& store,
@@ -99,7 +124,7 @@ absl::StatusOr<VerifiedPeer> VerifyAgainst(const crypto::TrustStore& store,
                                            absl::StrCat("the certificate is not of the domain ",
                                                         base::Shorten(domain))));
   }
-  return VerifyShown(shown, store, chain_pem, purpose, now);
+  return VerifyShown(shown, chain_pem, {&store, nullptr, purpose, now});
 }
 
 }  // namespace cdgate::trust

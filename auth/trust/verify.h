@@ -18,7 +18,8 @@ namespace cdgate::trust {
 // more and ends those that fail.
 struct VerifiedPeer {
   SpiffeId id;
-  absl::Time not_after;   // of the leaf; the identity ends with it, also on a live connection
+  absl::Time not_after;   // the identity ends with it, also on a live connection: of the leaf,
+                          // or of the CA certificate above it that ends first
   std::string serial;     // lower-case hex
   std::string leaf_pem;   // the leaf alone
   std::string chain_pem;  // what came with it, the leaf possibly repeated; may be empty
@@ -30,15 +31,21 @@ struct VerifiedPeer {
 absl::StatusOr<SpiffeId> ClaimedId(const crypto::Certificate& leaf);
 
 // Verifies `leaf_pem` with the intermediates in `chain_pem` against the bundle of the
-// domain that the leaf claims, and no other. Reasons: CERTIFICATE_MALFORMED,
-// UNKNOWN_TRUST_DOMAIN, and those of crypto::VerifyChain; metadata "id" holds the claimed
-// SPIFFE ID where there is one.
+// domain that the leaf claims, and no other, and against the deny list. Reasons:
+// CERTIFICATE_MALFORMED, UNKNOWN_TRUST_DOMAIN, CERTIFICATE_DENIED, and those of
+// crypto::VerifyChain; metadata "id" holds the claimed SPIFFE ID where there is one.
 absl::StatusOr<VerifiedPeer> Verify(const TrustSnapshot& snapshot, absl::string_view leaf_pem,
                                     absl::string_view chain_pem, crypto::Purpose purpose,
                                     absl::Time now);
 
-// The same against one bundle that is not (yet) in a registry: enrolment. `domain` must be
-// the one that the leaf claims, else WRONG_PEER.
+// The same for who is connected: roots that were retired since still count.
+absl::StatusOr<VerifiedPeer> VerifyEstablished(const TrustSnapshot& snapshot,
+                                               absl::string_view leaf_pem,
+                                               absl::string_view chain_pem, crypto::Purpose purpose,
+                                               absl::Time now);
+
+// Against one bundle that is not (yet) in a registry, and no deny list: enrolment. `domain`
+// must be the one that the leaf claims, else WRONG_PEER.
 absl::StatusOr<VerifiedPeer> VerifyAgainst(const crypto::TrustStore& store,
                                            absl::string_view domain, absl::string_view leaf_pem,
                                            absl::string_view chain_pem, crypto::Purpose purpose,

@@ -103,11 +103,50 @@ TEST(VerifyChainTest, FailsClosedWhereAListIsMissingOrExpired) {
   const Certificate leaf = LeafOf(ca.Issue(request, kNow).value());
   EXPECT_THAT(VerifyChain(leaf, {ca.certificate()}, *StoreOf(root, {root.EmptyCrl()}),
                           Purpose::kClient, kNow),
-              test::HasReasonAndMessage(Reason::kCertificateUntrusted, HasSubstr("CRL")));
+              test::HasReasonAndMessage(Reason::kRevocationListStale, HasSubstr("CRL")));
   const std::string below = ca.IssueCrl({}, 1, absl::Hours(24), kNow).value();
   EXPECT_THAT(VerifyChain(leaf, {ca.certificate()}, *StoreOf(root, {root.EmptyCrl(), below}),
                           Purpose::kClient, kNow + absl::Hours(25)),
-              test::HasReasonAndMessage(Reason::kCertificateUntrusted, HasSubstr("CRL")));
+              test::HasReasonAndMessage(Reason::kRevocationListStale, HasSubstr("CRL")));
+}
+
+TEST(VerifyChainTest, AListIsGoodForItsGraceAndNotASecondLonger) {
+  const test::TestCa root("alpha.example", kNow);
+  const auto good = root.Leaf({"spiffe://alpha.example/gateway/gw1"}, kNow, absl::Hours(1000));
+  const auto bad = root.Leaf({"spiffe://alpha.example/gateway/gw2"}, kNow, absl::Hours(1000));
+  // It ends after a day.
+  const auto lists = RevocationList::ParsePem(root.CrlRevoking(bad.certificate_pem)).value();
+  const auto store = TrustStore::Create(Certificate::ParsePemChain(root.bundle_pem()).value(),
+                                        lists, absl::Hours(3))
+                         .value();
+  const absl::Time end = kNow + absl::Hours(24 + 3);
+  const auto verify = [&](const IssuedCertificate& leaf, absl::Time now) {
+    return VerifyChain(LeafOf(leaf), {}, *store, Purpose::kClient, now);
+  };
+  CDGATE_EXPECT_OK(verify(good, end - absl::Seconds(1)));
+  EXPECT_THAT(verify(good, end), test::HasReason(Reason::kRevocationListStale));
+  EXPECT_THAT(verify(bad, end - absl::Seconds(1)), test::HasReason(Reason::kCertificateRevoked))
+      << "what is on it stays revoked meanwhile";
+}
+
+TEST(VerifiedChainTest, SaysWhenTheFirstOfThemEndsAndWhoIsAboveTheLeaf) {
+  const test::TestCa root("alpha.example", kNow);
+  RootOptions short_lived;
+  short_lived.validity = absl::Hours(2);
+  const auto issuing = root.ca().IssueIntermediate("alpha.example", short_lived, kNow).value();
+  const auto ca = CertificateAuthority::Load(issuing.certificate_pem, issuing.key_pem).value();
+  // Ours never outlives its CA; another's may.
+  LeafRequest request;
+  request.uri_names = {"spiffe://alpha.example/gateway/gw1"};
+  request.validity = absl::Hours(1);
+  const Certificate leaf = LeafOf(ca.Issue(request, kNow).value());
+  CDGATE_ASSERT_OK_AND_ASSIGN(
+      const ChainFacts chain,
+      VerifiedChain(leaf, {ca.certificate()}, *StoreOf(root, {}), Purpose::kClient, kNow));
+  EXPECT_EQ(chain.not_after, kNow + absl::Hours(1));
+  const Certificate top = Certificate::FromPem(root.bundle_pem()).value();
+  EXPECT_THAT(chain.authorities,
+              testing::ElementsAre(ca.certificate().FingerprintSha256(), top.FingerprintSha256()));
 }
 
 TEST(VerifyChainTest, ALeafCannotIssue) {
@@ -125,17 +164,17 @@ TEST(TrustStoreTest, RefusesAnEmptyBundleAndAnIntermediate) {
               test::HasReasonAndMessage(Reason::kCertificateMalformed, HasSubstr("not a root")));
 }
 
-TEST(ReasonOfVerifyErrorTest, EveryErrorHasOneOfFiveReasons) {
+TEST(ReasonOfVerifyErrorTest, EveryErrorHasOneOfSixReasons) {
   // 94 is the last code of OpenSSL 3.0; later ones must fall to the closed side.
   for (int error = 1; error <= 120; ++error) {
     const Reason reason = ReasonOfVerifyError(error);
     EXPECT_TRUE(reason == Reason::kCertificateExpired ||
                 reason == Reason::kCertificateNotYetValid ||
                 reason == Reason::kCertificateRevoked || reason == Reason::kCertificateMalformed ||
-                reason == Reason::kCertificateUntrusted)
+                reason == Reason::kRevocationListStale || reason == Reason::kCertificateUntrusted)
         << error;
   }
-  EXPECT_EQ(ReasonOfVerifyError(X509_V_ERR_CRL_HAS_EXPIRED), Reason::kCertificateUntrusted);
+  EXPECT_EQ(ReasonOfVerifyError(X509_V_ERR_CRL_HAS_EXPIRED), Reason::kRevocationListStale);
   EXPECT_EQ(ReasonOfVerifyError(X509_V_ERR_INVALID_PURPOSE), Reason::kCertificateUntrusted);
   EXPECT_EQ(ReasonOfVerifyError(X509_V_ERR_MISSING_AUTHORITY_KEY_IDENTIFIER),
             Reason::kCertificateMalformed);

@@ -4,8 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "auth/trust/verify.h"
+#include "gateway/base/encoding.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/test_ca.h"
 
@@ -31,6 +34,80 @@ TEST(TrustRegistryTest, AddsReplacesAndForgets) {
       << "a snapshot in use must not change";
   registry.Remove("alpha.example");
   EXPECT_EQ(registry.Current()->Find("alpha.example"), nullptr);
+}
+
+TEST(TrustRegistryTest, ARootThatLeavesTheBundleStillServesWhoIsConnected) {
+  const test::TestCa old_ca("alpha.example", kNow);
+  const test::TestCa new_ca("alpha.example", kNow);
+  TrustRegistry registry;
+  CDGATE_ASSERT_OK(registry.Replace("alpha.example", old_ca.bundle_pem(), {}));
+  const std::string leaf = old_ca.Service("ci").certificate_pem;
+  const auto verify = [&](auto how) {
+    return how(*registry.Current(), leaf, "", crypto::Purpose::kClient, kNow).status();
+  };
+  CDGATE_ASSERT_OK(registry.Replace("alpha.example", new_ca.bundle_pem(), {}));
+  EXPECT_THAT(verify(Verify), test::HasReason(Reason::kCertificateUntrusted));
+  CDGATE_EXPECT_OK(verify(VerifyEstablished));
+  // Still after another change of the bundle; not where the domain went away meanwhile.
+  CDGATE_ASSERT_OK(registry.Replace("alpha.example", new_ca.bundle_pem(), {}));
+  CDGATE_EXPECT_OK(verify(VerifyEstablished));
+  registry.Remove("alpha.example");
+  EXPECT_THAT(verify(VerifyEstablished), test::HasReason(Reason::kUnknownTrustDomain));
+  CDGATE_ASSERT_OK(registry.Replace("alpha.example", new_ca.bundle_pem(), {}));
+  EXPECT_THAT(verify(VerifyEstablished), test::HasReason(Reason::kCertificateUntrusted));
+}
+
+TEST(TrustRegistryTest, WhoIsConnectedUnderARetiredRootIsStillLookedUpInItsLists) {
+  const test::TestCa old_ca("alpha.example", kNow);
+  const test::TestCa new_ca("alpha.example", kNow);
+  const std::string good = old_ca.Service("good").certificate_pem;
+  const std::string bad = old_ca.Service("bad").certificate_pem;
+  TrustRegistry registry;
+  CDGATE_ASSERT_OK(
+      registry.Replace("alpha.example", old_ca.bundle_pem(), {old_ca.CrlRevoking(bad)}));
+  CDGATE_ASSERT_OK(registry.Replace("alpha.example", new_ca.bundle_pem(), {new_ca.EmptyCrl()}));
+  const auto verify = [&](const std::string& leaf) {
+    return VerifyEstablished(*registry.Current(), leaf, "", crypto::Purpose::kClient, kNow)
+        .status();
+  };
+  CDGATE_EXPECT_OK(verify(good));
+  EXPECT_THAT(verify(bad), test::HasReason(Reason::kCertificateRevoked));
+}
+
+TEST(TrustRegistryTest, ADeniedAuthorityServesNobodyAnyMore) {
+  const test::TestCa ca("alpha.example", kNow);
+  TrustRegistry registry;
+  CDGATE_ASSERT_OK(registry.Replace("alpha.example", ca.bundle_pem(), {}));
+  const std::string leaf = ca.Service("ci").certificate_pem;
+  const std::string root =
+      base::HexEncode(crypto::Certificate::FromPem(ca.bundle_pem())->FingerprintSha256());
+  registry.SetDenied(
+      DenyList::Compile({{.name = "leaked", .kind = DenialKind::kAuthority, .subject = root}})
+          .value());
+  for (const auto how : {Verify, VerifyEstablished}) {
+    EXPECT_THAT(how(*registry.Current(), leaf, "", crypto::Purpose::kClient, kNow),
+                test::HasReason(Reason::kCertificateDenied));
+  }
+}
+
+TEST(TrustRegistryTest, EveryChangeHasAVersion) {
+  const test::TestCa ca("alpha.example", kNow);
+  TrustRegistry registry;
+  uint64_t version = registry.source()->version();
+  const auto grew = [&] {
+    const uint64_t before = std::exchange(version, registry.source()->version());
+    EXPECT_EQ(registry.Current()->version(), version);
+    return version > before;
+  };
+  CDGATE_ASSERT_OK(registry.Replace("alpha.example", ca.bundle_pem(), {}));
+  EXPECT_TRUE(grew());
+  registry.SetDenied(std::make_shared<const DenyList>());
+  EXPECT_TRUE(grew());
+  registry.TimePassed();
+  EXPECT_TRUE(grew());
+  registry.Remove("alpha.example");
+  EXPECT_TRUE(grew());
+  EXPECT_FALSE(grew());
 }
 
 TEST(TrustRegistryTest, AFailedReplacementChangesNothing) {
