@@ -293,6 +293,10 @@ IngressConnection::Want IngressConnection::AfterSend(absl::Duration now) {
   return Want::kRead;
 }
 
+IngressConnection::Want IngressConnection::OnTrustChanged(absl::Duration now) {
+  return context_.handler.MayStay(client_) ? Advance(now) : Want::kClose;
+}
+
 IngressConnection::Want IngressConnection::OnTimeout(absl::Duration now) {
   const bool asked = phase_ == Phase::kBody || (phase_ == Phase::kHead && !idle());
   if (!asked) return Want::kClose;

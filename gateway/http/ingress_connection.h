@@ -83,6 +83,8 @@ class IngressConnection {
   Want OnAnswer(HttpAnswer answer, absl::Duration now);
   // The deadline passed.
   Want OnTimeout(absl::Duration now);
+  // Trust changed, and it is idle.
+  Want OnTrustChanged(absl::Duration now);
 
   // Monotonic; of the last Want.
   absl::Duration deadline() const { return deadline_; }

@@ -66,10 +66,12 @@ absl::Status Unauthenticated() {
 
 absl::StatusOr<ClientCertificate> VerifyClient(const trust::SnapshotSource& trust,
                                                absl::string_view domain, absl::string_view leaf_pem,
-                                               absl::string_view chain_pem, absl::Time now) {
+                                               absl::string_view chain_pem, absl::Time now,
+                                               bool again) {
   auto snapshot = trust.Current();
-  CDGATE_ASSIGN_OR_RETURN(trust::VerifiedPeer peer, trust::Verify(*snapshot, leaf_pem, chain_pem,
-                                                                  crypto::Purpose::kClient, now));
+  const auto verify = again ? trust::VerifyEstablished : trust::Verify;
+  CDGATE_ASSIGN_OR_RETURN(trust::VerifiedPeer peer,
+                          verify(*snapshot, leaf_pem, chain_pem, crypto::Purpose::kClient, now));
   CDGATE_RETURN_IF_ERROR(credentials::CheckCaller(credentials::ServerSide::kApi, domain, peer.id));
   return ClientCertificate{std::move(peer), std::move(snapshot), now};
 }
@@ -157,7 +159,7 @@ absl::StatusOr<authz::Principal> IngressHandler::ByCertificate(IngressClient& cl
   const bool old = now < shown.verified_at || now - shown.verified_at >= kVerdictHolds;
   if (shown.verified_under != deps_.trust->Current() || now >= shown.peer.not_after || old) {
     CDGATE_ASSIGN_OR_RETURN(shown, VerifyClient(*deps_.trust, deps_.domain, shown.peer.leaf_pem,
-                                                shown.peer.chain_pem, now));
+                                                shown.peer.chain_pem, now, true));
   }
   return authz::Principal::Spiffe(shown.peer.id);
 }

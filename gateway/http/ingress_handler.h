@@ -64,11 +64,12 @@ struct IngressDeps {
   base::Metrics& metrics;
 };
 
-// Verifies a certificate as the api listener does: a principal of our own domain. Errors of
-// trust::Verify, WRONG_PEER.
+// Verifies a certificate as the api listener does: a principal of our own domain; `again`
+// where the connection stands already. Errors of trust::Verify, WRONG_PEER.
 absl::StatusOr<ClientCertificate> VerifyClient(const trust::SnapshotSource& trust,
                                                absl::string_view domain, absl::string_view leaf_pem,
-                                               absl::string_view chain_pem, absl::Time now);
+                                               absl::string_view chain_pem, absl::Time now,
+                                               bool again = false);
 
 // Thread-safe, but for RequestReader, which the caller brings.
 class IngressHandler {
@@ -86,6 +87,11 @@ class IngressHandler {
   // store. `body` is read before this returns.
   void Publish(const authz::Principal& principal, const HttpHead& head, absl::string_view body,
                RequestReader& reader, Done done) const;
+
+  // Whether who is connected may stay: no certificate was shown, or it is still trusted.
+  bool MayStay(IngressClient& client) const {
+    return !client.certificate || ByCertificate(client).ok();
+  }
 
   // The answer to a request that cannot be read, counted.
   HttpAnswer Refuse(const absl::Status& status) const;

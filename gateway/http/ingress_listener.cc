@@ -89,7 +89,8 @@ class IngressListener::Core : public std::enable_shared_from_this<Core> {
   // that is waited for.
   struct Slot {
     uint64_t id = 0;
-    std::string group;  // for the caps
+    std::string group;           // for the caps
+    uint64_t trust_version = 0;  // under which it was looked at last; the loop's
     std::unique_ptr<IngressConnection> connection;
     base::Mutex mu;
     bool armed CDGATE_GUARDED_BY(mu) = false;
@@ -106,7 +107,8 @@ class IngressListener::Core : public std::enable_shared_from_this<Core> {
   void Accept(rpc::OwnedFd fd, const sockaddr_storage& from);
   absl::StatusOr<std::shared_ptr<const crypto::TlsServerContext>> CurrentTls();
   void Refused(const char* cause) { refused_.at(cause)->Add(); }
-  // Those whose time is over, and while draining those that are idle.
+  // Those whose time is over, and while draining those that are idle; and those whose
+  // certificate is not trusted any more.
   void EndOverdue();
   // Takes the connection from the loop; false where somebody else has it.
   static bool Claim(Slot& slot);
@@ -268,16 +270,25 @@ void IngressListener::Core::EndOverdue() {
     for (const auto& [id, slot] : slots_) all.push_back(slot);
   }
   const absl::Duration now = Now();
+  const uint64_t trust = options_.handler.trust->version();
   for (const SlotPtr& slot : all) {
     bool overdue = false;
     bool idle = false;
+    bool look = false;
     {
       base::MutexLock lock(slot->mu);
       overdue = now >= slot->deadline;
       idle = slot->idle;
-      const bool ends = slot->armed && (overdue || (draining_ && slot->idle));
-      if (!ends) continue;
+      const bool ends = overdue || (draining_ && slot->idle);
+      look = !ends && slot->idle && slot->trust_version != trust;
+      if (!slot->armed || !(ends || look)) continue;
       slot->armed = false;
+    }
+    if (look) {
+      slot->trust_version = trust;
+      Post(slot,
+           [this](IngressConnection& connection) { return connection.OnTrustChanged(Now()); });
+      continue;
     }
     if (overdue && !idle) timed_out_.Add();
     Post(slot, [this](IngressConnection& connection) { return connection.OnTimeout(Now()); });
@@ -335,6 +346,7 @@ void IngressListener::Core::Accept(rpc::OwnedFd fd, const sockaddr_storage& from
   const auto slot = std::make_shared<Slot>();
   slot->id = next_id_++;
   slot->group = group;
+  slot->trust_version = options_.handler.trust->version();
   slot->connection = std::make_unique<IngressConnection>(
       context_, std::move(fd), PeerAddress{rpc::HostOf(from), group}, *std::move(tls), Now());
   {

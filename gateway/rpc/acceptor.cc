@@ -162,7 +162,8 @@ void Acceptor::Serve(const Socket& socket, OwnedFd fd, const std::string& key,
                      const std::string& address, uid_t user) {
   const int watched = fcntl(fd.get(), F_DUPFD_CLOEXEC, 0);
   if (watched < 0) return guard_.CountRefusal(socket.listener, Guard::Refusal::kDescriptors);
-  guard_.Add(std::make_shared<Connection>(watched, socket.listener, key, address));
+  guard_.Add(
+      std::make_shared<Connection>(watched, socket.listener, key, address, guard_.trust_version()));
   socket.serve(fd.Release(), user);
 }
 

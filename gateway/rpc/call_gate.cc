@@ -42,6 +42,7 @@ absl::StatusOr<CallGate::Admitted> CallGate::Admit(
   std::shared_ptr<const ConnectionIdentity> identity = options_.local;
   if (identity == nullptr) {
     CDGATE_ASSIGN_OR_RETURN(identity, connection->Identify(*context.auth_context()));
+    CDGATE_RETURN_IF_ERROR(options_.guard.CheckTrust(*connection, *identity));
   }
   if (options_.deny) CDGATE_RETURN_IF_ERROR(options_.deny(identity->principal));
   CDGATE_RETURN_IF_ERROR(

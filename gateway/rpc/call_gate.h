@@ -45,8 +45,8 @@ class CallGate {
     const Router::Entry* entry;
   };
   // What the call may be, or why it may not: DRAINING, UNREACHABLE where its connection is
-  // over, CONNECTION_ABUSE, METHOD_UNKNOWN, UNAUTHENTICATED_CALL, the deny list's reason,
-  // WRONG_LISTENER, NOT_GRANTED.
+  // over, CONNECTION_ABUSE, METHOD_UNKNOWN, UNAUTHENTICATED_CALL, what Guard::CheckTrust says,
+  // the deny list's reason, WRONG_LISTENER, NOT_GRANTED.
   absl::StatusOr<Admitted> Admit(const grpc::GenericCallbackServerContext& context,
                                  Connection* connection) const;
 

@@ -23,12 +23,14 @@ absl::string_view LeafOf(const grpc::AuthContext& context) {
 
 }  // namespace
 
-Connection::Connection(int fd, authz::Listener listener, std::string key, std::string address)
+Connection::Connection(int fd, authz::Listener listener, std::string key, std::string address,
+                       uint64_t trust_version)
     : socket_(fd, listener == authz::Listener::kLocal ? WatchedSocket::Kind::kUnix
                                                       : WatchedSocket::Kind::kTcp),
       listener_(listener),
       key_(std::move(key)),
-      address_(std::move(address)) {}
+      address_(std::move(address)),
+      trust_version_(trust_version) {}
 
 absl::StatusOr<std::shared_ptr<const ConnectionIdentity>> Connection::Identify(
     const grpc::AuthContext& context) {
@@ -40,6 +42,7 @@ absl::StatusOr<std::shared_ptr<const ConnectionIdentity>> Connection::Identify(
   auto fresh = std::make_shared<ConnectionIdentity>();
   fresh->leaf_pem = std::string(leaf);
   fresh->principal = authz::Principal::Spiffe(peer.id);
+  fresh->verified_under = trust_version_;
   fresh->certificate = std::make_shared<const trust::VerifiedPeer>(std::move(peer));
   base::MutexLock lock(mu_);
   if (identities_.size() < kMaxIdentities) identities_.push_back(fresh);

@@ -1,6 +1,8 @@
 // One connection of a listener: what its calls account for, and who is at the other end.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -26,13 +28,17 @@ struct ConnectionIdentity {
   std::string leaf_pem;  // empty on the local listener
   authz::Principal principal;
   std::shared_ptr<const trust::VerifiedPeer> certificate;  // null on the local listener
+  // Version of the TrustSnapshot under which the certificate was verified last.
+  mutable std::atomic<uint64_t> verified_under{0};
 };
 
 // Shared by the guard, which owns the descriptor, and the connection's calls. Thread-safe.
 class Connection {
  public:
   // Takes `fd`, a duplicate of the connection's descriptor, and closes it at destruction.
-  Connection(int fd, authz::Listener listener, std::string key, std::string address);
+  // `trust_version`: of trust before its handshake.
+  Connection(int fd, authz::Listener listener, std::string key, std::string address,
+             uint64_t trust_version = 0);
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
@@ -63,6 +69,7 @@ class Connection {
   const authz::Listener listener_;
   const std::string key_;
   const std::string address_;
+  const uint64_t trust_version_;
   mutable base::Mutex mu_;
   std::vector<std::shared_ptr<const ConnectionIdentity>> identities_ CDGATE_GUARDED_BY(mu_);
 };

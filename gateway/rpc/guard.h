@@ -11,10 +11,12 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "auth/authz/method_table.h"
 #include "auth/authz/principal.h"
+#include "auth/trust/trust_registry.h"
 #include "gateway/base/clock.h"
 #include "gateway/base/errors.h"
 #include "gateway/base/metrics.h"
@@ -33,6 +35,8 @@ class Guard {
     base::Metrics& metrics;
     std::map<authz::Listener, ListenerLimits> limits;
     uint64_t total_slack_bytes;
+    // By what certificates are judged again when it changes; null: not again.
+    std::shared_ptr<const trust::SnapshotSource> trust = nullptr;
   };
   explicit Guard(Options options);
 
@@ -52,8 +56,20 @@ class Guard {
   ConnectionPtr Find(const std::string& key) const;
 
   // Looks at all connections: drops those that are over; cuts those that abuse, whose
-  // certificate has expired, or that cost most where all together cost too much.
+  // certificate has expired or is not trusted any more, or that cost most where all together
+  // cost too much.
   void Tick();
+
+  // Whether a call of `identity` may be made on the connection under the trust of now; where
+  // not, the connection is cut. Costs nothing unless trust has changed since it was asked
+  // last, then half a millisecond. Reasons of trust::VerifyEstablished.
+  absl::Status CheckTrust(Connection& connection, const ConnectionIdentity& identity);
+
+  // The version of trust that a connection which is accepted now will be verified under at
+  // least.
+  uint64_t trust_version() const {
+    return options_.trust == nullptr ? 0 : options_.trust->version();
+  }
 
   // Server::CutConnections.
   size_t Cut(const std::function<bool(const authz::Principal&)>& matches);
@@ -89,6 +105,7 @@ class Guard {
   void CutForAbuse(Connection& connection, absl::string_view cause);
   void CutGreediest(const std::vector<WatchedPtr>& all);
   void CutExpired(const std::vector<WatchedPtr>& all);
+  void CutUntrusted(const std::vector<WatchedPtr>& all);
 
   const Options options_;
   std::map<authz::Listener, Series> series_;  // constant after construction

@@ -159,7 +159,8 @@ Guard::Options ServerImpl::GuardOptions(const ServerOptions& options) {
   Guard::Options guard{.clock = options.clock,
                        .metrics = options.metrics,
                        .limits = {},
-                       .total_slack_bytes = options.total_slack_bytes};
+                       .total_slack_bytes = options.total_slack_bytes,
+                       .trust = options.trust};
   for (const ListenerOptions& listener : options.listeners) {
     guard.limits[listener.kind] = LimitsOf(listener);
   }

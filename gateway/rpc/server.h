@@ -33,6 +33,7 @@
 #include "auth/authz/grants.h"
 #include "auth/authz/method_table.h"
 #include "auth/authz/principal.h"
+#include "auth/trust/trust_registry.h"
 #include "gateway/base/clock.h"
 #include "gateway/base/metrics.h"
 #include "gateway/base/timer_queue.h"
@@ -97,6 +98,9 @@ struct ServerOptions {
 
   std::vector<ListenerOptions> listeners = {};  // at most one of each kind
   DenyList deny = nullptr;                      // optional
+  // By what certificates of clients are judged again whenever it changes: before the next call, and
+  // within about two seconds where none comes; null: they are not.
+  std::shared_ptr<const trust::SnapshotSource> trust = nullptr;
   // Who besides root may use the local listener; by default whoever runs the process.
   uid_t service_user = static_cast<uid_t>(-1);
   // How long a message to a client may wait to be read.

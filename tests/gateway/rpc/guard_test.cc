@@ -7,11 +7,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "auth/trust/trust_registry.h"
 #include "gateway/rpc/address.h"
 #include "gateway/rpc/server.h"
 #include "tests/support/fake_clock.h"
@@ -82,12 +85,14 @@ class GuardTest : public testing::Test {
         Guard::Options{.clock = clock_,
                        .metrics = metrics_,
                        .limits = {{Listener::kApi, limits}, {Listener::kPeers, limits}},
-                       .total_slack_bytes = total});
+                       .total_slack_bytes = total,
+                       .trust = trust_});
   }
 
   ConnectionPtr Add(TcpPair& pair, const std::string& key, const std::string& address = "a",
                     Listener listener = Listener::kApi) {
-    auto connection = std::make_shared<Connection>(dup(pair.server.get()), listener, key, address);
+    auto connection = std::make_shared<Connection>(dup(pair.server.get()), listener, key, address,
+                                                   guard_->trust_version());
     guard_->Add(connection);
     return connection;
   }
@@ -101,6 +106,7 @@ class GuardTest : public testing::Test {
   test::FakeClock clock_;
   const test::TestCa ca_;
   base::Metrics metrics_;
+  std::shared_ptr<const trust::SnapshotSource> trust_;
   std::unique_ptr<Guard> guard_;
 };
 
@@ -250,6 +256,74 @@ TEST_F(GuardTest, ConnectionIsCutWhenItsCertificateExpires) {
   EXPECT_TRUE(connection->was_cut());
   EXPECT_THAT(metrics_.Text(),
               HasSubstr("connections_cut_total{cause=\"expired\",listener=\"api\"} 1"));
+}
+
+TEST_F(GuardTest, ConnectionIsCutWhenTrustChangesAgainstIt) {
+  trust::TrustRegistry trust;
+  CDGATE_ASSERT_OK(trust.Replace("alpha.example", ca_.bundle_pem(), {}));
+  trust_ = trust.source();
+  Make({}, 1 << 30);
+  TcpPair first;
+  TcpPair second;
+  const ConnectionPtr gw1 = Add(first, "k1");
+  const ConnectionPtr gw2 = Add(second, "k2");
+  CDGATE_ASSERT_OK_AND_ASSIGN(const auto one, gw1->Identify(ContextOf("gw1", absl::Hours(1))));
+  CDGATE_ASSERT_OK(gw2->Identify(ContextOf("gw2", absl::Hours(1))).status());
+  CDGATE_EXPECT_OK(guard_->CheckTrust(*gw1, *one));
+  guard_->Tick();
+  EXPECT_FALSE(gw1->was_cut());
+
+  trust.SetDenied(
+      trust::DenyList::Compile({{.name = "lost", .subject = one->principal.id}}).value());
+  guard_->Tick();
+  EXPECT_TRUE(gw1->was_cut());
+  EXPECT_FALSE(gw2->was_cut());
+  EXPECT_THAT(metrics_.Text(),
+              HasSubstr("connections_cut_total{cause=\"untrusted\",listener=\"api\"} 1"));
+  EXPECT_THAT(guard_->CheckTrust(*gw1, *one), test::HasReason(base::Reason::kCertificateDenied));
+}
+
+TEST_F(GuardTest, ACallIsNotAdmittedUnderATrustThatChangedSinceTheHandshake) {
+  trust::TrustRegistry trust;
+  CDGATE_ASSERT_OK(trust.Replace("alpha.example", ca_.bundle_pem(), {}));
+  trust_ = trust.source();
+  Make({}, 1 << 30);
+  TcpPair pair;
+  const ConnectionPtr connection = Add(pair, "k");
+  trust.Remove("alpha.example");
+  CDGATE_ASSERT_OK_AND_ASSIGN(const auto identity,
+                              connection->Identify(ContextOf("gw1", absl::Hours(1))));
+  EXPECT_THAT(guard_->CheckTrust(*connection, *identity),
+              test::HasReason(base::Reason::kUnknownTrustDomain));
+  EXPECT_TRUE(connection->was_cut());
+}
+
+TEST_F(GuardTest, ManyConnectionsAreVerifiedAgainWithoutKeepingTheGuard) {
+  trust::TrustRegistry trust;
+  CDGATE_ASSERT_OK(trust.Replace("alpha.example", ca_.bundle_pem(), {}));
+  trust_ = trust.source();
+  ListenerLimits limits;
+  limits.max_connections = limits.max_connections_per_address = 100;
+  Make(limits, 1 << 30);
+  std::vector<std::unique_ptr<TcpPair>> pairs;
+  std::vector<ConnectionPtr> connections;
+  for (int i = 0; i < 70; ++i) {
+    pairs.push_back(std::make_unique<TcpPair>());
+    connections.push_back(Add(*pairs.back(), absl::StrCat("k", i)));
+    CDGATE_ASSERT_OK(
+        connections.back()->Identify(ContextOf(absl::StrCat("gw", i), absl::Hours(1))).status());
+  }
+  trust.Remove("alpha.example");
+  const auto cut = [&] {
+    return std::count_if(connections.begin(), connections.end(),
+                         [](const ConnectionPtr& one) { return one->was_cut(); });
+  };
+  guard_->Tick();
+  EXPECT_GT(cut(), 0);
+  EXPECT_LT(cut(), 70);
+  guard_->Tick();
+  guard_->Tick();
+  EXPECT_EQ(cut(), 70);
 }
 
 TEST_F(GuardTest, CutFindsTheConnectionsOfAPrincipal) {
