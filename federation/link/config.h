@@ -46,9 +46,12 @@ inline constexpr absl::Duration kTokenCommitInterval = absl::Seconds(60);
 // Bounds of a Groups frame; a receiver that takes smaller frames gets fewer groups.
 inline constexpr int kMaxGroups = 64;
 inline constexpr size_t kMaxGroupsBytes = 256 * 1024;
+// Bound of a TrustUpdate frame; one that the peer does not take is not sent.
+inline constexpr size_t kMaxTrustBytes = 256 * 1024;
 
 // Capabilities: what is sent only where both Hellos name it.
 inline constexpr char kGroupsCapability[] = "groups";  // Groups frames
+inline constexpr char kTrustCapability[] = "trust";    // TrustUpdate frames
 inline constexpr char kReplayCapability[] = "replay";  // Batch.replay
 
 // Events a second on average, and at once. 0 a second: no limit; 0 at once: as many

@@ -114,6 +114,8 @@ void Link::On(PlaceChecked checked) {
 
 void Link::On(GroupsChanged change) { groups_ = std::move(change.groups); }
 
+void Link::On(TrustChanged change) { trust_ = std::move(change.update); }
+
 void Link::On(InterestChanged change) {
   config_.interest = std::move(change.interest);
   importer_.SetRate(change.import_rate);
@@ -163,6 +165,7 @@ absl::Status Link::OnFrame(FrameReceived received) {
     case Frame::kBatch: return OnBatch(std::move(received));
     case Frame::kHeartbeat: return importer_.OnHeartbeat(frame.heartbeat(), now_, out_);
     case Frame::kGroups: return OnGroups(frame.groups(), received.wire_bytes);
+    case Frame::kTrust: return OnTrust(frame.trust(), received.wire_bytes);
     case Frame::kCatalogue: return absl::OkStatus();  // reserved: ignored in version 1
     default: return ProtocolError("a frame of a kind that version 1 does not have");
   }
@@ -184,6 +187,23 @@ absl::Status Link::OnGroups(const federation::v1::Groups& groups, size_t wire_by
   }
   out_->push_back(GroupsReceived{groups});
   return absl::OkStatus();
+}
+
+absl::Status Link::OnTrust(const federation::v1::TrustUpdate& update, size_t wire_bytes) {
+  if (!BothKnow(kTrustCapability)) return ProtocolError("a TrustUpdate without the capability");
+  if (wire_bytes > kMaxTrustBytes) {
+    return ProtocolError(
+        absl::StrCat("a TrustUpdate of ", wire_bytes, " bytes, the most are ", kMaxTrustBytes));
+  }
+  out_->push_back(TrustReceived{update});
+  return absl::OkStatus();
+}
+
+bool Link::TrustDue() const {
+  constexpr size_t kOverhead = 16;  // of the frame
+  return trust_ && BothKnow(kTrustCapability) &&
+         trust_->ByteSizeLong() + kOverhead <=
+             std::min<size_t>(kMaxTrustBytes, agreed_.peer_max_frame_bytes);
 }
 
 bool Link::BothKnow(absl::string_view capability) const {
@@ -293,6 +313,8 @@ bool Link::NextControlFrame(Frame* frame) {
   } else if (groups_ && BothKnow(kGroupsCapability)) {
     *frame->mutable_groups() =
         GroupsThatFit(*std::exchange(groups_, std::nullopt), agreed_.peer_max_frame_bytes);
+  } else if (TrustDue()) {
+    *frame->mutable_trust() = *std::exchange(trust_, std::nullopt);
   } else if (importer_.HasAck()) {
     *frame->mutable_ack() = importer_.TakeAck();
   } else if (importer_.HasCredit(now_)) {

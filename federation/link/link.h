@@ -70,6 +70,7 @@ class Link {
   void On(PolicyChanged change) { exporter_.OnPolicyChanged(change); }
   void On(ReplayChanged change) { exporter_.OnReplayChanged(change); }
   void On(GroupsChanged change);
+  void On(TrustChanged change);
   void On(InterestChanged change);
   void On(Drain);
   void On(End end);
@@ -77,6 +78,8 @@ class Link {
   absl::Status OnFrame(FrameReceived received);
   absl::Status OnBatch(FrameReceived received);
   absl::Status OnGroups(const federation::v1::Groups& groups, size_t wire_bytes);
+  absl::Status OnTrust(const federation::v1::TrustUpdate& update, size_t wire_bytes);
+  bool TrustDue() const;
   absl::Status OnHello(const federation::v1::Hello& hello);
   void OnGoAway(const federation::v1::GoAway& go_away);
 
@@ -108,7 +111,8 @@ class Link {
   bool writing_ = false;  // a SendFrame waits for its Written
   bool hello_due_ = false;
   bool interest_due_ = false;
-  std::optional<federation::v1::Groups> groups_;  // not sent yet
+  std::optional<federation::v1::Groups> groups_;      // not sent yet
+  std::optional<federation::v1::TrustUpdate> trust_;  // the same
   bool resume_due_ = false;
   bool go_away_due_ = false;
   bool go_away_writing_ = false;

@@ -132,6 +132,12 @@ struct GroupsChanged {
   federation::v1::Groups groups;
 };
 
+// How our domain is to be trusted has changed. The peer is told where it knows of that and takes
+// frames of that size.
+struct TrustChanged {
+  federation::v1::TrustUpdate update;
+};
+
 // Our import rules or limits changed, or we want the direction stopped or started.
 struct InterestChanged {
   federation::v1::Interest interest;
@@ -148,10 +154,10 @@ struct End {
   absl::Duration retry_after{};
 };
 
-using Input =
-    std::variant<StreamOpened, FrameReceived, FrameMalformed, StreamClosed, Written, Tick,
-                 HeadMoved, Decided, ReplayDecided, PlaceChecked, HorizonWritten, Committed,
-                 PolicyChanged, ReplayChanged, GroupsChanged, InterestChanged, Drain, End>;
+using Input = std::variant<StreamOpened, FrameReceived, FrameMalformed, StreamClosed, Written, Tick,
+                           HeadMoved, Decided, ReplayDecided, PlaceChecked, HorizonWritten,
+                           Committed, PolicyChanged, ReplayChanged, GroupsChanged, TrustChanged,
+                           InterestChanged, Drain, End>;
 
 // --------------------------------------------------------------- outputs
 
@@ -253,6 +259,11 @@ struct GroupsReceived {
   federation::v1::Groups groups;
 };
 
+// The peer told how its domain is to be trusted. Nothing of it is verified.
+struct TrustReceived {
+  federation::v1::TrustUpdate update;
+};
+
 // The peer showed its import rules, or stopped the direction. What is decided from now
 // on is decided with them; what was asked for before is superseded.
 struct InterestReceived {
@@ -296,7 +307,7 @@ struct CloseStream {
 
 using Output =
     std::variant<SendFrame, NeedEvents, NeedReplay, CheckPlace, WriteHorizon, CommitImport,
-                 MoveCursor, RecordLedger, RecordReplay, ReplayDone, GroupsReceived,
+                 MoveCursor, RecordLedger, RecordReplay, ReplayDone, GroupsReceived, TrustReceived,
                  InterestReceived, PeerCaughtUp, SetTimer, StateChanged, CloseStream>;
 using Outputs = std::vector<Output>;
 

@@ -5,9 +5,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "auth/crypto/certificate.h"
-#include "auth/crypto/signature.h"
-#include "auth/trust/verify.h"
+#include "auth/trust/spiffe_id.h"
+#include "federation/manager/signed_document.h"
 #include "federation/manager/timestamp.h"
 #include "gateway/base/encoding.h"
 #include "gateway/base/errors.h"
@@ -16,16 +15,13 @@
 namespace cdgate::manager {
 namespace {
 
-using crypto::Certificate;
 using federation::v1::GroupList;
 using federation::v1::SignedGroup;
 
-// With its zero byte: nothing else that is signed begins like it.
-constexpr absl::string_view kLabel("cdgate/group/v1\0", 16);
+constexpr char kLabel[] = "cdgate/group/v1";
 constexpr size_t kMaxNameBytes = 63;
 // A thousand of the longest names, and what is around them.
 constexpr size_t kMaxListBytes = 512 << 10;
-constexpr int kMaxCertificates = 8;
 
 absl::Time ToTime(const google::protobuf::Timestamp& time) {
   return absl::FromUnixSeconds(time.seconds()) + absl::Nanoseconds(time.nanos());
@@ -81,29 +77,6 @@ absl::Status CheckTimes(const GroupList& list) {
   return Invalid(list.group(), "ends before it was signed");
 }
 
-struct Shown {
-  Certificate leaf;
-  std::string chain_pem;  // what came with it
-};
-
-absl::StatusOr<Shown> ReadCertificates(const SignedGroup& received) {
-  if (received.certificates().empty() || received.certificates_size() > kMaxCertificates) {
-    return base::MakeError(base::Reason::kCertificateMalformed,
-                           absl::StrCat(received.certificates_size(),
-                                        " certificates came with it, not 1 to ", kMaxCertificates));
-  }
-  CDGATE_ASSIGN_OR_RETURN(Certificate leaf, Certificate::FromDer(received.certificates(0)));
-  std::string chain;
-  for (int i = 1; i < received.certificates_size(); ++i) {
-    CDGATE_ASSIGN_OR_RETURN(const Certificate above,
-                            Certificate::FromDer(received.certificates(i)));
-    chain += above.ToPem();
-  }
-  return Shown{std::move(leaf), std::move(chain)};
-}
-
-std::string SignedBytes(absl::string_view list) { return absl::StrCat(kLabel, list); }
-
 // OK where a gateway of the owner signed it. What is wrong, otherwise.
 absl::Status CheckSignature(const SignedGroup& received, const GroupContext& context) {
   const crypto::TrustStore* store = context.trust.Find(context.owner);
@@ -111,20 +84,8 @@ absl::Status CheckSignature(const SignedGroup& received, const GroupContext& con
     return base::MakeError(base::Reason::kUnknownTrustDomain,
                            "no trust bundle is held for its owner");
   }
-  CDGATE_ASSIGN_OR_RETURN(const Shown shown, ReadCertificates(received));
-  CDGATE_ASSIGN_OR_RETURN(
-      const trust::VerifiedPeer signer,
-      trust::VerifyAgainst(*store, context.owner, shown.leaf.ToPem(), shown.chain_pem,
-                           crypto::Purpose::kClient, context.now));
-  if (!signer.id.is_gateway()) {
-    return base::MakeError(base::Reason::kWrongPeer,
-                           absl::StrCat(signer.id.text(), " is no gateway"));
-  }
-  if (crypto::SignatureFits(shown.leaf, SignedBytes(received.list()), received.signature())) {
-    return absl::OkStatus();
-  }
-  return base::MakeError(base::Reason::kCertificateUntrusted,
-                         absl::StrCat("the signature is not one by the key of ", signer.id.text()));
+  return CheckSeal({kLabel, received.list(), received.signature(), received.certificates()},
+                   context.owner, *store, context.now);
 }
 
 }  // namespace
@@ -165,13 +126,11 @@ GroupList ListOf(const admin::v1::Group& group, uint64_t version, absl::string_v
 }
 
 absl::StatusOr<SignedGroup> SignGroup(const GroupList& list, const credentials::Material& own) {
-  CDGATE_ASSIGN_OR_RETURN(const auto key, crypto::PrivateKey::FromPem(own.key_pem));
-  CDGATE_ASSIGN_OR_RETURN(const auto chain, Certificate::ParsePemChain(own.chain_pem));
   SignedGroup out;
   out.set_list(list.SerializeAsString());
-  CDGATE_ASSIGN_OR_RETURN(*out.mutable_signature(),
-                          crypto::SignBytes(key, SignedBytes(out.list())));
-  for (const Certificate& certificate : chain) out.add_certificates(certificate.ToDer());
+  CDGATE_ASSIGN_OR_RETURN(Seal seal, SignDocument(kLabel, out.list(), own));
+  out.set_signature(std::move(seal.signature));
+  for (std::string& certificate : seal.certificates) out.add_certificates(std::move(certificate));
   return out;
 }
 

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "federation/manager/redial.h"
+#include "federation/manager/peer_link.h"
 #include "federation/manager/timestamp.h"
 #include "gateway/base/errors.h"
 #include "gateway/base/logging.h"
@@ -21,33 +21,6 @@ constexpr absl::Duration kTick = absl::Seconds(1);
 
 }  // namespace
 
-// One peer. Touched on the strand only.
-struct LinkManager::PeerLink {
-  PeerLink(base::Metrics& registry, const std::string& domain, base::BackoffOptions options)
-      : metrics(registry, domain), redial(options) {}
-
-  admin::v1::Peer peer;
-  uint64_t version = 0;
-  session::PeerMetrics metrics;
-  Redial redial;
-
-  std::shared_ptr<Session> session;  // until its on_done
-  uint64_t session_number = 0;
-  bool dialled = false;
-  bool ended = false;           // the session's link is over, the session not yet
-  rpc::FrameStreamPtr waiting;  // accepted while a session was ending
-  bool begin_anew = false;
-  bool removed = false;
-  std::string groups;  // that the session was given, serialised
-
-  LinkState state = admin::v1::LINK_STATE_DOWN;
-  std::string reason;
-  std::string message;
-  absl::Time since = absl::UnixEpoch();
-  absl::Time next_try = absl::InfinitePast();  // monotonic; dial when it has come
-  base::Sequence acknowledged_through;
-};
-
 class LinkManager::Core : public std::enable_shared_from_this<LinkManager::Core> {
  public:
   explicit Core(LinkManagerDeps deps)
@@ -61,6 +34,7 @@ class LinkManager::Core : public std::enable_shared_from_this<LinkManager::Core>
   void Begin() { ArmTick(); }
   void Reconcile(const state::ResourceSnapshot& resources);
   void Accept(const std::string& peer, rpc::FrameStreamPtr stream);
+  void EndDialled(const std::string& peer, base::Reason reason, const std::string& message);
   void Drain();
   void EndAll();
   bool WaitIdle(absl::Duration limit);
@@ -74,7 +48,7 @@ class LinkManager::Core : public std::enable_shared_from_this<LinkManager::Core>
   std::optional<link::Refuse> RefusalOf(const PeerLink& link) const;
   void Settle(const std::string& domain, PeerLink& link);
   void DialIfDue(const std::string& domain, PeerLink& link);
-  void GiveGroups(const std::string& domain, PeerLink& link);
+  void GiveNews(const std::string& domain, PeerLink& link);
   void StartSession(const std::string& domain, PeerLink& link, rpc::FrameStreamPtr stream,
                     bool dialled);
   bool KeepsOverNew(const std::string& domain, const PeerLink& link) const;
@@ -119,7 +93,7 @@ void LinkManager::Core::Reconcile(const state::ResourceSnapshot& resources) {
     PeerLink& link = *it->second;
     ++it;  // Settle may erase the entry
     if (link.session != nullptr) link.session->RefreshPolicy();
-    GiveGroups(domain, link);
+    GiveNews(domain, link);
     Settle(domain, link);
   }
 }
@@ -213,6 +187,7 @@ void LinkManager::Core::StartSession(const std::string& domain, PeerLink& link,
   link.dialled = dialled;
   link.ended = false;
   link.groups.clear();
+  link.trust = nullptr;
   session::SessionOptions options;
   options.peer = link.peer;
   options.dialled = dialled;
@@ -232,6 +207,10 @@ void LinkManager::Core::StartSession(const std::string& domain, PeerLink& link,
            [self, domain](const federation::v1::Groups& groups) {
              if (self->deps_.on_groups) self->deps_.on_groups(domain, groups);
            },
+       .on_trust =
+           [self, domain](const federation::v1::TrustUpdate& update) {
+             if (self->deps_.on_trust) self->deps_.on_trust(domain, update);
+           },
        .on_end =
            [self, domain, number](const link::CloseStream& close) {
              self->Post([=] { self->OnEnd(domain, number, close); });
@@ -241,13 +220,20 @@ void LinkManager::Core::StartSession(const std::string& domain, PeerLink& link,
              self->Post([=] { self->OnDone(domain, number); });
              self->CountSessions();
            }});
-  GiveGroups(domain, link);
+  GiveNews(domain, link);
   Publish(domain, link);
 }
 
-// Lists are signed again from time to time: looked at with every change and every tick.
-void LinkManager::Core::GiveGroups(const std::string& domain, PeerLink& link) {
-  if (!deps_.groups_of || link.session == nullptr || link.ended) return;
+// Files of our identity change, and lists are signed again from time to time: looked at with
+// every change and every tick.
+void LinkManager::Core::GiveNews(const std::string& domain, PeerLink& link) {
+  if (link.session == nullptr || link.ended) return;
+  auto trust = deps_.own_trust ? deps_.own_trust() : nullptr;
+  if (trust != nullptr && trust != link.trust) {
+    link.session->SetTrust(*trust);
+    link.trust = std::move(trust);
+  }
+  if (!deps_.groups_of) return;
   federation::v1::Groups groups = deps_.groups_of(domain);
   std::string bytes = groups.SerializeAsString();
   if (bytes == link.groups) return;
@@ -294,7 +280,15 @@ void LinkManager::Core::Accept(const std::string& peer, rpc::FrameStreamPtr stre
   }
 }
 
-LinkManager::PeerLink* LinkManager::Core::Find(const std::string& domain, uint64_t number) {
+void LinkManager::Core::EndDialled(const std::string& peer, base::Reason reason,
+                                   const std::string& message) {
+  const auto it = links_.find(peer);
+  const PeerLink* link = it == links_.end() ? nullptr : it->second.get();
+  const bool ours = link != nullptr && link->session != nullptr && link->dialled && !link->ended;
+  if (ours) link->session->End(reason, message);
+}
+
+PeerLink* LinkManager::Core::Find(const std::string& domain, uint64_t number) {
   const auto it = links_.find(domain);
   if (it == links_.end() || it->second->session_number != number) return nullptr;
   return it->second.get();
@@ -347,8 +341,6 @@ void LinkManager::Core::OnDone(const std::string& domain, uint64_t number) {
   Settle(domain, *link);
 }
 
-// ---------------------------------------------------------------------- time
-
 void LinkManager::Core::ArmTick() {
   deps_.session.timers.At(Monotonic() + kTick, [weak = weak_from_this()] {
     const auto self = weak.lock();
@@ -364,7 +356,7 @@ void LinkManager::Core::Tick() {
   for (const std::string& domain : domains) {
     const auto it = links_.find(domain);
     if (it == links_.end()) continue;
-    GiveGroups(domain, *it->second);
+    GiveNews(domain, *it->second);
     Settle(domain, *it->second);  // may erase it
   }
 }
@@ -396,8 +388,6 @@ bool LinkManager::Core::WaitIdle(absl::Duration limit) {
   }
   return true;
 }
-
-// -------------------------------------------------------------------- status
 
 void LinkManager::Core::SetState(const std::string& domain, PeerLink& link, LinkState state,
                                  std::string reason, std::string message) {
@@ -464,6 +454,12 @@ void LinkManager::Reconcile(state::ResourceSnapshotPtr resources) {
 void LinkManager::Accept(std::string peer, rpc::FrameStreamPtr stream) {
   core_->Post([core = core_, peer = std::move(peer), stream = std::move(stream)] {
     core->Accept(peer, stream);
+  });
+}
+
+void LinkManager::EndDialled(std::string peer, base::Reason reason, std::string message) {
+  core_->Post([core = core_, peer = std::move(peer), reason, message = std::move(message)] {
+    core->EndDialled(peer, reason, message);
   });
 }
 

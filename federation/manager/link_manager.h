@@ -60,6 +60,12 @@ struct LinkManagerDeps {
   std::function<federation::v1::Groups(absl::string_view peer)> groups_of = {};
   // What `peer` sent of its own groups (GroupExchange::OnReceived). Must not block.
   std::function<void(absl::string_view peer, const federation::v1::Groups& groups)> on_groups = {};
+  // How our domain is to be trusted (TrustExchange::Own): the same object while there is nothing
+  // new to tell; null: nothing.
+  std::function<std::shared_ptr<const federation::v1::TrustUpdate>()> own_trust = {};
+  // What `peer` said of how to trust it (TrustExchange::OnReceived). Must not block.
+  std::function<void(absl::string_view peer, const federation::v1::TrustUpdate& update)> on_trust =
+      {};
 };
 
 // What is known of one peer's link.
@@ -82,6 +88,9 @@ class LinkManager {
   void Reconcile(state::ResourceSnapshotPtr resources);
   // Takes a stream that `peer`, authenticated, has opened.
   void Accept(std::string peer, rpc::FrameStreamPtr stream);
+  // Ends the link with `peer` where we dialled it: who is at its other end must not be any
+  // more. It is dialled again, and its handshake judges who is there then.
+  void EndDialled(std::string peer, base::Reason reason, std::string message);
   // Says goodbye on all links; nothing is dialled or accepted any more.
   void Drain();
   // Waits until all sessions are over, at most `limit`; then ends what is left and
@@ -92,7 +101,6 @@ class LinkManager {
   std::optional<LinkReport> Report(absl::string_view peer) const;
 
  private:
-  struct PeerLink;
   class Core;
   const std::shared_ptr<Core> core_;
 };

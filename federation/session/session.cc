@@ -148,7 +148,7 @@ link::LinkConfig Session::MakeConfig() const {
   config.software = deps_.software;
   config.peer = peer_;
   config.agreement_id = options_.peer.agreement_id();
-  config.capabilities = {link::kGroupsCapability, link::kReplayCapability};
+  config.capabilities = {link::kGroupsCapability, link::kReplayCapability, link::kTrustCapability};
   config.max_frame_bytes = options_.max_frame_bytes;
   config.heartbeat = options_.heartbeat;
   config.refuse = options_.refuse;
@@ -195,6 +195,12 @@ void Session::RefreshPolicy() {
 
 void Session::TakeJobs() {
   if (jobs_->Refresh()) Step(jobs_->current());
+}
+
+void Session::SetTrust(federation::v1::TrustUpdate update) {
+  Post([this, change = link::TrustChanged{std::move(update)}]() mutable {
+    Step(std::move(change));
+  });
 }
 
 void Session::SetGroups(federation::v1::Groups groups) {
@@ -349,6 +355,10 @@ void Session::CountRefusals(const std::vector<storage::v1::LedgerRow>& rows) con
 void Session::Do(link::ReplayDone done) {
   jobs_->Finish(done.number);
   Step(jobs_->current());
+}
+
+void Session::Do(link::TrustReceived received) {
+  if (callbacks_.on_trust) callbacks_.on_trust(received.update);
 }
 
 void Session::Do(link::GroupsReceived received) {

@@ -79,6 +79,9 @@ class Session : public std::enable_shared_from_this<Session> {
     // The peer told which groups we are members of; nothing of it is verified. Empty: nobody
     // wants to know. On the session's strand, before on_end.
     std::function<void(const federation::v1::Groups&)> on_groups = {};
+    // The peer told how its domain is to be trusted; nothing of it is verified. Empty: nobody
+    // listens.
+    std::function<void(const federation::v1::TrustUpdate&)> on_trust = {};
     // The link is over; nothing crosses any more. Once, before on_done.
     std::function<void(const link::CloseStream&)> on_end;
     // The session is over, nothing of it is left anywhere. Once, last.
@@ -99,6 +102,9 @@ class Session : public std::enable_shared_from_this<Session> {
   // The groups of our domain that the peer is a member of; replaces those before. It is told
   // where it knows of groups: at most link::kMaxGroups, as many as one frame holds.
   void SetGroups(federation::v1::Groups groups);
+  // How our domain is to be trusted; replaces what was given before. The peer is told where it
+  // knows of that and takes a frame of that size.
+  void SetTrust(federation::v1::TrustUpdate update);
   // Ends in order: what is on its way arrives, at most link::kLinger.
   void Drain();
   // Ends at once, saying why: nothing more crosses.
@@ -144,6 +150,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void Do(link::RecordReplay record);
   void Do(link::ReplayDone done);
   void Do(link::GroupsReceived received);
+  void Do(link::TrustReceived received);
   void Do(link::InterestReceived received);
   void Do(link::PeerCaughtUp caught_up) { peer_caught_up_ = caught_up.as_of; }
   void Do(link::SetTimer timer);

@@ -19,7 +19,7 @@ using base::MutexLock;
 // forgotten.
 bool HasHistory(absl::string_view kind) {
   return kind == kPolicyKind || kind == kGrantKind || kind == kEnvironmentKind ||
-         kind == kGroupKind;
+         kind == kGroupKind || kind == kDenialKind;
 }
 
 // A plan that was deleted leaves its version only.

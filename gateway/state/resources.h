@@ -38,9 +38,11 @@ inline constexpr char kGroupListKind[] = "group-list";
 // Groups and labels that decisions depend on: one resource, kEnvironmentName.
 inline constexpr char kEnvironmentKind[] = "environment";
 inline constexpr char kEnvironmentName[] = "decisions";
-inline constexpr char kPlanKind[] = "plan";            // named by its hash in hex
-inline constexpr char kPseudonymKind[] = "pseudonym";  // a peer's keys
-inline constexpr char kReplayKind[] = "replay";        // a peer's jobs
+inline constexpr char kPlanKind[] = "plan";             // named by its hash in hex
+inline constexpr char kPseudonymKind[] = "pseudonym";   // a peer's keys
+inline constexpr char kReplayKind[] = "replay";         // a peer's jobs
+inline constexpr char kDenialKind[] = "denial";         // who is not let in
+inline constexpr char kPeerTrustKind[] = "peer-trust";  // a peer's revocation lists
 
 // One version of one resource.
 struct StoredResource {

@@ -108,6 +108,9 @@ struct Describer {
   std::string operator()(const link::GroupsReceived& o) const {
     return absl::StrCat("received ", DescribeGroups(o.groups));
   }
+  std::string operator()(const link::TrustReceived& o) const {
+    return absl::StrCat("received trust ", o.update.document());
+  }
   std::string operator()(const link::InterestReceived& o) const {
     return absl::StrCat("received ", DescribeInterest(o.interest));
   }
@@ -168,6 +171,7 @@ std::string DescribeFrame(const Frame& frame) {
           " epoch=", h.link_epoch(), " token=", h.token(), " size=", frame.ByteSizeLong());
     }
     case Frame::kGroups: return DescribeGroups(frame.groups());
+    case Frame::kTrust: return absl::StrCat("trust ", frame.trust().document());
     case Frame::kGoAway:
       return absl::StrCat("goaway ", frame.go_away().reason(), ": ", frame.go_away().message());
     default: return "nothing";

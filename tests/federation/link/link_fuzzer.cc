@@ -46,7 +46,7 @@ federation::v1::Frame MakeFrame(Input& in) {
       frame.mutable_hello()->set_agreement_id("ag");
       frame.mutable_hello()->set_max_frame_bytes(1 << 20);
       frame.mutable_hello()->add_capabilities(in.Byte() % 4 == 0 ? "other" : "replay");
-      frame.mutable_hello()->add_capabilities(in.Byte() % 4 == 0 ? "other" : "groups");
+      frame.mutable_hello()->add_capabilities(in.Byte() % 4 == 0 ? "trust" : "groups");
       frame.mutable_hello()->mutable_heartbeat_interval()->set_seconds(in.Byte() % 8);
       break;
     case 1:
@@ -160,7 +160,10 @@ class Driver {
       case 14: {
         link::GroupsChanged change;
         for (int n = in.Byte() % 80; n > 0; --n) change.groups.add_groups();
-        return Step(std::move(change));
+        Step(std::move(change));
+        link::TrustChanged trust;
+        trust.update.set_document(in.Bytes(in.Byte()));
+        return Step(std::move(trust));
       }
       case 10:
       case 11:
@@ -185,7 +188,7 @@ class Driver {
     config.instance = "i";
     config.peer = "b";
     config.agreement_id = "ag";
-    config.capabilities = {"groups", "replay"};
+    config.capabilities = {"groups", "replay", "trust"};
     config.acknowledged = base::Sequence(kRecorded);
     config.log_epoch = base::Epoch("L");
     config.head = base::Sequence(100);

@@ -78,6 +78,14 @@ std::vector<uint64_t> Numbers(const std::string& text) {
   return out;
 }
 
+// `of` bytes, or the text `document`.
+federation::v1::TrustUpdate MakeTrust(const Arguments& args) {
+  federation::v1::TrustUpdate update;
+  update.set_document(std::string(args.Number("of", 0), 'x'));
+  for (const std::string& document : args.All("document")) update.set_document(document);
+  return update;
+}
+
 federation::v1::Groups MakeGroups(const Arguments& args) {
   federation::v1::Groups groups;
   for (const std::string& list : args.All("list")) groups.add_groups()->set_list(list);
@@ -143,6 +151,8 @@ Frame MakeFrame(const Arguments& args) {
       if (parts.size() > 1) refusal.set_reason(parts[1]);
       if (parts.size() > 2) refusal.set_rule(parts[2]);
     }
+  } else if (kind == "trust") {
+    *frame.mutable_trust() = MakeTrust(args);
   } else if (kind == "groups") {
     *frame.mutable_groups() = MakeGroups(args);
   } else if (kind == "catalogue") {
@@ -284,6 +294,7 @@ class Player {
       return Step(node, link::ReplayChanged{MakeJob(args), Sequence(args.Number("through"))});
     }
     if (name == "groups") return Step(node, link::GroupsChanged{MakeGroups(args)});
+    if (name == "trust") return Step(node, link::TrustChanged{MakeTrust(args)});
     if (name == "placed") return Step(node, link::PlaceChecked{args.Has("same")});
     if (name == "horizon") {
       return Step(node, link::HorizonWritten{Sequence(Numbers(args.plain().at(0)).at(0))});
