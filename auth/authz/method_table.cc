@@ -83,6 +83,16 @@ std::vector<MethodRow> MakeTable() {
     add(method, kAdmin, Admits::kRoles, kEverybodyInAdmin);
   }
 
+  // Whoever runs the gateway may deny, and ends a denial.
+  for (const absl::string_view method :
+       {"/cdgate.admin.v1.TrustService/AddDenial", "/cdgate.admin.v1.TrustService/DeleteDenial"}) {
+    add(method, kAdmin, Admits::kRoles, kOperators);
+  }
+  for (const absl::string_view method :
+       {"/cdgate.admin.v1.TrustService/ListDenials", "/cdgate.admin.v1.TrustService/ListTrust"}) {
+    add(method, kAdmin, Admits::kRoles, kOperatorsAndAuditors);
+  }
+
   // Between domains.
   add("/cdgate.federation.v1.FederationService/Link", {Listener::kPeers}, Admits::kPeerGateway, {});
   add("/cdgate.federation.v1.EnrolmentService/Enrol", {Listener::kEnrolment}, Admits::kEnroller,

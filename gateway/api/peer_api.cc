@@ -275,13 +275,9 @@ void PeerApi::Remove(const std::string& author, const std::string& domain,
   edit.expected_version = resource->version;
   edit.author = author;
   proposal.resources.push_back(std::move(edit));
-  if (deps_.store.Resources()->Find(state::kInterestKind, domain) != nullptr) {
-    state::ResourceEdit interest;
-    interest.kind = state::kInterestKind;
-    interest.name = domain;
-    interest.deleted = true;
-    interest.author = author;
-    proposal.resources.push_back(std::move(interest));
+  for (const char* const kind : {state::kInterestKind, state::kPeerTrustKind}) {
+    if (deps_.store.Resources()->Find(kind, domain) == nullptr) continue;
+    proposal.resources.push_back({.kind = kind, .name = domain, .deleted = true, .author = author});
   }
   if (const auto replay = deps_.store.Resources()->Find(state::kReplayKind, domain)) {
     proposal.resources.push_back({.kind = state::kReplayKind,

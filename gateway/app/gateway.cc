@@ -83,6 +83,7 @@ Gateway::Gateway(const config::v1::GatewayConfig& config,
       background_({.name = "background", .threads = 2, .max_queued = 1024}),
       pool_({.name = "work", .threads = PoolThreads(), .max_queued = 65536}),
       plan_runs_({.name = "plans", .threads = 1, .max_queued = 16}),
+      trust_(ToDuration(config_.identity().crl_grace())),
       refusals_(std::make_shared<RefusalCounter>(metrics_)) {}
 
 Gateway::~Gateway() { Shutdown(); }
@@ -125,6 +126,7 @@ absl::Status Gateway::BuildIdentity() {
   options.key_path = config_.identity().key();
   options.bundle_path = config_.identity().bundle();
   options.crl_paths.assign(config_.identity().crls().begin(), config_.identity().crls().end());
+  options.crl_grace = ToDuration(config_.identity().crl_grace());
   CDGATE_ASSIGN_OR_RETURN(const trust::SpiffeId expected,
                           trust::SpiffeId::Gateway(config_.domain(), config_.instance()));
   options.expected_id = expected.text();
@@ -282,6 +284,7 @@ absl::Status Gateway::Listen() {
                              .clock = clock_,
                              .timers = timers_,
                              .metrics = metrics_};
+  options.trust = trust_.source();
   options.listeners = Listeners();
   options.deny = [this](const authz::Principal& principal) {
     return trust_watch_->Denied(principal);
@@ -382,6 +385,8 @@ void Gateway::Upkeep() {
     }
   }
   environment_->Refresh();
+  trust_upkeep_.Look(health_);
+  links_->CheckServers();
   HourlyUpkeep();
   for (const auto& peer : storage_->store().Resources()->List(state::kPeerKind)) {
     health_.Set(absl::StrCat("peer:", peer->name),
@@ -408,12 +413,13 @@ void Gateway::UpdateGauges() {
       .AddGauge("cdgate_certificate_expiry_timestamp_seconds",
                 "When the gateway's own certificate expires, seconds since the Unix epoch.")
       .Set(absl::ToDoubleSeconds(identity_->Current()->not_after - absl::UnixEpoch()));
+  trust_upkeep_.UpdateGauges();
   links_->UpdateGauges();
   storage_->UpdateMetrics();
 }
 
 std::vector<std::string> Gateway::Problems() const {
-  std::vector<std::string> out;
+  std::vector<std::string> out = trust_upkeep_.Problems();
   const absl::Duration left = identity_->Current()->not_after - clock_.Now();
   if (left < kExpiryWarning) {
     out.push_back(absl::StrCat("the gateway's certificate expires in ",

@@ -43,6 +43,7 @@
 #include "gateway/api/publish_api.h"
 #include "gateway/api/schema_api.h"
 #include "gateway/api/token_api.h"
+#include "gateway/api/trust_api.h"
 #include "gateway/api/widening_gate.h"
 #include "gateway/app/enrol_dialer.h"
 #include "gateway/app/links.h"
@@ -51,6 +52,7 @@
 #include "gateway/app/secrets.h"
 #include "gateway/app/storage.h"
 #include "gateway/app/token_source.h"
+#include "gateway/app/trust_upkeep.h"
 #include "gateway/app/trust_watch.h"
 #include "gateway/base/clock.h"
 #include "gateway/base/executor.h"
@@ -149,6 +151,7 @@ class Gateway {
   schema::SchemaRegistry schemas_;
   std::unique_ptr<TokenSource> tokens_;
   std::unique_ptr<TrustWatch> trust_watch_;
+  TrustUpkeep trust_upkeep_{trust_, clock_, metrics_};
   uint64_t watch_ = 0;
 
   rpc::HealthRegistry health_;
@@ -174,6 +177,7 @@ class Gateway {
   std::unique_ptr<api::GroupApi> group_api_;
   std::unique_ptr<api::SchemaApi> schema_api_;
   std::unique_ptr<api::TokenApi> token_api_;
+  std::unique_ptr<api::TrustApi> trust_api_;
   std::unique_ptr<api::OutcomeApi> outcome_api_;
   std::unique_ptr<api::PeerApi> peer_api_;
   rpc::Router router_;

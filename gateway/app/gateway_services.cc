@@ -32,6 +32,14 @@ void Gateway::BuildApis() {
   schema_api_ =
       std::make_unique<api::SchemaApi>(store, schemas_, pool_, [this] { ApplyResources(); });
   token_api_ = std::make_unique<api::TokenApi>(store, clock_, random_, pool_);
+  trust_api_ =
+      std::make_unique<api::TrustApi>(api::TrustApiDeps{.domain = config_.domain(),
+                                                        .store = store,
+                                                        .trust = trust_,
+                                                        .gate = *widening_gate_,
+                                                        .clock = clock_,
+                                                        .pool = pool_,
+                                                        .applied = [this] { ApplyResources(); }});
   outcome_api_ = std::make_unique<api::OutcomeApi>(
       config_.domain(), store, *pseudonyms_,
       [this](absl::string_view peer) { return links_->FactsOf(peer); }, pool_);
@@ -82,6 +90,7 @@ absl::Status Gateway::RegisterServices() {
   CDGATE_RETURN_IF_ERROR(group_api_->Register(router_));
   CDGATE_RETURN_IF_ERROR(schema_api_->Register(router_));
   CDGATE_RETURN_IF_ERROR(token_api_->Register(router_));
+  CDGATE_RETURN_IF_ERROR(trust_api_->Register(router_));
   CDGATE_RETURN_IF_ERROR(outcome_api_->Register(router_));
   CDGATE_RETURN_IF_ERROR(peer_api_->Register(router_));
   CDGATE_RETURN_IF_ERROR(api::RegisterSubscribe(router_, {.store = storage_->store(),

@@ -1,9 +1,15 @@
 #include "gateway/app/links.h"
 
 #include <algorithm>
+#include <map>
 #include <utility>
+#include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "auth/credentials/credentials.h"
+#include "auth/trust/verify.h"
+#include "gateway/base/errors.h"
+#include "gateway/base/logging.h"
 #include "gateway/base/status_macros.h"
 #include "gateway/rpc/client_channel.h"
 
@@ -28,20 +34,67 @@ class Links::Dialer final : public manager::LinkDialer {
   explicit Dialer(const LinksDeps& deps) : deps_(deps) {}
 
   rpc::FrameStreamPtr Dial(const admin::v1::Peer& peer) override {
+    const auto server = std::make_shared<credentials::VerifiedServer>();
     rpc::ClientChannel channel(
         peer.endpoint(),
         credentials::PeerChannelCredentials(deps_.identity, deps_.trust, peer.domain(),
-                                            deps_.observer, deps_.clock),
+                                            deps_.observer, deps_.clock, server),
         {.clock = deps_.clock, .timers = deps_.timers});
+    {
+      base::MutexLock lock(mu_);
+      servers_[peer.domain()] = {server, 0};
+    }
     return channel.OpenStream(kLinkMethod);
   }
 
+  // Why the gateway that was dialled last for each domain may not stay connected; once each.
+  std::vector<std::pair<std::string, absl::Status>> Unfit() {
+    const auto trust = deps_.trust.Current();
+    std::vector<std::pair<std::string, absl::Status>> out;
+    base::MutexLock lock(mu_);
+    for (auto it = servers_.begin(); it != servers_.end();) {
+      absl::Status fit = Check(*trust, &it->second);
+      const auto here = it++;
+      if (fit.ok()) continue;
+      out.emplace_back(here->first, std::move(fit));
+      servers_.erase(here);
+    }
+    return out;
+  }
+
  private:
+  struct Dialled {
+    std::shared_ptr<credentials::VerifiedServer> server;
+    uint64_t verified_under;  // version of trust; 0: never again yet
+  };
+
+  absl::Status Check(const trust::TrustSnapshot& trust, Dialled* dialled) const {
+    const auto peer = dialled->server->Get();
+    if (!peer) return absl::OkStatus();  // no handshake yet
+    const absl::Time now = deps_.clock.Now();
+    if (now >= peer->not_after) {
+      return base::MakeError(base::Reason::kCertificateExpired,
+                             absl::StrCat("the certificate of ", peer->id.text(), " has ended"));
+    }
+    if (dialled->verified_under == trust.version()) return absl::OkStatus();
+    dialled->verified_under = trust.version();
+    return trust::VerifyEstablished(trust, peer->leaf_pem, peer->chain_pem,
+                                    crypto::Purpose::kServer, now)
+        .status();
+  }
+
   const LinksDeps& deps_;
+  base::Mutex mu_;
+  std::map<std::string, Dialled> servers_ CDGATE_GUARDED_BY(mu_);
 };
 
 Links::Links(LinksDeps deps)
     : deps_(std::move(deps)),
+      trust_({.store = deps_.storage.store(),
+              .identity = deps_.identity,
+              .trust = deps_.trust,
+              .clock = deps_.clock,
+              .crl_grace = absl::Seconds(deps_.config.identity().crl_grace().seconds())}),
       shared_(deps_.config.domain()),
       dialer_(std::make_unique<Dialer>(deps_)) {}
 
@@ -75,6 +128,11 @@ absl::StatusOr<std::unique_ptr<Links>> Links::Create(LinksDeps deps) {
                                              const federation::v1::Groups& received) {
     groups.OnReceived(peer, received);
   };
+  manager.own_trust = [&trust = links->trust_] { return trust.Own(); };
+  manager.on_trust = [&trust = links->trust_](absl::string_view peer,
+                                              const federation::v1::TrustUpdate& update) {
+    trust.OnReceived(peer, update);
+  };
   manager.heartbeat = ToDuration(own.config.links().heartbeat(), manager.heartbeat);
   manager.backoff.cap = ToDuration(own.config.links().max_backoff(), manager.backoff.cap);
   links->manager_ = std::make_unique<manager::LinkManager>(std::move(manager));
@@ -90,6 +148,15 @@ void Links::Reconcile(state::ResourceSnapshotPtr resources) {
 void Links::Accept(rpc::ServerStreamPtr stream) {
   std::string peer = stream->call().principal.domain;
   manager_->Accept(std::move(peer), std::move(stream));
+}
+
+void Links::CheckServers() {
+  for (const auto& [domain, why] : dialer_->Unfit()) {
+    base::LogError(base::LogLevel::kWarning, "dialled gateway not trusted any more", why,
+                   {{"peer", domain}});
+    manager_->EndDialled(domain, base::ReasonOf(why).value_or(base::Reason::kInternal),
+                         std::string(why.message()));
+  }
 }
 
 void Links::Drain() { manager_->Drain(); }

@@ -14,6 +14,7 @@
 #include "cdgate/config/v1/config.pb.h"
 #include "federation/manager/group_exchange.h"
 #include "federation/manager/link_manager.h"
+#include "federation/manager/trust_exchange.h"
 #include "federation/session/outcomes.h"
 #include "federation/session/siv_token_sealer.h"
 #include "gateway/admission/admission.h"
@@ -52,6 +53,10 @@ class Links {
   void Start();
   void Reconcile(state::ResourceSnapshotPtr resources);
   void Accept(rpc::ServerStreamPtr stream);
+  // Ends links that we dialled to gateways whose certificate has ended or is not trusted any
+  // more. (Those who dialled us the server looks after.) For every few seconds: it costs half
+  // a millisecond for each link after trust has changed, else nothing.
+  void CheckServers();
   void Drain();
   void Shutdown();
 
@@ -69,6 +74,7 @@ class Links {
 
   const LinksDeps deps_;
   std::unique_ptr<session::SivTokenSealer> sealer_;
+  manager::TrustExchange trust_;
   policy::SharedDecisions shared_;
   std::unique_ptr<Dialer> dialer_;
   std::unique_ptr<manager::LinkManager> manager_;

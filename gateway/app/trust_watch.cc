@@ -5,10 +5,28 @@
 
 #include "absl/strings/str_cat.h"
 #include "cdgate/admin/v1/resources.pb.h"
+#include "cdgate/admin/v1/trust.pb.h"
+#include "cdgate/storage/v1/state.pb.h"
+#include "gateway/api/trust_api.h"
 #include "gateway/base/errors.h"
 #include "gateway/base/logging.h"
+#include "gateway/base/status_macros.h"
 
 namespace cdgate::app {
+namespace {
+
+std::vector<std::string> ListsIn(const state::ResourcePtr& said) {
+  storage::v1::PeerTrust trust;
+  if (said == nullptr || !trust.ParseFromString(said->value)) return {};
+  return {trust.revocation_lists().begin(), trust.revocation_lists().end()};
+}
+
+absl::StatusOr<trust::Denial> DenialIn(const state::StoredResource& resource) {
+  CDGATE_ASSIGN_OR_RETURN(const auto denial, resource.As<admin::v1::Denial>());
+  return api::DenialOf(denial);
+}
+
+}  // namespace
 
 void TrustWatch::Apply(const state::ResourceSnapshot& resources) {
   std::vector<std::string> to_cut;
@@ -18,6 +36,7 @@ void TrustWatch::Apply(const state::ResourceSnapshot& resources) {
     // Before the grants that refuse events by them.
     ApplySchemas(resources);
     ApplyGrants(resources);
+    ApplyDenials(resources);
     to_cut = ApplyPeers(resources);
     commit_ = resources.commit();
   }
@@ -67,8 +86,31 @@ void TrustWatch::ApplyGrants(const state::ResourceSnapshot& resources) {
   deps_.grants.Replace(*std::move(compiled));
 }
 
-std::vector<std::string> TrustWatch::ApplyPeers(const state::ResourceSnapshot& resources) {
+void TrustWatch::ApplyDenials(const state::ResourceSnapshot& resources) {
   std::map<std::string, uint64_t> now;
+  std::vector<trust::Denial> denials;
+  for (const state::ResourcePtr& resource : resources.List(state::kDenialKind)) {
+    now[resource->name] = resource->version;
+    auto denial = DenialIn(*resource);
+    if (denial.ok()) {
+      denials.push_back(*std::move(denial));
+    } else {
+      base::LogError(base::LogLevel::kError, "denial ignored", denial.status(),
+                     {{"name", resource->name}});
+    }
+  }
+  if (now == denials_) return;
+  auto list = trust::DenyList::Compile(denials);
+  if (!list.ok()) {
+    base::LogError(base::LogLevel::kError, "deny list unchanged", list.status());
+    return;
+  }
+  denials_ = std::move(now);
+  deps_.trust.SetDenied(*std::move(list));
+}
+
+std::vector<std::string> TrustWatch::ApplyPeers(const state::ResourceSnapshot& resources) {
+  std::map<std::string, Versions> now;
   absl::flat_hash_set<std::string> frozen;
   std::vector<std::string> to_cut;
   for (const state::ResourcePtr& resource : resources.List(state::kPeerKind)) {
@@ -79,11 +121,14 @@ std::vector<std::string> TrustWatch::ApplyPeers(const state::ResourceSnapshot& r
       continue;
     }
     if (peer->frozen()) frozen.insert(resource->name);
-    now[resource->name] = resource->version;
+    const state::ResourcePtr said = resources.Find(state::kPeerTrustKind, resource->name);
+    const Versions versions(resource->version, said == nullptr ? 0 : said->version);
+    now[resource->name] = versions;
     const auto before = peers_.find(resource->name);
-    if (before != peers_.end() && before->second == resource->version) continue;
+    if (before != peers_.end() && before->second == versions) continue;
     if (peer->frozen()) to_cut.push_back(resource->name);
-    const absl::Status trusted = deps_.trust.Replace(resource->name, peer->bundle_pem(), {});
+    const absl::Status trusted =
+        deps_.trust.Replace(resource->name, peer->bundle_pem(), ListsIn(said));
     if (!trusted.ok()) {
       base::LogError(base::LogLevel::kError, "peer's bundle not taken", trusted,
                      {{"peer", resource->name}});
@@ -108,7 +153,9 @@ absl::Status TrustWatch::Denied(const authz::Principal& principal) const {
     base::MutexLock lock(mu_);
     frozen = frozen_;
   }
-  if (!frozen->contains(principal.domain)) return absl::OkStatus();
+  if (!frozen->contains(principal.domain)) {
+    return deps_.trust.Current()->denied().CheckPrincipal(principal.id, principal.domain);
+  }
   return base::MakeError(base::Reason::kFrozen,
                          absl::StrCat("peer ", principal.domain, " is frozen here"),
                          {{"peer", principal.domain}});

@@ -1,5 +1,5 @@
-// Keeps what is derived from resources in step with them: the trust bundles of peers,
-// the compiled grants and schemas, and who is frozen.
+// Keeps what is derived from resources in step with them: the trust bundles of peers and
+// their revocation lists, the deny list, the compiled grants and schemas, and who is frozen.
 //
 // Called with each new snapshot of resources, and by the calls that change grants and schemas
 // before they answer; what it publishes is read from any thread.
@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_set.h"
@@ -41,7 +42,8 @@ class TrustWatch {
   // in force and is logged. Thread-safe.
   void Apply(const state::ResourceSnapshot& resources);
 
-  // FROZEN where the principal's domain is a frozen peer. Thread-safe, fast.
+  // FROZEN where the principal's domain is a frozen peer, CERTIFICATE_DENIED where it or its
+  // domain is on the deny list. Thread-safe, fast.
   absl::Status Denied(const authz::Principal& principal) const;
 
  private:
@@ -49,15 +51,19 @@ class TrustWatch {
   std::vector<std::string> ApplyPeers(const state::ResourceSnapshot& resources)
       CDGATE_REQUIRES(applying_);
   void ApplyGrants(const state::ResourceSnapshot& resources);
+  void ApplyDenials(const state::ResourceSnapshot& resources) CDGATE_REQUIRES(applying_);
   void ApplySchemas(const state::ResourceSnapshot& resources) CDGATE_REQUIRES(applying_);
 
   const TrustWatchDeps deps_;
 
   base::Mutex applying_;
-  // Of what was applied last, and the version of each peer resource by domain.
+  // Of what was applied last, and by domain the versions of the peer and of what it said of its
+  // trust; 0: nothing.
+  using Versions = std::pair<uint64_t, uint64_t>;
   uint64_t commit_ CDGATE_GUARDED_BY(applying_) = 0;
-  std::map<std::string, uint64_t> peers_ CDGATE_GUARDED_BY(applying_);
+  std::map<std::string, Versions> peers_ CDGATE_GUARDED_BY(applying_);
   std::map<std::string, uint64_t> schemas_ CDGATE_GUARDED_BY(applying_);  // the same by URI
+  std::map<std::string, uint64_t> denials_ CDGATE_GUARDED_BY(applying_);  // the same by name
 
   mutable base::Mutex mu_;
   std::shared_ptr<const absl::flat_hash_set<std::string>> frozen_ CDGATE_GUARDED_BY(mu_) =

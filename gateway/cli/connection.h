@@ -1,6 +1,7 @@
 // The connection of one run to its gateway.
 #pragma once
 
+#include <grpcpp/channel.h>
 #include <grpcpp/client_context.h>
 #include <grpcpp/support/status.h>
 
@@ -33,6 +34,7 @@ class Connection {
 
   admin::v1::AdminService::Stub& admin() { return *admin_; }
   events::v1::EventsService::Stub& events() { return *events_; }
+  const std::shared_ptr<grpc::Channel>& channel() const { return channel_->channel(); }
 
   // One unary call of a stub of this connection:
   //   connection.Call(connection.admin(), &admin::v1::AdminService::Stub::GetStatus, request)

@@ -46,6 +46,19 @@ class Invocation {
     return (*connection)->Call((*connection)->admin(), method, request, timeout);
   }
 
+  // One call of another service that is no stream:
+  //   run.Call(&admin::v1::TrustService::Stub::ListTrust, request)
+  template <typename Stub, typename Request, typename Response>
+  absl::StatusOr<Response> Call(grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&,
+                                                             Response*),
+                                const Request& request,
+                                absl::Duration timeout = Connection::kCallTimeout) {
+    absl::StatusOr<Connection*> connection = Connect();
+    if (!connection.ok()) return connection.status();
+    Stub stub((*connection)->channel());
+    return (*connection)->Call(stub, method, request, timeout);
+  }
+
   // One call of the events API that is no stream.
   template <typename Request, typename Response>
   absl::StatusOr<Response> Events(grpc::Status (events::v1::EventsService::Stub::*method)(

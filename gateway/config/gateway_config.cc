@@ -263,6 +263,9 @@ class Checker {
   void Times() {
     Duration("drain_timeout", given_.has_drain_timeout(), config_.mutable_drain_timeout(),
              absl::Seconds(10), absl::ZeroDuration(), absl::Minutes(10));
+    Duration("identity.crl_grace", given_.identity().has_crl_grace(),
+             config_.mutable_identity()->mutable_crl_grace(), absl::Hours(24), absl::ZeroDuration(),
+             30 * absl::Hours(24));
     v1::LinksConfig& links = *config_.mutable_links();
     Duration("links.heartbeat", given_.links().has_heartbeat(), links.mutable_heartbeat(),
              absl::Seconds(5), absl::Seconds(1), absl::Seconds(60));
