@@ -46,7 +46,9 @@ std::string Indented(const std::string& example) {
 
 void AddAllVerbs(Verbs& verbs, const Daemon& daemon) {
   AddServeVerb(verbs, daemon);
+  AddCaVerbs(verbs);
   AddCertificateVerbs(verbs);
+  AddBundleVerbs(verbs);
   AddPeerVerbs(verbs);
   AddPolicyVerbs(verbs);
   AddGrantVerbs(verbs);

@@ -86,8 +86,9 @@ absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const Target& targe
   std::unique_ptr<Connection> connection(new Connection(target, refusals));
   std::shared_ptr<grpc::ChannelCredentials> credentials;
   if (!target.is_local()) {
-    CDGATE_ASSIGN_OR_RETURN(connection->identity_, credentials::ClientIdentity::Load(
-                                                       target.identity, base::SystemClock()));
+    CDGATE_ASSIGN_OR_RETURN(connection->identity_,
+                            credentials::ClientIdentity::Load(target.identity, base::SystemClock(),
+                                                              target.key_passphrase_file));
     credentials = connection->identity_->ChannelCredentials(refusals);
   }
   connection->channel_ = std::make_unique<rpc::ClientChannel>(

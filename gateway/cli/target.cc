@@ -47,9 +47,12 @@ absl::StatusOr<Target> ReadContext(const config::YamlNode& root, const std::stri
       target.gateway = std::move(value);
     } else if (member.key == "identity") {
       target.identity = std::move(value);
+    } else if (member.key == "key_passphrase_file") {
+      target.key_passphrase_file = std::move(value);
     } else {
       return config::ConfigError(path, member.line, member.key,
-                                 "is not a key of a context; they are gateway and identity");
+                                 "is not a key of a context; they are gateway, identity and "
+                                 "key_passphrase_file");
     }
   }
   return target;
@@ -66,7 +69,10 @@ class Contexts {
     CDGATE_RETURN_IF_ERROR(Load());
     CDGATE_ASSIGN_OR_RETURN(const Target found, ReadContext(root_, name, path_));
     if (target->gateway.empty()) target->gateway = found.gateway;
-    if (target->identity.empty()) target->identity = ExpandHome(found.identity, environment_);
+    if (target->identity.empty()) {
+      target->identity = ExpandHome(found.identity, environment_);
+      target->key_passphrase_file = ExpandHome(found.key_passphrase_file, environment_);
+    }
     return absl::OkStatus();
   }
 
@@ -102,7 +108,7 @@ bool Complete(const Target& target) {
 
 absl::StatusOr<Target> ResolveTarget(const TargetFlags& flags, const Environment& environment) {
   Contexts contexts(environment);
-  Target target{flags.gateway, flags.identity};
+  Target target{flags.gateway, flags.identity, ""};
   if (!flags.context.empty()) CDGATE_RETURN_IF_ERROR(contexts.Fill(flags.context, &target));
   if (target.gateway.empty()) target.gateway = environment("CDGATE_GATEWAY");
   if (target.identity.empty()) target.identity = environment("CDGATE_IDENTITY");
@@ -112,6 +118,9 @@ absl::StatusOr<Target> ResolveTarget(const TargetFlags& flags, const Environment
       CDGATE_ASSIGN_OR_RETURN(name, contexts.Current());
     }
     if (!name.empty()) CDGATE_RETURN_IF_ERROR(contexts.Fill(name, &target));
+  }
+  if (target.key_passphrase_file.empty()) {
+    target.key_passphrase_file = environment("CDGATE_KEY_PASSPHRASE_FILE");
   }
   if (target.gateway.empty()) {
     return MakeError(Reason::kInvalidArgument,

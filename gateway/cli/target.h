@@ -17,6 +17,8 @@ struct TargetFlags {
 struct Target {
   std::string gateway;   // "host:port" or "unix:PATH"
   std::string identity;  // directory; empty for a Unix socket
+  // File with the passphrase of the identity's key; empty: it is not encrypted.
+  std::string key_passphrase_file;
 
   bool is_local() const { return gateway.rfind("unix:", 0) == 0; }
 };
@@ -29,6 +31,9 @@ struct Target {
 //   current: alpha
 //   contexts:
 //     alpha: {gateway: "gw.alpha.example:7443", identity: ~/cdgate/admin}
+//
+// A context may name a key_passphrase_file; without one, or outside of contexts, the variable
+// CDGATE_KEY_PASSPHRASE_FILE does.
 //
 // INVALID_ARGUMENT where no gateway, or no identity for a remote one, is named anywhere;
 // INVALID_CONFIG where the file is wrong or does not have the context.
