@@ -19,7 +19,6 @@ namespace {
 constexpr absl::Duration kUpkeepInterval = absl::Seconds(2);
 // Of an HTTP body, for what is around the event.
 constexpr size_t kEnvelopeRoom = 64 << 10;
-constexpr absl::Duration kExpiryWarning = absl::Hours(24 * 14);
 
 size_t PoolThreads() { return std::max(2u, std::thread::hardware_concurrency()); }
 
@@ -128,7 +127,12 @@ absl::Status Gateway::BuildIdentity() {
   CDGATE_ASSIGN_OR_RETURN(const trust::SpiffeId expected,
                           trust::SpiffeId::Gateway(config_.domain(), config_.instance()));
   options.expected_id = expected.text();
-  CDGATE_ASSIGN_OR_RETURN(identity_, credentials::IdentityStore::Create(options, trust_, clock_));
+  options.key_passphrase_path = config_.identity().key_passphrase_file();
+  renewal_ = Renewal::FromConfig(config_, options, {background_, clock_, random_, metrics_});
+  CDGATE_ASSIGN_OR_RETURN(
+      identity_, renewal_ != nullptr ? renewal_->Open(trust_)
+                                     : credentials::IdentityStore::Create(options, trust_, clock_));
+  if (renewal_ != nullptr) renewal_->Attach(*identity_);
   return absl::OkStatus();
 }
 
@@ -381,6 +385,7 @@ void Gateway::Upkeep() {
                      reloaded);
     }
   }
+  if (renewal_ != nullptr) renewal_->Tick();
   environment_->Refresh();
   HourlyUpkeep();
   for (const auto& peer : storage_->store().Resources()->List(state::kPeerKind)) {
@@ -413,13 +418,8 @@ void Gateway::UpdateGauges() {
 }
 
 std::vector<std::string> Gateway::Problems() const {
-  std::vector<std::string> out;
-  const absl::Duration left = identity_->Current()->not_after - clock_.Now();
-  if (left < kExpiryWarning) {
-    out.push_back(absl::StrCat("the gateway's certificate expires in ",
-                               absl::FormatDuration(absl::Trunc(left, absl::Hours(1))),
-                               "; renew it with cdgate cert issue"));
-  }
+  std::vector<std::string> out =
+      CertificateProblems(*identity_->Current(), renewal_.get(), clock_.Now());
   const auto resources = storage_->store().Resources();
   for (const auto& peer : resources->List(state::kPeerKind)) {
     if (const absl::Status policy = policy_upkeep_->StateOf(peer->name); !policy.ok()) {
@@ -473,6 +473,7 @@ void Gateway::Shutdown() {
   const absl::Duration limit =
       config_.has_drain_timeout() ? ToDuration(config_.drain_timeout()) : absl::Seconds(10);
   const absl::Duration end = clock_.Monotonic() + limit;
+  if (renewal_ != nullptr) renewal_->Stop();
   if (ingress_ != nullptr) ingress_->Drain();
   if (server_ != nullptr) server_->Shutdown(limit);
   if (ingress_ != nullptr) {

@@ -48,6 +48,7 @@
 #include "gateway/app/links.h"
 #include "gateway/app/policy_upkeep.h"
 #include "gateway/app/refusal_counter.h"
+#include "gateway/app/renewal.h"
 #include "gateway/app/secrets.h"
 #include "gateway/app/storage.h"
 #include "gateway/app/token_source.h"
@@ -142,6 +143,7 @@ class Gateway {
   trust::TrustRegistry trust_;
   std::shared_ptr<RefusalCounter> refusals_;
   std::unique_ptr<credentials::IdentityStore> identity_;
+  std::unique_ptr<Renewal> renewal_;  // null: somebody else renews
   std::unique_ptr<crypto::SivSealer> invite_sealer_;
   std::unique_ptr<session::PseudonymKeeper> pseudonyms_;
   std::unique_ptr<Storage> storage_;

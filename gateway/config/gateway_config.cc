@@ -152,6 +152,39 @@ class Checker {
     for (int i = 0; i < identity.crls_size(); ++i) {
       Path(absl::StrCat("identity.crls[", i, "]"), identity.mutable_crls(i), "a PEM file");
     }
+    if (!identity.key_passphrase_file().empty()) {
+      Path("identity.key_passphrase_file", identity.mutable_key_passphrase_file(), "a file");
+    }
+    if (identity.has_renewal()) Renewal(identity.mutable_renewal());
+  }
+
+  void Renewal(v1::Renewal* renewal) {
+    const bool from_ca = !renewal->ca().empty();
+    if (from_ca == !renewal->command().empty()) {
+      Fail("identity.renewal",
+           absl::StrCat(from_ca ? "has both ca and command" : "has neither ca nor command",
+                        "; expected one of them"));
+    }
+    if (from_ca) Path("identity.renewal.ca", renewal->mutable_ca(), "the folder of our CA");
+    if (!renewal->ca_passphrase_file().empty()) {
+      Path("identity.renewal.ca_passphrase_file", renewal->mutable_ca_passphrase_file(), "a file");
+    }
+    if (!renewal->command().empty() && !absl::StartsWith(renewal->command(0), "/")) {
+      Fail("identity.renewal.command",
+           absl::StrCat("found \"", base::Shorten(renewal->command(0)),
+                        "\"; expected the absolute path of a program first"));
+    }
+    if (renewal->has_before()) {
+      Duration("identity.renewal.before", true, renewal->mutable_before(), {}, absl::Seconds(1),
+               absl::InfiniteDuration());
+    }
+    if (renewal->has_validity()) {
+      Duration("identity.renewal.validity", true, renewal->mutable_validity(), {}, absl::Minutes(1),
+               absl::InfiniteDuration());
+    }
+    const bool given = renewal->has_command_timeout();  // before it is made
+    Duration("identity.renewal.command_timeout", given, renewal->mutable_command_timeout(),
+             absl::Minutes(1), absl::Seconds(1), absl::Minutes(10));
   }
 
   void Listeners() {
