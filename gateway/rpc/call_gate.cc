@@ -22,6 +22,14 @@ absl::Time DeadlineOf(const grpc::GenericCallbackServerContext& context) {
                                                                   : absl::FromChrono(deadline);
 }
 
+constexpr size_t kMaxMethodBytes = 256;
+
+// Whether the call was refused for who made it or for what it is.
+bool IsRefusal(const absl::Status& status) {
+  const auto reason = base::ReasonOf(status);
+  return reason != Reason::kDraining && reason != Reason::kUnreachable;
+}
+
 }  // namespace
 
 ConnectionPtr CallGate::ConnectionOf(const grpc::GenericCallbackServerContext& context) const {
@@ -31,6 +39,21 @@ ConnectionPtr CallGate::ConnectionOf(const grpc::GenericCallbackServerContext& c
 
 absl::StatusOr<CallGate::Admitted> CallGate::Admit(
     const grpc::GenericCallbackServerContext& context, Connection* connection) const {
+  std::shared_ptr<const ConnectionIdentity> identity = options_.local;
+  auto admitted = Judge(context, connection, &identity);
+  if (!admitted.ok() && options_.auditor != nullptr && IsRefusal(admitted.status())) {
+    options_.auditor->OnRefused({.method = context.method().substr(0, kMaxMethodBytes),
+                                 .listener = options_.listener,
+                                 .principal = identity == nullptr ? "" : identity->principal.id,
+                                 .peer_address = context.peer()},
+                                admitted.status());
+  }
+  return admitted;
+}
+
+absl::StatusOr<CallGate::Admitted> CallGate::Judge(
+    const grpc::GenericCallbackServerContext& context, Connection* connection,
+    std::shared_ptr<const ConnectionIdentity>* who) const {
   if (options_.draining) return MakeError(Reason::kDraining, "the gateway is shutting down");
   CDGATE_RETURN_IF_ERROR(CheckConnection(connection));
   const Router::Entry* entry = options_.router.Find(context.method());
@@ -39,7 +62,7 @@ absl::StatusOr<CallGate::Admitted> CallGate::Admit(
     return MakeError(Reason::kMethodUnknown, absl::StrCat("there is no method ", method),
                      {{"method", method}});
   }
-  std::shared_ptr<const ConnectionIdentity> identity = options_.local;
+  std::shared_ptr<const ConnectionIdentity>& identity = *who;
   if (identity == nullptr) {
     CDGATE_ASSIGN_OR_RETURN(identity, connection->Identify(*context.auth_context()));
   }

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "auth/authz/grants.h"
 #include "gateway/rpc/call.h"
+#include "gateway/rpc/call_auditor.h"
 #include "gateway/rpc/connection.h"
 #include "gateway/rpc/guard.h"
 #include "gateway/rpc/router.h"
@@ -34,6 +35,7 @@ class CallGate {
     std::shared_ptr<const ConnectionIdentity> local;
     int max_streams;
     const std::atomic<bool>& draining;
+    CallAuditor* auditor = nullptr;  // optional
   };
   explicit CallGate(Options options) : options_(std::move(options)) {}
 
@@ -46,13 +48,18 @@ class CallGate {
   };
   // What the call may be, or why it may not: DRAINING, UNREACHABLE where its connection is
   // over, CONNECTION_ABUSE, METHOD_UNKNOWN, UNAUTHENTICATED_CALL, the deny list's reason,
-  // WRONG_LISTENER, NOT_GRANTED.
+  // WRONG_LISTENER, NOT_GRANTED. The auditor is told of those that were refused for what
+  // they are, not of those that came too late.
   absl::StatusOr<Admitted> Admit(const grpc::GenericCallbackServerContext& context,
                                  Connection* connection) const;
 
   authz::Listener listener() const { return options_.listener; }
+  CallAuditor* auditor() const { return options_.auditor; }
 
  private:
+  absl::StatusOr<Admitted> Judge(const grpc::GenericCallbackServerContext& context,
+                                 Connection* connection,
+                                 std::shared_ptr<const ConnectionIdentity>* identity) const;
   absl::Status CheckConnection(Connection* connection) const;
 
   const Options options_;

@@ -232,7 +232,8 @@ absl::StatusOr<Lane*> ServerImpl::AddLane(const ListenerOptions& listener,
                          .deny = options_.deny,
                          .local = std::move(local),
                          .max_streams = limits.max_streams_per_connection,
-                         .draining = draining_};
+                         .draining = draining_,
+                         .auditor = options_.auditor};
   auto lane = std::make_unique<Lane>(std::move(gate), *call_metrics_.at(listener.kind), live_,
                                      options_, limits.first_message_timeout);
   grpc::ServerBuilder builder;
