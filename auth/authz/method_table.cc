@@ -83,6 +83,12 @@ std::vector<MethodRow> MakeTable() {
     add(method, kAdmin, Admits::kRoles, kEverybodyInAdmin);
   }
 
+  // The audit log is the auditors'.
+  for (const absl::string_view method :
+       {"/cdgate.admin.v1.AuditService/ExportAudit", "/cdgate.admin.v1.AuditService/VerifyAudit"}) {
+    add(method, kAdmin, Admits::kRoles, {Role::kAuditor});
+  }
+
   // Between domains.
   add("/cdgate.federation.v1.FederationService/Link", {Listener::kPeers}, Admits::kPeerGateway, {});
   add("/cdgate.federation.v1.EnrolmentService/Enrol", {Listener::kEnrolment}, Admits::kEnroller,

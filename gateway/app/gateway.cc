@@ -100,6 +100,7 @@ absl::Status Gateway::Build() {
                                                             .fold_outcomes = [this](auto commits) {
                                                               return FoldOutcomes(commits);
                                                             }}));
+  CDGATE_RETURN_IF_ERROR(BuildAudit());
   CDGATE_RETURN_IF_ERROR(BuildServices());
   BuildApis();
   CDGATE_RETURN_IF_ERROR(RegisterServices());
@@ -213,23 +214,6 @@ absl::Status Gateway::BuildEnrolment(const Secrets& secrets) {
   return absl::OkStatus();
 }
 
-void Gateway::BuildGroups() {
-  state::Store& store = storage_->store();
-  environment_ = std::make_unique<manager::EnvironmentKeeper>(
-      manager::EnvironmentKeeperDeps{.domain = config_.domain(),
-                                     .classification = config_.classification(),
-                                     .store = store,
-                                     .executor = pool_,
-                                     .clock = clock_});
-  groups_ = std::make_unique<manager::GroupExchange>(
-      manager::GroupExchangeDeps{.domain = config_.domain(),
-                                 .store = store,
-                                 .identity = *identity_,
-                                 .trust = trust_,
-                                 .keeper = *environment_,
-                                 .clock = clock_});
-}
-
 rpc::ListenerOptions Gateway::TcpListener(authz::Listener kind, const std::string& address) const {
   using credentials::ServerSide;
   const ServerSide side = kind == authz::Listener::kApi     ? ServerSide::kApi
@@ -286,6 +270,7 @@ absl::Status Gateway::Listen() {
   options.deny = [this](const authz::Principal& principal) {
     return trust_watch_->Denied(principal);
   };
+  options.auditor = audit_.get();
   CDGATE_ASSIGN_OR_RETURN(server_, rpc::Server::Start(std::move(options)));
   server_->OnDrain([this] {
     health_.Drain();
@@ -307,6 +292,11 @@ absl::Status Gateway::ListenIngress() {
           .trust = trust_.source(),
           .deny =
               [this](const authz::Principal& principal) { return trust_watch_->Denied(principal); },
+          .on_refused =
+              [this](const std::string& address, const std::string& principal,
+                     const absl::Status& why) {
+                audit_->OnRequestRefused(address, principal, why);
+              },
           .epoch = [this] { return storage_->store().head().epoch; },
           .clock = clock_,
           .metrics = metrics_}};
@@ -354,6 +344,7 @@ void Gateway::WatchResources() {
   watch_ = storage_->store().Watch([alive = alive_](const state::ResourceSnapshotPtr& resources) {
     alive->With([&resources](Gateway& gateway) {
       gateway.trust_watch_->Apply(*resources);
+      gateway.audit_->OnResources(resources);
       gateway.environment_->Refresh();
       gateway.links_->Reconcile(resources);
     });
@@ -379,8 +370,11 @@ void Gateway::Upkeep() {
     } else {
       base::LogError(base::LogLevel::kError, "certificate not reloaded; the last good one stays",
                      reloaded);
+      audit_->OnIdentityRefused(reloaded);
     }
   }
+  audit_->Tick();
+  health_.Set("audit", audit_->log().health().ok());
   environment_->Refresh();
   HourlyUpkeep();
   for (const auto& peer : storage_->store().Resources()->List(state::kPeerKind)) {
@@ -420,6 +414,7 @@ std::vector<std::string> Gateway::Problems() const {
                                absl::FormatDuration(absl::Trunc(left, absl::Hours(1))),
                                "; renew it with cdgate cert issue"));
   }
+  for (std::string& problem : audit_->log().problems()) out.push_back(std::move(problem));
   const auto resources = storage_->store().Resources();
   for (const auto& peer : resources->List(state::kPeerKind)) {
     if (const absl::Status policy = policy_upkeep_->StateOf(peer->name); !policy.ok()) {
@@ -451,7 +446,9 @@ absl::Status Gateway::Reload(const config::v1::GatewayConfig& config) {
   bool known = false;
   const base::LogLevel level = base::ParseLogLevel(config.logging().level(), &known);
   if (known) base::SetLogLevel(level);
-  return identity_->Reload();
+  const absl::Status reloaded = identity_->Reload();
+  if (!reloaded.ok()) audit_->OnIdentityRefused(reloaded);
+  return reloaded;
 }
 
 std::string Gateway::BoundAddress(authz::Listener kind) const {
@@ -486,6 +483,8 @@ void Gateway::Shutdown() {
     storage_->feed().Shutdown();
     storage_->store().Shutdown();
   }
+  refusals_->Tell(nullptr);
+  if (audit_ != nullptr) audit_->Shutdown();
   plan_runs_.Shutdown();
   pool_.Shutdown();
   background_.Shutdown();

@@ -29,6 +29,7 @@
 #include "federation/manager/environment_keeper.h"
 #include "federation/manager/group_exchange.h"
 #include "gateway/admission/admission.h"
+#include "gateway/api/audit_api.h"
 #include "gateway/api/dead_letter_api.h"
 #include "gateway/api/describe_api.h"
 #include "gateway/api/event_queries.h"
@@ -44,6 +45,7 @@
 #include "gateway/api/schema_api.h"
 #include "gateway/api/token_api.h"
 #include "gateway/api/widening_gate.h"
+#include "gateway/app/audit_trail.h"
 #include "gateway/app/enrol_dialer.h"
 #include "gateway/app/links.h"
 #include "gateway/app/policy_upkeep.h"
@@ -99,6 +101,7 @@ class Gateway {
 
   absl::Status Build();
   absl::Status BuildIdentity();
+  absl::Status BuildAudit();
   absl::Status BuildServices();
   absl::Status BuildEnrolment(const Secrets& secrets);
   absl::StatusOr<std::vector<storage::v1::OutcomeRow>> FoldOutcomes(
@@ -145,6 +148,7 @@ class Gateway {
   std::unique_ptr<crypto::SivSealer> invite_sealer_;
   std::unique_ptr<session::PseudonymKeeper> pseudonyms_;
   std::unique_ptr<Storage> storage_;
+  std::unique_ptr<AuditTrail> audit_;
   authz::GrantRegistry grants_;
   schema::SchemaRegistry schemas_;
   std::unique_ptr<TokenSource> tokens_;
@@ -176,6 +180,7 @@ class Gateway {
   std::unique_ptr<api::TokenApi> token_api_;
   std::unique_ptr<api::OutcomeApi> outcome_api_;
   std::unique_ptr<api::PeerApi> peer_api_;
+  std::unique_ptr<api::AuditApi> audit_api_;
   rpc::Router router_;
 
   base::Mutex mu_;

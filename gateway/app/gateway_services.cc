@@ -6,11 +6,42 @@
 #include "gateway/api/subscribe_api.h"
 #include "gateway/api/times.h"
 #include "gateway/app/gateway.h"
+#include "gateway/base/file.h"
 #include "gateway/base/status_macros.h"
 #include "gateway/rpc/guarded.h"
 #include "gateway/rpc/reflection.h"
 
 namespace cdgate::app {
+
+absl::Status Gateway::BuildAudit() {
+  CDGATE_ASSIGN_OR_RETURN(
+      audit_, AuditTrail::Open({.config = config_,
+                                .resources = [this] { return storage_->store().Resources(); },
+                                .identity = *identity_,
+                                .clock = clock_,
+                                .metrics = metrics_,
+                                .software = std::string(Software())}));
+  refusals_->Tell(
+      [this](const credentials::Refusal& refusal) { audit_->OnHandshakeRefused(refusal); });
+  return absl::OkStatus();
+}
+
+void Gateway::BuildGroups() {
+  state::Store& store = storage_->store();
+  environment_ = std::make_unique<manager::EnvironmentKeeper>(
+      manager::EnvironmentKeeperDeps{.domain = config_.domain(),
+                                     .classification = config_.classification(),
+                                     .store = store,
+                                     .executor = pool_,
+                                     .clock = clock_});
+  groups_ = std::make_unique<manager::GroupExchange>(
+      manager::GroupExchangeDeps{.domain = config_.domain(),
+                                 .store = store,
+                                 .identity = *identity_,
+                                 .trust = trust_,
+                                 .keeper = *environment_,
+                                 .clock = clock_});
+}
 
 void Gateway::BuildApis() {
   state::Store& store = storage_->store();
@@ -45,6 +76,11 @@ void Gateway::BuildApis() {
                                                               .gate = *widening_gate_,
                                                               .pool = pool_,
                                                               .facts = Facts()});
+  audit_api_ = std::make_unique<api::AuditApi>(
+      api::AuditApiDeps{.folder = base::JoinPath(config_.data_dir(), "audit"),
+                        .bundle_pem = [this] { return audit_->Roots(); },
+                        .head = [this] { return audit_->log().head(); },
+                        .executor = background_});
 }
 
 void Gateway::BuildPlans() {
@@ -84,6 +120,7 @@ absl::Status Gateway::RegisterServices() {
   CDGATE_RETURN_IF_ERROR(token_api_->Register(router_));
   CDGATE_RETURN_IF_ERROR(outcome_api_->Register(router_));
   CDGATE_RETURN_IF_ERROR(peer_api_->Register(router_));
+  CDGATE_RETURN_IF_ERROR(audit_api_->Register(router_));
   CDGATE_RETURN_IF_ERROR(api::RegisterSubscribe(router_, {.store = storage_->store(),
                                                           .feed = storage_->feed(),
                                                           .grants = grants_,

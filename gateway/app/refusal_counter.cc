@@ -1,5 +1,7 @@
 #include "gateway/app/refusal_counter.h"
 
+#include <utility>
+
 #include "gateway/base/logging.h"
 
 namespace cdgate::app {
@@ -42,6 +44,13 @@ void RefusalCounter::OnRefused(const credentials::Refusal& refusal) {
              {"reason", base::ReasonLabel(refusal.reason)},
              {"claimed", refusal.claimed_id},
              {"detail", refusal.message}});
+  base::MutexLock lock(mu_);
+  if (listener_) listener_(refusal);
+}
+
+void RefusalCounter::Tell(Listener listener) {
+  base::MutexLock lock(mu_);
+  listener_ = std::move(listener);
 }
 
 }  // namespace cdgate::app

@@ -1,10 +1,13 @@
 // Counts and logs connections that our verifier or the TLS library refused.
 #pragma once
 
+#include <functional>
+
 #include "absl/container/flat_hash_map.h"
 #include "auth/credentials/observer.h"
 #include "gateway/base/errors.h"
 #include "gateway/base/metrics.h"
+#include "gateway/base/mutex.h"
 
 namespace cdgate::app {
 
@@ -14,9 +17,17 @@ class RefusalCounter final : public credentials::VerificationObserver {
   explicit RefusalCounter(base::Metrics& metrics);
   void OnRefused(const credentials::Refusal& refusal) override;
 
+  // Who else is told from now on; null: nobody any more, and no call to the one before runs
+  // when this returns. It must not block.
+  using Listener = std::function<void(const credentials::Refusal&)>;
+  void Tell(Listener listener);
+
  private:
   absl::flat_hash_map<base::Reason, base::Counter*> server_;  // fixed after construction
   absl::flat_hash_map<base::Reason, base::Counter*> client_;
+  // Held while the listener runs, which calls nobody that comes back here.
+  base::Mutex mu_;
+  Listener listener_ CDGATE_GUARDED_BY(mu_);
 };
 
 }  // namespace cdgate::app

@@ -53,6 +53,7 @@ void AddAllVerbs(Verbs& verbs, const Daemon& daemon) {
   AddGroupVerbs(verbs);
   AddSchemaVerbs(verbs);
   AddTokenVerbs(verbs);
+  AddAuditVerbs(verbs);
   AddApplyVerb(verbs);
   AddPublishVerb(verbs);
   AddSubscribeVerb(verbs);

@@ -33,6 +33,8 @@ class Connection {
 
   admin::v1::AdminService::Stub& admin() { return *admin_; }
   events::v1::EventsService::Stub& events() { return *events_; }
+  // For stubs of other services.
+  std::shared_ptr<grpc::Channel> channel() const { return channel_->channel(); }
 
   // One unary call of a stub of this connection:
   //   connection.Call(connection.admin(), &admin::v1::AdminService::Stub::GetStatus, request)

@@ -83,6 +83,7 @@ class Checker {
     Limits();
     Logging();
     Times();
+    Audit();
     Classification();
     return status_;
   }
@@ -275,6 +276,17 @@ class Checker {
     if (!policy.has_pseudonym_key_period()) return;
     Duration("policy.pseudonym_key_period", true, policy.mutable_pseudonym_key_period(), {},
              absl::Hours(1), absl::InfiniteDuration());
+  }
+
+  void Audit() {
+    v1::AuditConfig& audit = *config_.mutable_audit();
+    Duration("audit.retention", given_.audit().has_retention(), audit.mutable_retention(),
+             400 * absl::Hours(24), absl::Hours(24), absl::InfiniteDuration());
+    audit.set_file_bytes(OrDefault<uint64_t>(audit.file_bytes(), 16 << 20));
+    if (audit.file_bytes() < (64 << 10) || audit.file_bytes() > (1 << 30)) {
+      Fail("audit.file_bytes",
+           absl::StrCat("found ", audit.file_bytes(), "; expected 65536 (64KiB) to 1GiB"));
+    }
   }
 
   // One name of a label, scale or regulation, in `seen` where it is not to be used again.

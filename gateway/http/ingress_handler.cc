@@ -116,6 +116,7 @@ std::optional<HttpAnswer> IngressHandler::BeforeBody(const HttpHead& head, Ingre
   absl::Status refused = caller.status();
   if (refused.ok() && deps_.deny) refused = deps_.deny(*caller);
   if (!refused.ok()) {
+    if (deps_.on_refused) deps_.on_refused(client.address, caller.ok() ? caller->id : "", refused);
     if (const auto left_out = lines_.Next(client.address)) {
       base::LogError(base::LogLevel::kWarning, "request refused", refused,
                      {{"listener", "ingress"},

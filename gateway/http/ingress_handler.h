@@ -58,6 +58,9 @@ struct IngressDeps {
   std::shared_ptr<const trust::SnapshotSource> trust;
   // Whether a principal is refused for the time being; as rpc::DenyList.
   std::function<absl::Status(const authz::Principal&)> deny;
+  // Optional. Told of requests whose sender is refused: address, principal where it is known,
+  // why. Must not block.
+  std::function<void(const std::string&, const std::string&, const absl::Status&)> on_refused = {};
   // The log's, for answers.
   std::function<base::Epoch()> epoch;
   const base::Clock& clock;

@@ -96,6 +96,7 @@ links: {heartbeat: 60s, max_backoff: 1m}
 classification:
   scales: [{name: impact, labels: [low, high]}, {name: access, labels: [open, closed]}]
   regulations: [NIS2, DORA]
+audit: {retention: 30d, file_bytes: 1MiB}
 )";
   const auto config = ParseGatewayConfig(yaml, "gateway.yaml");
   CDGATE_ASSERT_OK(config);
@@ -154,6 +155,8 @@ TEST(GatewayConfigTest, ErrorsReadWell) {
       {"drain without unit", std::string(kLeast) + "drain_timeout: 10\n"},
       {"heartbeat", std::string(kLeast) + "links: {heartbeat: 500ms}\n"},
       {"heartbeat too long", std::string(kLeast) + "links: {heartbeat: 61s}\n"},
+      {"audit retention", std::string(kLeast) + "audit: {retention: 23h}\n"},
+      {"audit file bytes", std::string(kLeast) + "audit: {file_bytes: 1KiB}\n"},
       {"backoff", std::string(kLeast) + "links: {max_backoff: 0s}\n"},
       {"socket path", std::string(kLeast) + "data_dir2: x\n"},
       {"long socket", "domain: a\ndata_dir: /" + std::string(120, 'd') +
