@@ -148,7 +148,7 @@ class Gateway {
   std::unique_ptr<crypto::SivSealer> invite_sealer_;
   std::unique_ptr<session::PseudonymKeeper> pseudonyms_;
   std::unique_ptr<Storage> storage_;
-  std::unique_ptr<AuditTrail> audit_;
+  std::shared_ptr<AuditTrail> audit_;
   authz::GrantRegistry grants_;
   schema::SchemaRegistry schemas_;
   std::unique_ptr<TokenSource> tokens_;

@@ -21,8 +21,10 @@ absl::Status Gateway::BuildAudit() {
                                 .clock = clock_,
                                 .metrics = metrics_,
                                 .software = std::string(Software())}));
-  refusals_->Tell(
-      [this](const credentials::Refusal& refusal) { audit_->OnHandshakeRefused(refusal); });
+  // A handshake may end while the gateway does.
+  refusals_->Tell([weak = std::weak_ptr<AuditTrail>(audit_)](const credentials::Refusal& refusal) {
+    if (const auto audit = weak.lock()) audit->OnHandshakeRefused(refusal);
+  });
   return absl::OkStatus();
 }
 

@@ -44,8 +44,12 @@ void RefusalCounter::OnRefused(const credentials::Refusal& refusal) {
              {"reason", base::ReasonLabel(refusal.reason)},
              {"claimed", refusal.claimed_id},
              {"detail", refusal.message}});
-  base::MutexLock lock(mu_);
-  if (listener_) listener_(refusal);
+  Listener listener;
+  {
+    base::MutexLock lock(mu_);
+    listener = listener_;
+  }
+  if (listener) listener(refusal);
 }
 
 void RefusalCounter::Tell(Listener listener) {

@@ -17,15 +17,14 @@ class RefusalCounter final : public credentials::VerificationObserver {
   explicit RefusalCounter(base::Metrics& metrics);
   void OnRefused(const credentials::Refusal& refusal) override;
 
-  // Who else is told from now on; null: nobody any more, and no call to the one before runs
-  // when this returns. It must not block.
+  // Who else is told from now on; null: nobody any more, but for a call that is under way. It
+  // must not block.
   using Listener = std::function<void(const credentials::Refusal&)>;
   void Tell(Listener listener);
 
  private:
   absl::flat_hash_map<base::Reason, base::Counter*> server_;  // fixed after construction
   absl::flat_hash_map<base::Reason, base::Counter*> client_;
-  // Held while the listener runs, which calls nobody that comes back here.
   base::Mutex mu_;
   Listener listener_ CDGATE_GUARDED_BY(mu_);
 };

@@ -306,5 +306,50 @@ class FilesTest(AuditTest):
         self.assert_run(alpha.cdgate("audit", "verify"))
 
 
+class FullDiskTest(AuditTest):
+    """The audit folder is a small file system of its own, and full for a while."""
+
+    def tearDown(self):
+        if os.path.ismount(self.folder()):
+            self.domains.alpha.kill()
+            harness.run(["umount", self.folder()])
+
+    def test_changes_are_refused_and_events_go_on(self):
+        alpha = self.domains.alpha
+        alpha.kill()
+        shutil.rmtree(self.folder())
+        os.makedirs(self.folder(), mode=0o700)
+        if harness.run(["mount", "-t", "tmpfs", "-o", "size=256k,mode=0700", "tmpfs", self.folder()]).code != 0:
+            alpha.start()
+            self.skipTest("file systems cannot be mounted here")
+        alpha.start()
+        filler = os.path.join(self.folder(), "filler")
+        with open(filler, "wb", buffering=0) as file:
+            try:
+                while True:
+                    file.write(b"x" * 1024)
+            except OSError:
+                pass
+
+        def grant(name):
+            return alpha.cdgate("grant", "apply", name, "--principal", "spiffe://alpha.example/service/x", "--role",
+                                "subscriber")
+        # What is left of the last page may take a few entries.
+        refused = harness.wait_until(lambda: next((run for run in map(grant, ("a", "b", "c", "d")) if run.code != 0), None),
+                                     "a change is refused")
+        self.assertIn("disk_full", refused.err)
+        self.assertIn(self.folder(), refused.err)
+        self.assertEqual(alpha.metrics()["cdgate_audit_writable"], 0)
+        self.assertIn("administrative changes are refused", alpha.cdgate("status").out)
+        event = json.dumps(harness.cdevent("while-it-is-full"))
+        self.assert_run(alpha.cdgate("publish", "-", identity="publisher", input=event))
+        os.remove(filler)
+        harness.wait_until(lambda: grant("after").code == 0, "changes are taken again")
+        self.assertIn('"event":"written again"', "\n".join(self.lines()))
+        self.assertIn('"name":"after"', "\n".join(self.lines()))
+        self.verify(self.folder(), "--bundle", self.bundle())
+        self.assert_run(alpha.cdgate("audit", "verify"))
+
+
 if __name__ == "__main__":
     harness.main()
