@@ -54,6 +54,17 @@ std::vector<MethodRow> MakeTable() {
         "/cdgate.admin.v1.AdminService/ResumePeer", "/cdgate.admin.v1.AdminService/RevokeInvite"}) {
     add(method, kAdmin, Admits::kRoles, kOperators);
   }
+  // Agreements and the switch of all exports.
+  for (const absl::string_view method : {"/cdgate.admin.v1.AgreementService/RenewPeer",
+                                         "/cdgate.admin.v1.AgreementService/UpdatePeer",
+                                         "/cdgate.admin.v1.AgreementService/StopExports",
+                                         "/cdgate.admin.v1.AgreementService/ResumeExports",
+                                         "/cdgate.admin.v1.AgreementService/DoctorPeer"}) {
+    add(method, kAdmin, Admits::kRoles, kOperators);
+  }
+  add("/cdgate.admin.v1.AgreementService/GetHoldings", kAdmin, Admits::kRoles,
+      kOperatorsAndAuditors);
+  add("/cdgate.admin.v1.AgreementService/GetExports", kAdmin, Admits::kRoles, kEverybodyInAdmin);
   add("/cdgate.admin.v1.AdminService/CreateToken", kAdmin, Admits::kRoles, kOperators);
   add("/cdgate.admin.v1.AdminService/DeleteToken", kAdmin, Admits::kRoles, kOperators);
   add("/cdgate.admin.v1.AdminService/ListTokens", kAdmin, Admits::kRoles, kOperatorsAndAuditors);
@@ -85,6 +96,8 @@ std::vector<MethodRow> MakeTable() {
 
   // Between domains.
   add("/cdgate.federation.v1.FederationService/Link", {Listener::kPeers}, Admits::kPeerGateway, {});
+  add("/cdgate.federation.v1.PeeringService/GetAgreement", {Listener::kPeers}, Admits::kPeerGateway,
+      {});
   add("/cdgate.federation.v1.EnrolmentService/Enrol", {Listener::kEnrolment}, Admits::kEnroller,
       {});
 

@@ -102,11 +102,12 @@ TEST(MethodTableTest, NothingButEnrolmentIsWhereNobodyIsVerified) {
   }
 }
 
-TEST(MethodTableTest, OnlyTheLinkAndHealthAreForPeers) {
+TEST(MethodTableTest, OnlyWhatConcernsTheLinkIsForPeers) {
   for (const MethodRow& row : MethodTable()) {
     if (!row.listeners.Has(Listener::kPeers)) continue;
     EXPECT_THAT(std::string(row.method),
                 testing::AnyOf("/cdgate.federation.v1.FederationService/Link",
+                               "/cdgate.federation.v1.PeeringService/GetAgreement",
                                "/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"));
   }
 }
