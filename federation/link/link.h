@@ -68,6 +68,7 @@ class Link {
   void On(HorizonWritten written) { exporter_.OnHorizonWritten(written.through); }
   void On(Committed committed) { importer_.OnCommitted(std::move(committed)); }
   void On(PolicyChanged change) { exporter_.OnPolicyChanged(change); }
+  void On(ExportsHeld change);
   void On(ReplayChanged change) { exporter_.OnReplayChanged(change); }
   void On(GroupsChanged change);
   void On(InterestChanged change);
@@ -77,6 +78,7 @@ class Link {
   absl::Status OnFrame(FrameReceived received);
   absl::Status OnBatch(FrameReceived received);
   absl::Status OnGroups(const federation::v1::Groups& groups, size_t wire_bytes);
+  absl::Status OnHeartbeat(const federation::v1::Heartbeat& heartbeat);
   absl::Status OnHello(const federation::v1::Hello& hello);
   void OnGoAway(const federation::v1::GoAway& go_away);
 
@@ -112,6 +114,7 @@ class Link {
   bool resume_due_ = false;
   bool go_away_due_ = false;
   bool go_away_writing_ = false;
+  bool peer_exports_stopped_ = false;
   CloseStream end_;  // what the GoAway says, then CloseStream
 
   absl::Time opened_at_, heard_at_, heartbeat_at_, deadline_ = absl::InfiniteFuture();
