@@ -5,7 +5,9 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "federation/manager/redial.h"
+#include "federation/manager/lifetime.h"
+#include "federation/manager/link_refusal.h"
+#include "federation/manager/peer_link.h"
 #include "federation/manager/timestamp.h"
 #include "gateway/base/errors.h"
 #include "gateway/base/logging.h"
@@ -16,42 +18,18 @@ namespace {
 using admin::v1::LinkState;
 using session::Session;
 
-// Expiry of agreements is looked at this often.
+// All links are looked at this often; an agreement that ends before the next time is looked at
+// when it does.
 constexpr absl::Duration kTick = absl::Seconds(1);
 
 }  // namespace
 
-// One peer. Touched on the strand only.
-struct LinkManager::PeerLink {
-  PeerLink(base::Metrics& registry, const std::string& domain, base::BackoffOptions options)
-      : metrics(registry, domain), redial(options) {}
-
-  admin::v1::Peer peer;
-  uint64_t version = 0;
-  session::PeerMetrics metrics;
-  Redial redial;
-
-  std::shared_ptr<Session> session;  // until its on_done
-  uint64_t session_number = 0;
-  bool dialled = false;
-  bool ended = false;           // the session's link is over, the session not yet
-  rpc::FrameStreamPtr waiting;  // accepted while a session was ending
-  bool begin_anew = false;
-  bool removed = false;
-  std::string groups;  // that the session was given, serialised
-
-  LinkState state = admin::v1::LINK_STATE_DOWN;
-  std::string reason;
-  std::string message;
-  absl::Time since = absl::UnixEpoch();
-  absl::Time next_try = absl::InfinitePast();  // monotonic; dial when it has come
-  base::Sequence acknowledged_through;
-};
-
 class LinkManager::Core : public std::enable_shared_from_this<LinkManager::Core> {
  public:
   explicit Core(LinkManagerDeps deps)
-      : deps_(std::move(deps)), strand_(base::Strand::Create(deps_.session.executor)) {}
+      : deps_(std::move(deps)),
+        strand_(base::Strand::Create(deps_.session.executor)),
+        frozen_(deps_.frozen) {}
 
   void Post(base::Task task) {
     // A dead strand means the process is ending: its executor takes no more work.
@@ -63,6 +41,7 @@ class LinkManager::Core : public std::enable_shared_from_this<LinkManager::Core>
   void Accept(const std::string& peer, rpc::FrameStreamPtr stream);
   void Drain();
   void EndAll();
+  void Unfreeze();
   bool WaitIdle(absl::Duration limit);
   std::optional<LinkReport> Report(absl::string_view peer) const;
 
@@ -71,8 +50,9 @@ class LinkManager::Core : public std::enable_shared_from_this<LinkManager::Core>
   void Tick();
   void Adopt(const std::string& domain, const state::StoredResource& resource);
   // Why the link may not carry events now; none where it may.
-  std::optional<link::Refuse> RefusalOf(const PeerLink& link) const;
+  std::optional<link::Refuse> RefusalNow(const PeerLink& link) const;
   void Settle(const std::string& domain, PeerLink& link);
+  void TimeTheEnd(PeerLink& link);
   void DialIfDue(const std::string& domain, PeerLink& link);
   void GiveGroups(const std::string& domain, PeerLink& link);
   void StartSession(const std::string& domain, PeerLink& link, rpc::FrameStreamPtr stream,
@@ -96,6 +76,7 @@ class LinkManager::Core : public std::enable_shared_from_this<LinkManager::Core>
   std::map<std::string, std::unique_ptr<PeerLink>> links_;
   uint64_t next_number_ = 1;
   bool draining_ = false;
+  bool frozen_ = false;
 
   mutable base::Mutex mu_;
   base::CondVar idle_;
@@ -118,6 +99,7 @@ void LinkManager::Core::Reconcile(const state::ResourceSnapshot& resources) {
     const std::string domain = it->first;
     PeerLink& link = *it->second;
     ++it;  // Settle may erase the entry
+    if (link.removed) link.ended_text = EndedText(resources, deps_.session.domain, domain);
     if (link.session != nullptr) link.session->RefreshPolicy();
     GiveGroups(domain, link);
     Settle(domain, link);
@@ -140,41 +122,32 @@ void LinkManager::Core::Adopt(const std::string& domain, const state::StoredReso
   if (other && slot->session != nullptr) {
     slot->session->End(base::Reason::kNoAgreement, "the agreement was made anew");
   }
+  if (other) slot->told_ended.clear();
   if (slot->version != resource.version) {
     slot->peer = *std::move(peer);
     slot->version = resource.version;
     // Whatever kept it down may have been this.
     slot->next_try = absl::InfinitePast();
     slot->redial.Reset();
+    slot->end_is_timed = false;
     if (slot->session == nullptr) {
       slot->acknowledged_through = session::AcknowledgedThrough(deps_.session.store, slot->peer);
     }
   }
   slot->removed = false;
+  slot->ended_text.clear();
 }
 
-std::optional<link::Refuse> LinkManager::Core::RefusalOf(const PeerLink& link) const {
-  if (draining_) return link::Refuse{base::Reason::kDraining, "shutting down", absl::Seconds(1)};
-  if (link.removed) {
-    return link::Refuse{base::Reason::kNoAgreement, "there is no agreement any more", {}};
-  }
-  if (link.peer.frozen()) {
-    return link::Refuse{base::Reason::kFrozen, "the link is frozen", absl::Seconds(5)};
-  }
-  if (link.peer.state() != admin::v1::PEER_STATE_APPROVED) {
-    return link::Refuse{base::Reason::kAgreementPending,
-                        "the agreement is not approved on this side yet", absl::Seconds(2)};
-  }
-  const bool expires = link.peer.has_expire_time();
-  if (expires &&
-      deps_.session.clock.Now() >= absl::FromUnixSeconds(link.peer.expire_time().seconds())) {
-    return link::Refuse{base::Reason::kNoAgreement, "the agreement has expired; renew it", {}};
-  }
-  return std::nullopt;
+std::optional<link::Refuse> LinkManager::Core::RefusalNow(const PeerLink& link) const {
+  return RefusalOf(link.peer, {.domain = deps_.session.domain,
+                               .ended_text = link.ended_text,
+                               .draining = draining_,
+                               .started_frozen = frozen_,
+                               .now = deps_.session.clock.Now()});
 }
 
 void LinkManager::Core::Settle(const std::string& domain, PeerLink& link) {
-  const auto refusal = RefusalOf(link);
+  const auto refusal = RefusalNow(link);
   if (refusal) {
     if (link.session != nullptr && !link.ended) {
       link.session->End(refusal->reason, refusal->message, refusal->retry_after);
@@ -193,8 +166,19 @@ void LinkManager::Core::Settle(const std::string& domain, PeerLink& link) {
   if (link.state == admin::v1::LINK_STATE_STOPPED) {
     SetState(domain, link, admin::v1::LINK_STATE_DOWN, "", "not connected yet");
   }
+  TimeTheEnd(link);
   DialIfDue(domain, link);
   Publish(domain, link);
+}
+
+// The wall clock may be set, so only what the next look would miss has a timer.
+void LinkManager::Core::TimeTheEnd(PeerLink& link) {
+  const absl::Duration left = EndOf(link.peer) - deps_.session.clock.Now();
+  if (left > 2 * kTick || link.end_is_timed) return;
+  link.end_is_timed = true;
+  deps_.session.timers.At(Monotonic() + left, [weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->Post([self] { self->Tick(); });
+  });
 }
 
 void LinkManager::Core::DialIfDue(const std::string& domain, PeerLink& link) {
@@ -216,7 +200,7 @@ void LinkManager::Core::StartSession(const std::string& domain, PeerLink& link,
   session::SessionOptions options;
   options.peer = link.peer;
   options.dialled = dialled;
-  options.refuse = RefusalOf(link);
+  options.refuse = RefusalNow(link);
   options.begin_anew = std::exchange(link.begin_anew, false);
   options.heartbeat = deps_.heartbeat;
   {
@@ -294,7 +278,7 @@ void LinkManager::Core::Accept(const std::string& peer, rpc::FrameStreamPtr stre
   }
 }
 
-LinkManager::PeerLink* LinkManager::Core::Find(const std::string& domain, uint64_t number) {
+PeerLink* LinkManager::Core::Find(const std::string& domain, uint64_t number) {
   const auto it = links_.find(domain);
   if (it == links_.end() || it->second->session_number != number) return nullptr;
   return it->second.get();
@@ -304,6 +288,7 @@ void LinkManager::Core::OnUp(const std::string& domain, uint64_t number) {
   PeerLink* link = Find(domain, number);
   if (link == nullptr || link->ended) return;
   link->redial.OnUp(Monotonic());
+  link->told_ended.clear();
   SetState(domain, *link, admin::v1::LINK_STATE_UP, "", "");
   base::Log(base::LogLevel::kInfo, "link up",
             {{"peer", domain}, {"dialled", link->dialled ? "true" : "false"}});
@@ -325,9 +310,13 @@ void LinkManager::Core::OnEnd(const std::string& domain, uint64_t number,
              {"reason", base::ReasonLabel(close.reason)},
              {"message", close.message},
              {"by_peer", close.by_peer ? "true" : "false"}});
+  if (close.by_peer && close.reason == base::Reason::kNoAgreement) link->told_ended = close.message;
   if (link->state == admin::v1::LINK_STATE_STOPPED) return;
-  SetState(domain, *link, admin::v1::LINK_STATE_DOWN, base::ReasonLabel(close.reason),
-           close.message);
+  // It has forgotten our bundle, so that dialling it fails in the handshake from now on.
+  const bool ended = !link->told_ended.empty();
+  SetState(domain, *link, admin::v1::LINK_STATE_DOWN,
+           base::ReasonLabel(ended ? base::Reason::kNoAgreement : close.reason),
+           ended ? link->told_ended : close.message);
 }
 
 void LinkManager::Core::OnDone(const std::string& domain, uint64_t number) {
@@ -378,6 +367,12 @@ void LinkManager::Core::Drain() {
     }
     if (link->session != nullptr) link->session->Drain();
   }
+}
+
+void LinkManager::Core::Unfreeze() {
+  if (!std::exchange(frozen_, false)) return;
+  for (auto& [domain, link] : links_) link->next_try = absl::InfinitePast();
+  Tick();
 }
 
 void LinkManager::Core::EndAll() {
@@ -436,16 +431,7 @@ std::optional<LinkReport> LinkManager::Core::Report(absl::string_view peer) cons
   }
   LinkReport report = std::move(published.report);
   if (published.session == nullptr) return report;
-  const session::SessionStatus status = published.session->status();
-  report.status.set_sent_position(status.sent.value());
-  report.status.set_acknowledged_position(status.acknowledged.value());
-  report.status.set_received_position(status.committed.value());
-  if (status.peer_caught_up > absl::UnixEpoch()) {
-    *report.status.mutable_peer_caught_up_as_of() = ToTimestamp(status.peer_caught_up);
-  }
-  report.sent_through = status.sent_through;
-  report.acknowledged_through = std::max(report.acknowledged_through, status.acknowledged_through);
-  report.interest = status.interest;
+  AddSession(published.session->status(), deps_.session.domain, peer, &report);
   return report;
 }
 
@@ -465,6 +451,10 @@ void LinkManager::Accept(std::string peer, rpc::FrameStreamPtr stream) {
   core_->Post([core = core_, peer = std::move(peer), stream = std::move(stream)] {
     core->Accept(peer, stream);
   });
+}
+
+void LinkManager::Unfreeze() {
+  core_->Post([core = core_] { core->Unfreeze(); });
 }
 
 void LinkManager::Drain() {

@@ -1,0 +1,50 @@
+// What the LinkManager remembers of one peer. For link_manager.cc.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/time/time.h"
+#include "cdgate/admin/v1/admin.pb.h"
+#include "cdgate/admin/v1/resources.pb.h"
+#include "federation/manager/redial.h"
+#include "federation/session/peer_metrics.h"
+#include "federation/session/session.h"
+#include "gateway/base/metrics.h"
+#include "gateway/base/types.h"
+#include "gateway/rpc/frame_stream.h"
+
+namespace cdgate::manager {
+
+// One peer. Touched on the strand only.
+struct PeerLink {
+  PeerLink(base::Metrics& registry, const std::string& domain, base::BackoffOptions options)
+      : metrics(registry, domain), redial(options) {}
+
+  admin::v1::Peer peer;
+  uint64_t version = 0;
+  session::PeerMetrics metrics;
+  Redial redial;
+
+  std::shared_ptr<session::Session> session;  // until its on_done
+  uint64_t session_number = 0;
+  bool dialled = false;
+  bool ended = false;           // the session's link is over, the session not yet
+  rpc::FrameStreamPtr waiting;  // accepted while a session was ending
+  bool begin_anew = false;
+  bool removed = false;
+  std::string ended_text;     // `removed`: what the peer is told
+  std::string told_ended;     // what the peer said when it ended the agreement; empty: nothing
+  bool end_is_timed = false;  // a timer stands at the end of the agreement
+  std::string groups;         // that the session was given, serialised
+
+  admin::v1::LinkState state = admin::v1::LINK_STATE_DOWN;
+  std::string reason;
+  std::string message;
+  absl::Time since = absl::UnixEpoch();
+  absl::Time next_try = absl::InfinitePast();  // monotonic; dial when it has come
+  base::Sequence acknowledged_through;
+};
+
+}  // namespace cdgate::manager
