@@ -19,6 +19,9 @@ namespace {
 constexpr absl::Duration kUpkeepInterval = absl::Seconds(2);
 // Of an HTTP body, for what is around the event.
 constexpr size_t kEnvelopeRoom = 64 << 10;
+// How long a link that is ended by us has to say so before its connection is cut: freezing takes a
+// second at most.
+constexpr absl::Duration kLastWord = absl::Milliseconds(300);
 constexpr absl::Duration kExpiryWarning = absl::Hours(24 * 14);
 
 size_t PoolThreads() { return std::max(2u, std::thread::hardware_concurrency()); }
@@ -69,21 +72,24 @@ struct Gateway::Alive {
   }
 };
 
-absl::StatusOr<std::unique_ptr<Gateway>> Gateway::Start(
-    const config::v1::GatewayConfig& config, std::function<void(absl::Status)> on_fatal) {
-  std::unique_ptr<Gateway> gateway(new Gateway(config, std::move(on_fatal)));
+absl::StatusOr<std::unique_ptr<Gateway>> Gateway::Start(const config::v1::GatewayConfig& config,
+                                                        std::function<void(absl::Status)> on_fatal,
+                                                        StartOptions options) {
+  std::unique_ptr<Gateway> gateway(new Gateway(config, std::move(on_fatal), options));
   CDGATE_RETURN_IF_ERROR(gateway->Build());
   return gateway;
 }
 
 Gateway::Gateway(const config::v1::GatewayConfig& config,
-                 std::function<void(absl::Status)> on_fatal)
+                 std::function<void(absl::Status)> on_fatal, StartOptions options)
     : config_(config),
       on_fatal_(std::move(on_fatal)),
+      options_(options),
       background_({.name = "background", .threads = 2, .max_queued = 1024}),
       pool_({.name = "work", .threads = PoolThreads(), .max_queued = 65536}),
       plan_runs_({.name = "plans", .threads = 1, .max_queued = 16}),
-      refusals_(std::make_shared<RefusalCounter>(metrics_)) {}
+      refusals_(std::make_shared<RefusalCounter>(metrics_)),
+      alive_(std::make_shared<Alive>()) {}
 
 Gateway::~Gateway() { Shutdown(); }
 
@@ -141,11 +147,7 @@ absl::Status Gateway::BuildServices() {
                      .trust = trust_,
                      .grants = grants_,
                      .schemas = schemas_,
-                     .cut = [this](const std::string& domain) {
-                       if (server_ == nullptr) return;
-                       server_->CutConnections(
-                           [&domain](const authz::Principal& p) { return p.domain == domain; });
-                     }});
+                     .cut = [this](const std::string& domain) { CutSoon(domain); }});
   event::AdmitLimits limits;
   if (config_.limits().max_event_bytes() != 0) {
     limits.max_event_bytes = config_.limits().max_event_bytes();
@@ -173,6 +175,7 @@ absl::Status Gateway::BuildServices() {
                                                  .groups = *groups_,
                                                  .observer = refusals_,
                                                  .token_key = secrets.KeyFor("token"),
+                                                 .started_frozen = options_.frozen,
                                                  .pseudonyms = *pseudonyms_,
                                                  .clock = clock_,
                                                  .random = random_,
@@ -345,8 +348,16 @@ absl::Status Gateway::ListenOps() {
 
 void Gateway::ApplyResources() { trust_watch_->Apply(*storage_->store().Resources()); }
 
+void Gateway::CutSoon(const std::string& domain) {
+  timers_.At(clock_.Monotonic() + kLastWord, [alive = alive_, domain] {
+    alive->With([&domain](Gateway& gateway) {
+      gateway.server_->CutConnections(
+          [&domain](const authz::Principal& p) { return p.domain == domain; });
+    });
+  });
+}
+
 void Gateway::WatchResources() {
-  alive_ = std::make_shared<Alive>();
   {
     base::MutexLock lock(alive_->mu);
     alive_->gateway = this;
@@ -382,6 +393,7 @@ void Gateway::Upkeep() {
     }
   }
   environment_->Refresh();
+  agreements_->Upkeep();
   HourlyUpkeep();
   for (const auto& peer : storage_->store().Resources()->List(state::kPeerKind)) {
     health_.Set(absl::StrCat("peer:", peer->name),
@@ -409,11 +421,12 @@ void Gateway::UpdateGauges() {
                 "When the gateway's own certificate expires, seconds since the Unix epoch.")
       .Set(absl::ToDoubleSeconds(identity_->Current()->not_after - absl::UnixEpoch()));
   links_->UpdateGauges();
+  agreements_->UpdateGauges();
   storage_->UpdateMetrics();
 }
 
 std::vector<std::string> Gateway::Problems() const {
-  std::vector<std::string> out;
+  std::vector<std::string> out = agreements_->Problems();
   const absl::Duration left = identity_->Current()->not_after - clock_.Now();
   if (left < kExpiryWarning) {
     out.push_back(absl::StrCat("the gateway's certificate expires in ",
@@ -434,13 +447,6 @@ std::vector<std::string> Gateway::Problems() const {
   return out;
 }
 
-api::PeerFacts Gateway::Facts() {
-  return {.link = [this](absl::string_view domain) { return links_->StatusOf(domain); },
-          .lag = [this](absl::string_view domain) { return links_->LagOf(domain); },
-          .problems = [this] { return Problems(); },
-          .certificate_expiry = [this] { return identity_->Current()->not_after; }};
-}
-
 std::string Gateway::Advertised(authz::Listener kind, const std::string& configured) const {
   if (!configured.empty()) return configured;
   const std::string bound = BoundAddress(kind);
@@ -453,16 +459,6 @@ absl::Status Gateway::Reload(const config::v1::GatewayConfig& config) {
   if (known) base::SetLogLevel(level);
   return identity_->Reload();
 }
-
-std::string Gateway::BoundAddress(authz::Listener kind) const {
-  return server_ == nullptr ? "" : server_->BoundAddress(kind);
-}
-
-std::string Gateway::IngressAddress() const {
-  return ingress_ == nullptr ? "" : ingress_->bound_address();
-}
-
-std::string Gateway::OpsAddress() const { return ops_ == nullptr ? "" : ops_->bound_address(); }
 
 void Gateway::Shutdown() {
   {
@@ -480,13 +476,14 @@ void Gateway::Shutdown() {
   }
   if (links_ != nullptr) links_->Shutdown();
   if (watch_ != 0) storage_->store().Unwatch(watch_);
-  if (alive_ != nullptr) alive_->Detach();
+  alive_->Detach();
   ops_.reset();
   if (storage_ != nullptr) {
     storage_->feed().Shutdown();
     storage_->store().Shutdown();
   }
   plan_runs_.Shutdown();
+  if (agreements_ != nullptr) agreements_->Shutdown();
   pool_.Shutdown();
   background_.Shutdown();
 }

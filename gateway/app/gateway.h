@@ -44,6 +44,7 @@
 #include "gateway/api/schema_api.h"
 #include "gateway/api/token_api.h"
 #include "gateway/api/widening_gate.h"
+#include "gateway/app/agreements.h"
 #include "gateway/app/enrol_dialer.h"
 #include "gateway/app/links.h"
 #include "gateway/app/policy_upkeep.h"
@@ -69,12 +70,18 @@ namespace cdgate::app {
 // "cdgate 0.1.0"
 absl::string_view Software();
 
+struct StartOptions {
+  // No link is made until an operator runs `cdgate export resume --all`; for this run.
+  bool frozen = false;
+};
+
 class Gateway {
  public:
   // `on_fatal`: the log can no longer be written; called once, from any thread, after
   // everything that waits was refused. The process has to end.
   static absl::StatusOr<std::unique_ptr<Gateway>> Start(const config::v1::GatewayConfig& config,
-                                                        std::function<void(absl::Status)> on_fatal);
+                                                        std::function<void(absl::Status)> on_fatal,
+                                                        StartOptions options = {});
   // Calls Shutdown().
   ~Gateway();
   Gateway(const Gateway&) = delete;
@@ -95,7 +102,8 @@ class Gateway {
   std::string IngressAddress() const;
 
  private:
-  Gateway(const config::v1::GatewayConfig& config, std::function<void(absl::Status)> on_fatal);
+  Gateway(const config::v1::GatewayConfig& config, std::function<void(absl::Status)> on_fatal,
+          StartOptions options);
 
   absl::Status Build();
   absl::Status BuildIdentity();
@@ -106,6 +114,7 @@ class Gateway {
   void BuildGroups();
   void BuildApis();
   void BuildPlans();
+  void BuildAgreements();
   absl::Status RegisterServices();
   absl::Status Listen();
   absl::Status ListenOps();
@@ -114,6 +123,8 @@ class Gateway {
   rpc::ListenerOptions TcpListener(authz::Listener kind, const std::string& address) const;
   void WatchResources();
   void ApplyResources();
+  // Ends the connections of a domain when its link has had the time to say why.
+  void CutSoon(const std::string& domain);
   void ScheduleUpkeep();
   // Certificate files, groups that end, health of peers: every few seconds; old invites, plans
   // and keys: every hour.
@@ -126,6 +137,7 @@ class Gateway {
 
   const config::v1::GatewayConfig config_;
   const std::function<void(absl::Status)> on_fatal_;
+  const StartOptions options_;
   base::Clock& clock_ = base::SystemClock();
   base::Random& random_ = base::SystemRandom();
   const absl::Time start_time_ = clock_.Now();
@@ -176,6 +188,7 @@ class Gateway {
   std::unique_ptr<api::TokenApi> token_api_;
   std::unique_ptr<api::OutcomeApi> outcome_api_;
   std::unique_ptr<api::PeerApi> peer_api_;
+  std::unique_ptr<Agreements> agreements_;
   rpc::Router router_;
 
   base::Mutex mu_;

@@ -1,4 +1,4 @@
-// The services of a gateway: what its listeners serve.
+// The services of a gateway: what its listeners serve, and where.
 #include <memory>
 #include <string>
 #include <utility>
@@ -45,6 +45,23 @@ void Gateway::BuildApis() {
                                                               .gate = *widening_gate_,
                                                               .pool = pool_,
                                                               .facts = Facts()});
+  BuildAgreements();
+}
+
+void Gateway::BuildAgreements() {
+  agreements_ = std::make_unique<Agreements>(AgreementsDeps{.domain = config_.domain(),
+                                                            .started_frozen = options_.frozen,
+                                                            .storage = *storage_,
+                                                            .links = *links_,
+                                                            .gate = *widening_gate_,
+                                                            .identity = *identity_,
+                                                            .trust = trust_,
+                                                            .observer = refusals_,
+                                                            .refused = refusals_->memory(),
+                                                            .clock = clock_,
+                                                            .timers = timers_,
+                                                            .pool = pool_,
+                                                            .metrics = metrics_});
 }
 
 void Gateway::BuildPlans() {
@@ -84,6 +101,7 @@ absl::Status Gateway::RegisterServices() {
   CDGATE_RETURN_IF_ERROR(token_api_->Register(router_));
   CDGATE_RETURN_IF_ERROR(outcome_api_->Register(router_));
   CDGATE_RETURN_IF_ERROR(peer_api_->Register(router_));
+  CDGATE_RETURN_IF_ERROR(agreements_->Register(router_));
   CDGATE_RETURN_IF_ERROR(api::RegisterSubscribe(router_, {.store = storage_->store(),
                                                           .feed = storage_->feed(),
                                                           .grants = grants_,
@@ -97,5 +115,22 @@ absl::Status Gateway::RegisterServices() {
   CDGATE_RETURN_IF_ERROR(rpc::RegisterHealth(router_, health_));
   return rpc::RegisterReflection(router_);
 }
+
+api::PeerFacts Gateway::Facts() {
+  return {.link = [this](absl::string_view domain) { return links_->StatusOf(domain); },
+          .lag = [this](absl::string_view domain) { return links_->LagOf(domain); },
+          .problems = [this] { return Problems(); },
+          .certificate_expiry = [this] { return identity_->Current()->not_after; }};
+}
+
+std::string Gateway::BoundAddress(authz::Listener kind) const {
+  return server_ == nullptr ? "" : server_->BoundAddress(kind);
+}
+
+std::string Gateway::IngressAddress() const {
+  return ingress_ == nullptr ? "" : ingress_->bound_address();
+}
+
+std::string Gateway::OpsAddress() const { return ops_ == nullptr ? "" : ops_->bound_address(); }
 
 }  // namespace cdgate::app

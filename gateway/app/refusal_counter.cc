@@ -23,7 +23,7 @@ constexpr base::Reason kReasons[] = {base::Reason::kTlsHandshakeFailed,
 
 }  // namespace
 
-RefusalCounter::RefusalCounter(base::Metrics& metrics) {
+RefusalCounter::RefusalCounter(base::Metrics& metrics, const base::Clock& clock) : clock_(clock) {
   for (const base::Reason reason : kReasons) {
     const std::string label = base::ReasonLabel(reason);
     server_[reason] = &metrics.AddCounter(kName, kHelp, {{"side", "server"}, {"reason", label}});
@@ -37,6 +37,7 @@ void RefusalCounter::OnRefused(const credentials::Refusal& refusal) {
   auto it = counters.find(refusal.reason);
   if (it == counters.end()) it = counters.find(base::Reason::kInternal);
   it->second->Add();
+  memory_.Note(refusal, clock_.Now());
   base::Log(base::LogLevel::kWarning, "connection refused",
             {{"side", server ? "server" : "client"},
              {"reason", base::ReasonLabel(refusal.reason)},

@@ -3,6 +3,8 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "auth/credentials/observer.h"
+#include "gateway/app/refusal_memory.h"
+#include "gateway/base/clock.h"
 #include "gateway/base/errors.h"
 #include "gateway/base/metrics.h"
 
@@ -11,12 +13,18 @@ namespace cdgate::app {
 // cdgate_handshake_refusals_total{side,reason}. Thread-safe.
 class RefusalCounter final : public credentials::VerificationObserver {
  public:
-  explicit RefusalCounter(base::Metrics& metrics);
+  // `clock` dates what is remembered, and outlives it.
+  explicit RefusalCounter(base::Metrics& metrics, const base::Clock& clock = base::SystemClock());
   void OnRefused(const credentials::Refusal& refusal) override;
+
+  // The last refusal of each domain.
+  const RefusalMemory& memory() const { return memory_; }
 
  private:
   absl::flat_hash_map<base::Reason, base::Counter*> server_;  // fixed after construction
   absl::flat_hash_map<base::Reason, base::Counter*> client_;
+  const base::Clock& clock_;
+  RefusalMemory memory_;
 };
 
 }  // namespace cdgate::app

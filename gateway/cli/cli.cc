@@ -48,6 +48,7 @@ void AddAllVerbs(Verbs& verbs, const Daemon& daemon) {
   AddServeVerb(verbs, daemon);
   AddCertificateVerbs(verbs);
   AddPeerVerbs(verbs);
+  AddExportVerbs(verbs);
   AddPolicyVerbs(verbs);
   AddGrantVerbs(verbs);
   AddGroupVerbs(verbs);

@@ -94,6 +94,7 @@ absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const Target& targe
       target.gateway, std::move(credentials),
       rpc::ClientChannelOptions{.clock = base::SystemClock(), .timers = connection->timers_});
   connection->admin_ = admin::v1::AdminService::NewStub(connection->channel_->channel());
+  connection->agreements_ = admin::v1::AgreementService::NewStub(connection->channel_->channel());
   connection->events_ = events::v1::EventsService::NewStub(connection->channel_->channel());
   return connection;
 }

@@ -12,6 +12,7 @@
 #include "absl/time/time.h"
 #include "auth/credentials/credentials.h"
 #include "cdgate/admin/v1/admin.grpc.pb.h"
+#include "cdgate/admin/v1/agreement.grpc.pb.h"
 #include "cdgate/events/v1/events.grpc.pb.h"
 #include "gateway/base/timer_queue.h"
 #include "gateway/cli/target.h"
@@ -32,6 +33,7 @@ class Connection {
   static absl::StatusOr<std::unique_ptr<Connection>> Open(const Target& target);
 
   admin::v1::AdminService::Stub& admin() { return *admin_; }
+  admin::v1::AgreementService::Stub& agreements() { return *agreements_; }
   events::v1::EventsService::Stub& events() { return *events_; }
 
   // One unary call of a stub of this connection:
@@ -66,6 +68,7 @@ class Connection {
   base::ThreadTimerQueue timers_;
   std::unique_ptr<rpc::ClientChannel> channel_;
   std::unique_ptr<admin::v1::AdminService::Stub> admin_;
+  std::unique_ptr<admin::v1::AgreementService::Stub> agreements_;
   std::unique_ptr<events::v1::EventsService::Stub> events_;
 };
 

@@ -46,6 +46,17 @@ class Invocation {
     return (*connection)->Call((*connection)->admin(), method, request, timeout);
   }
 
+  // One call of the API of agreements.
+  template <typename Request, typename Response>
+  absl::StatusOr<Response> Agreement(grpc::Status (admin::v1::AgreementService::Stub::*method)(
+                                         grpc::ClientContext*, const Request&, Response*),
+                                     const Request& request,
+                                     absl::Duration timeout = Connection::kCallTimeout) {
+    absl::StatusOr<Connection*> connection = Connect();
+    if (!connection.ok()) return connection.status();
+    return (*connection)->Call((*connection)->agreements(), method, request, timeout);
+  }
+
   // One call of the events API that is no stream.
   template <typename Request, typename Response>
   absl::StatusOr<Response> Events(grpc::Status (events::v1::EventsService::Stub::*method)(

@@ -61,6 +61,12 @@ TEST(CommandLineTest, EveryVerbHasHelpWithAnExample) {
                                           "peer invite",
                                           "peer accept",
                                           "peer approve",
+                                          "peer renew",
+                                          "peer set",
+                                          "peer doctor",
+                                          "export stop",
+                                          "export resume",
+                                          "export status",
                                           "peer list",
                                           "peer show",
                                           "peer freeze",
@@ -346,7 +352,7 @@ TEST(CompletionVerbTest, TheBashScriptOffersWhatMayFollow) {
       base::WriteFileAtomically(dir.File("cdgate"), RunCli({"completion", "bash"}).out));
   const std::string script = dir.File("cdgate");
   EXPECT_EQ(Offered(script, "cdgate sub", 1), "subscribe subscription\n");
-  EXPECT_EQ(Offered(script, "cdgate peer re", 2), "resume remove redrive\n");
+  EXPECT_EQ(Offered(script, "cdgate peer re", 2), "resume renew remove redrive\n");
   EXPECT_EQ(Offered(script, "cdgate subscribe --gateway a:1 --fr", 4), "--from\n");
   EXPECT_EQ(Offered(script, "cdgate nonsense --g", 2), "\n");
 }
