@@ -102,6 +102,7 @@ absl::Status Gateway::Build() {
                                                             }}));
   CDGATE_RETURN_IF_ERROR(BuildServices());
   BuildApis();
+  CDGATE_RETURN_IF_ERROR(BuildAccess());
   CDGATE_RETURN_IF_ERROR(RegisterServices());
   // Who may do what is known before anybody can ask.
   ApplyResources();
@@ -180,14 +181,6 @@ absl::Status Gateway::BuildServices() {
                                                  .pool = pool_,
                                                  .metrics = metrics_}));
   return absl::OkStatus();
-}
-
-absl::StatusOr<std::vector<storage::v1::OutcomeRow>> Gateway::FoldOutcomes(
-    absl::Span<const event::CommitPtr> commits) {
-  const state::Store& store = storage_->store();
-  session::Outcomes outcomes(config_.domain(), store, *pseudonyms_,
-                             [this](absl::string_view peer) { return links_->FactsOf(peer); });
-  return api::FoldOutcomes(outcomes, store, commits);
 }
 
 absl::Status Gateway::BuildEnrolment(const Secrets& secrets) {
@@ -286,6 +279,7 @@ absl::Status Gateway::Listen() {
   options.deny = [this](const authz::Principal& principal) {
     return trust_watch_->Denied(principal);
   };
+  options.bearer = [this](absl::string_view token) { return identity_keys_->Resolve(token); };
   CDGATE_ASSIGN_OR_RETURN(server_, rpc::Server::Start(std::move(options)));
   server_->OnDrain([this] {
     health_.Drain();
@@ -304,6 +298,7 @@ absl::Status Gateway::ListenIngress() {
           .domain = config_.domain(),
           .admission = *admission_,
           .tokens = [this] { return tokens_->Current(); },
+          .identity_token = [this](absl::string_view token) { return identity_keys_->Who(token); },
           .trust = trust_.source(),
           .deny =
               [this](const authz::Principal& principal) { return trust_watch_->Denied(principal); },
@@ -381,6 +376,7 @@ void Gateway::Upkeep() {
                      reloaded);
     }
   }
+  identity_keys_->Tick();
   environment_->Refresh();
   HourlyUpkeep();
   for (const auto& peer : storage_->store().Resources()->List(state::kPeerKind)) {
@@ -408,12 +404,13 @@ void Gateway::UpdateGauges() {
       .AddGauge("cdgate_certificate_expiry_timestamp_seconds",
                 "When the gateway's own certificate expires, seconds since the Unix epoch.")
       .Set(absl::ToDoubleSeconds(identity_->Current()->not_after - absl::UnixEpoch()));
+  identity_keys_->UpdateGauges();
   links_->UpdateGauges();
   storage_->UpdateMetrics();
 }
 
 std::vector<std::string> Gateway::Problems() const {
-  std::vector<std::string> out;
+  std::vector<std::string> out = identity_keys_->Problems();
   const absl::Duration left = identity_->Current()->not_after - clock_.Now();
   if (left < kExpiryWarning) {
     out.push_back(absl::StrCat("the gateway's certificate expires in ",

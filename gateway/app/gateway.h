@@ -29,6 +29,7 @@
 #include "federation/manager/environment_keeper.h"
 #include "federation/manager/group_exchange.h"
 #include "gateway/admission/admission.h"
+#include "gateway/api/access_api.h"
 #include "gateway/api/dead_letter_api.h"
 #include "gateway/api/describe_api.h"
 #include "gateway/api/event_queries.h"
@@ -45,6 +46,7 @@
 #include "gateway/api/token_api.h"
 #include "gateway/api/widening_gate.h"
 #include "gateway/app/enrol_dialer.h"
+#include "gateway/app/identity_keys.h"
 #include "gateway/app/links.h"
 #include "gateway/app/policy_upkeep.h"
 #include "gateway/app/refusal_counter.h"
@@ -106,6 +108,8 @@ class Gateway {
   void BuildGroups();
   void BuildApis();
   void BuildPlans();
+  // Identity providers, and who may do what.
+  absl::Status BuildAccess();
   absl::Status RegisterServices();
   absl::Status Listen();
   absl::Status ListenOps();
@@ -148,6 +152,7 @@ class Gateway {
   authz::GrantRegistry grants_;
   schema::SchemaRegistry schemas_;
   std::unique_ptr<TokenSource> tokens_;
+  std::shared_ptr<IdentityKeys> identity_keys_;
   std::unique_ptr<TrustWatch> trust_watch_;
   uint64_t watch_ = 0;
 
@@ -176,6 +181,7 @@ class Gateway {
   std::unique_ptr<api::TokenApi> token_api_;
   std::unique_ptr<api::OutcomeApi> outcome_api_;
   std::unique_ptr<api::PeerApi> peer_api_;
+  std::unique_ptr<api::AccessApi> access_api_;
   rpc::Router router_;
 
   base::Mutex mu_;

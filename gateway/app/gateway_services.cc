@@ -70,6 +70,26 @@ void Gateway::BuildPlans() {
       .runs = plan_runs_});
 }
 
+absl::Status Gateway::BuildAccess() {
+  identity_keys_ = IdentityKeys::Create(
+      {.config = config_, .clock = clock_, .metrics = metrics_, .background = background_});
+  access_api_ = std::make_unique<api::AccessApi>(api::AccessApiDeps{
+      .domain = config_.domain(),
+      .store = storage_->store(),
+      .grants = grants_,
+      .deny = [this](const authz::Principal& principal) { return trust_watch_->Denied(principal); },
+      .pool = pool_});
+  return identity_keys_->Start();
+}
+
+absl::StatusOr<std::vector<storage::v1::OutcomeRow>> Gateway::FoldOutcomes(
+    absl::Span<const event::CommitPtr> commits) {
+  const state::Store& store = storage_->store();
+  session::Outcomes outcomes(config_.domain(), store, *pseudonyms_,
+                             [this](absl::string_view peer) { return links_->FactsOf(peer); });
+  return api::FoldOutcomes(outcomes, store, commits);
+}
+
 absl::Status Gateway::RegisterServices() {
   CDGATE_RETURN_IF_ERROR(publish_api_->Register(router_));
   CDGATE_RETURN_IF_ERROR(event_queries_->Register(router_));
@@ -84,6 +104,7 @@ absl::Status Gateway::RegisterServices() {
   CDGATE_RETURN_IF_ERROR(token_api_->Register(router_));
   CDGATE_RETURN_IF_ERROR(outcome_api_->Register(router_));
   CDGATE_RETURN_IF_ERROR(peer_api_->Register(router_));
+  CDGATE_RETURN_IF_ERROR(access_api_->Register(router_));
   CDGATE_RETURN_IF_ERROR(api::RegisterSubscribe(router_, {.store = storage_->store(),
                                                           .feed = storage_->feed(),
                                                           .grants = grants_,

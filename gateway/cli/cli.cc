@@ -29,6 +29,10 @@ void AddCommonFlags(CLI::App* verb, int flags, Invocation* invocation) {
     verb->add_option("--identity", invocation->target.identity,
                      "Folder with tls.crt, tls.key and bundle.pem [CDGATE_IDENTITY]")
         ->group(group);
+    verb->add_option("--token-file", invocation->target.token_file,
+                     "File with the bearer token of an identity provider [CDGATE_TOKEN_FILE]")
+        ->group(group)
+        ->option_text("FILE");
     verb->add_option("--context", invocation->target.context,
                      "Name in ~/.config/cdgate/contexts.yaml [CDGATE_CONTEXT]")
         ->group(group);
@@ -50,6 +54,7 @@ void AddAllVerbs(Verbs& verbs, const Daemon& daemon) {
   AddPeerVerbs(verbs);
   AddPolicyVerbs(verbs);
   AddGrantVerbs(verbs);
+  AddAccessVerbs(verbs);
   AddGroupVerbs(verbs);
   AddSchemaVerbs(verbs);
   AddTokenVerbs(verbs);

@@ -102,7 +102,7 @@ bool Complete(const Target& target) {
 
 absl::StatusOr<Target> ResolveTarget(const TargetFlags& flags, const Environment& environment) {
   Contexts contexts(environment);
-  Target target{flags.gateway, flags.identity};
+  Target target{.gateway = flags.gateway, .identity = flags.identity};
   if (!flags.context.empty()) CDGATE_RETURN_IF_ERROR(contexts.Fill(flags.context, &target));
   if (target.gateway.empty()) target.gateway = environment("CDGATE_GATEWAY");
   if (target.identity.empty()) target.identity = environment("CDGATE_IDENTITY");
@@ -122,6 +122,13 @@ absl::StatusOr<Target> ResolveTarget(const TargetFlags& flags, const Environment
     return MakeError(Reason::kInvalidArgument,
                      "no identity is named: give --identity DIR with tls.crt, tls.key and "
                      "bundle.pem, set CDGATE_IDENTITY, or name a context");
+  }
+  target.token_file =
+      flags.token_file.empty() ? environment("CDGATE_TOKEN_FILE") : flags.token_file;
+  if (target.is_local() && !target.token_file.empty()) {
+    return MakeError(Reason::kInvalidArgument,
+                     "a token is for the api listener, and the gateway named is a Unix socket: "
+                     "leave out --token-file and CDGATE_TOKEN_FILE, or name HOST:PORT");
   }
   return target;
 }

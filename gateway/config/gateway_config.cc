@@ -15,6 +15,7 @@
 #include "gateway/base/encoding.h"
 #include "gateway/base/file.h"
 #include "gateway/base/status_macros.h"
+#include "gateway/config/identity_provider_checks.h"
 #include "gateway/config/message_reader.h"
 #include "gateway/config/scalars.h"
 #include "gateway/config/yaml_node.h"
@@ -84,6 +85,7 @@ class Checker {
     Logging();
     Times();
     Classification();
+    if (status_.ok()) status_ = CheckIdentityProviders(reader_, folder_, &config_);
     return status_;
   }
 

@@ -3,6 +3,9 @@
 #include <grpcpp/impl/codegen/async_generic_service.h>
 #include <grpcpp/security/auth_context.h>
 
+#include <iterator>
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "gateway/base/encoding.h"
@@ -44,15 +47,44 @@ absl::StatusOr<CallGate::Admitted> CallGate::Admit(
     CDGATE_ASSIGN_OR_RETURN(identity, connection->Identify(*context.auth_context()));
   }
   if (options_.deny) CDGATE_RETURN_IF_ERROR(options_.deny(identity->principal));
-  CDGATE_RETURN_IF_ERROR(
-      options_.grants.Current()->MayCall(identity->principal, *entry->row, options_.listener));
+  CDGATE_ASSIGN_OR_RETURN(BearerPtr bearer, BearerOf(context));
+  if (bearer != nullptr && options_.deny) CDGATE_RETURN_IF_ERROR(options_.deny(bearer->principal));
+  const authz::Principal& principal = bearer == nullptr ? identity->principal : bearer->principal;
+  const auto grants = options_.grants.Current();
+  CDGATE_RETURN_IF_ERROR(grants->MayCall(principal, *entry->row, options_.listener));
   auto call = std::make_shared<Call>(Call{.method = context.method(),
                                           .listener = options_.listener,
-                                          .principal = identity->principal,
+                                          .principal = principal,
                                           .certificate = identity->certificate,
                                           .peer_address = context.peer(),
-                                          .deadline = DeadlineOf(context)});
+                                          .deadline = DeadlineOf(context),
+                                          .bearer = std::move(bearer),
+                                          .row = entry->row,
+                                          .peers = grants->ScopeOf(principal, *entry->row)});
+  // Nobody could look which peer it is about.
+  if (entry->row->reach == authz::Reach::kRequest && !entry->guarded.reads_request()) {
+    CDGATE_RETURN_IF_ERROR(call->MayReach(""));
+  }
   return Admitted{std::move(call), entry};
+}
+
+absl::StatusOr<BearerPtr> CallGate::BearerOf(
+    const grpc::GenericCallbackServerContext& context) const {
+  const auto [first, end] = context.client_metadata().equal_range("authorization");
+  if (first == end) return BearerPtr();
+  if (options_.listener != authz::Listener::kApi) {
+    return MakeError(Reason::kUnauthenticatedCall,
+                     absl::StrCat("the ", authz::ListenerName(options_.listener),
+                                  " listener takes no tokens: dial the api listener"));
+  }
+  if (std::next(first) != end) {
+    return MakeError(Reason::kUnauthenticatedCall, "the call has two Authorizations");
+  }
+  const absl::string_view value(first->second.data(), first->second.size());
+  CDGATE_ASSIGN_OR_RETURN(const absl::string_view token, BearerTokenOf(value));
+  if (options_.bearer) return options_.bearer(token);
+  return MakeError(Reason::kIdentityTokenInvalid,
+                   "the call has a bearer token, and no identity provider is configured here");
 }
 
 absl::Status CallGate::CheckConnection(Connection* connection) const {

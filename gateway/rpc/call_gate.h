@@ -30,6 +30,7 @@ class CallGate {
     const authz::GrantRegistry& grants;
     Guard& guard;
     DenyList deny;
+    BearerResolver bearer;
     // On the local listener: who connects here.
     std::shared_ptr<const ConnectionIdentity> local;
     int max_streams;
@@ -46,7 +47,7 @@ class CallGate {
   };
   // What the call may be, or why it may not: DRAINING, UNREACHABLE where its connection is
   // over, CONNECTION_ABUSE, METHOD_UNKNOWN, UNAUTHENTICATED_CALL, the deny list's reason,
-  // WRONG_LISTENER, NOT_GRANTED.
+  // IDENTITY_TOKEN_INVALID or EXPIRED, WRONG_LISTENER, NOT_GRANTED, SCOPE_NOT_GRANTED.
   absl::StatusOr<Admitted> Admit(const grpc::GenericCallbackServerContext& context,
                                  Connection* connection) const;
 
@@ -54,6 +55,9 @@ class CallGate {
 
  private:
   absl::Status CheckConnection(Connection* connection) const;
+  // The call's token; null where it has none. The call is never made as the connection where
+  // its token is not good.
+  absl::StatusOr<BearerPtr> BearerOf(const grpc::GenericCallbackServerContext& context) const;
 
   const Options options_;
 };

@@ -36,6 +36,7 @@
 #include "gateway/base/clock.h"
 #include "gateway/base/metrics.h"
 #include "gateway/base/timer_queue.h"
+#include "gateway/rpc/bearer.h"
 #include "gateway/rpc/frame_stream.h"
 #include "gateway/rpc/router.h"
 
@@ -97,6 +98,8 @@ struct ServerOptions {
 
   std::vector<ListenerOptions> listeners = {};  // at most one of each kind
   DenyList deny = nullptr;                      // optional
+  // Of tokens on the api listener; optional: without it they are refused.
+  BearerResolver bearer = nullptr;
   // Who besides root may use the local listener; by default whoever runs the process.
   uid_t service_user = static_cast<uid_t>(-1);
   // How long a message to a client may wait to be read.

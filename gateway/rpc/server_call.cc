@@ -126,7 +126,12 @@ grpc::ServerGenericBidiReactor* ServerCall::Begin(const CallEnvironment& environ
       new ServerCall(environment, context, std::move(admitted.call), std::move(connection)));
   call->self_ = call;
   call->core_.Bind(std::shared_ptr<StreamCore>(call, &call->core_));
-  call->Handle(admitted.entry->guarded.handler());
+  const Guarded::OnFirst& handler = admitted.entry->guarded.handler();
+  // A unary call that was admitted is answered; a stream may outlive its token.
+  if (call->call_->bearer != nullptr && !handler.unary) {
+    environment.bearers.Add(call, call->call_->bearer);
+  }
+  call->Handle(handler);
   CDGATE_HANDED_OVER(call.get());
   return call.get();
 }
@@ -262,6 +267,7 @@ void ServerCall::OnDone() {
     context_ = nullptr;
   }
   core_.OnDone(absl::OkStatus());
+  if (call_->bearer != nullptr) environment_.bearers.Remove(this);
   environment_.metrics.Count(code_.load(kRelaxed));
   if (connection_ != nullptr) {
     TrafficCounters& counters = connection_->counters;

@@ -13,6 +13,7 @@
 #include "absl/time/time.h"
 #include "gateway/base/metrics.h"
 #include "gateway/base/mutex.h"
+#include "gateway/rpc/bearer.h"
 #include "gateway/rpc/call.h"
 #include "gateway/rpc/call_gate.h"
 #include "gateway/rpc/connection.h"
@@ -50,6 +51,7 @@ struct CallEnvironment {
   const CallGate& gate;
   const CallMetrics& metrics;
   LiveCalls& live;
+  BearerStreams& bearers;
   base::Clock& clock;
   base::TimerQueue& timers;
   absl::Duration write_stall_limit;
