@@ -24,6 +24,15 @@ except ImportError:
     ec = None
 
 ISSUER = "https://id.alpha.example"
+PROVIDERS = f"""
+identity_providers:
+  - name: corp
+    issuer: {ISSUER}
+    audiences: [cdgate]
+    jwks_file: jwks.json
+    algorithms: [ES256, RS256, PS256]
+    clock_skew: 0s
+"""
 
 
 def b64(data):
@@ -85,16 +94,13 @@ class AccessTest(harness.DomainsTest):
         cls.issuer.add("k1")
         cls.alpha = cls.domains.alpha
         cls.jwks = os.path.join(cls.alpha.dir, "jwks.json")
-        cls.publish_keys()
-        cls.configure(f"""
-identity_providers:
-  - name: corp
-    issuer: {ISSUER}
-    audiences: [cdgate]
-    jwks_file: jwks.json
-    algorithms: [ES256, RS256, PS256]
-    clock_skew: 0s
-""")
+        try:
+            cls.publish_keys()
+            cls.configure(PROVIDERS)
+        except BaseException:
+            cls.failed = True
+            cls._end()
+            raise
 
     @classmethod
     def configure(cls, text):
