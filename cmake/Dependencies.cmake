@@ -13,8 +13,12 @@ find_package(CLI11 CONFIG REQUIRED)
 find_package(RocksDB CONFIG REQUIRED)
 find_package(prometheus-cpp CONFIG REQUIRED)
 pkg_check_modules(HTTPLIB REQUIRED IMPORTED_TARGET cpp-httplib)
+pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl)
 pkg_check_modules(RE2 REQUIRED IMPORTED_TARGET re2)
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
+# Its .pc file wants libjansson-dev, which its headers do not need.
+find_library(CJOSE_LIBRARY cjose REQUIRED)
+find_path(CJOSE_INCLUDE cjose/jws.h REQUIRED)
 find_path(VALIJSON_INCLUDE valijson/schema_parser.hpp REQUIRED)   # headers alone
 # Hashes several texts side by side; Debian has it for amd64 only, and without it they are
 # hashed one after the other.

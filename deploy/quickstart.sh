@@ -102,6 +102,8 @@ identity:
   certificate: $home/identity/gateway/tls.crt
   key: $home/identity/gateway/tls.key
   bundle: $home/identity/gateway/bundle.pem
+  renewal:
+    ca: $home/ca
 listeners:
   peers: 127.0.0.1:$(free_port)
   api: 127.0.0.1:$(free_port)
@@ -169,7 +171,8 @@ make_identities() {
   [ -e "$home/ca/ca.key" ] || quiet "$cdgate" ca init "$1.example" --ca "$home/ca"
   for name in gateway/gw1 user/admin service/publisher service/subscriber; do
     local folder=${name#*/}
-    local names=()
+    # The gateway renews its own, the others live as long as somebody tries this out.
+    local names=(--valid 30d)
     if [ "$name" = gateway/gw1 ]; then
       folder=gateway
       names=(--dns localhost --ip 127.0.0.1)

@@ -6,6 +6,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/strip.h"
 #include "auth/authz/grants.h"
 #include "auth/trust/spiffe_id.h"
 #include "cdgate/admin/v1/resources.pb.h"
@@ -16,12 +18,13 @@
 namespace cdgate::authz {
 namespace {
 
-constexpr size_t kMaxNameBytes = 63;
+constexpr size_t kMaxDomainBytes = 255;
 constexpr size_t kMaxPatternBytes = 1024;
 constexpr int kMaxPatterns = 1000;
 constexpr absl::string_view kPlanes[] = {"developer-control", "integration-delivery", "resource",
                                          "observability", "security"};
 constexpr absl::string_view kScheme = "spiffe://";
+constexpr absl::string_view kOidc = "oidc:";
 
 absl::Status Invalid(const admin::v1::Grant& grant, absl::string_view field,
                      absl::string_view fault) {
@@ -31,17 +34,10 @@ absl::Status Invalid(const admin::v1::Grant& grant, absl::string_view field,
       {{"field", std::string(field)}});
 }
 
-bool ValidName(absl::string_view name) {
-  return !name.empty() && name.size() <= kMaxNameBytes &&
-         std::all_of(name.begin(), name.end(), [](char c) {
-           return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
-         });
-}
-
 // A SPIFFE ID with a path, '%' standing for anything in the path. The trust domain has no
 // wildcard: whoever speaks for it is decided by its bundle, one by one.
-bool ValidPrincipalPattern(absl::string_view pattern) {
-  if (pattern.size() > kMaxPatternBytes || !absl::StartsWith(pattern, kScheme)) return false;
+bool ValidSpiffePattern(absl::string_view pattern) {
+  if (!absl::StartsWith(pattern, kScheme)) return false;
   const absl::string_view rest = pattern.substr(kScheme.size());
   const size_t slash = rest.find('/');
   if (slash == absl::string_view::npos || !trust::ValidTrustDomain(rest.substr(0, slash))) {
@@ -52,6 +48,42 @@ bool ValidPrincipalPattern(absl::string_view pattern) {
   return std::all_of(path.begin(), path.end(), [](char c) {
     return c == '%' || c == '/' || trust::ValidPathSegment(absl::string_view(&c, 1)) || c == '.';
   });
+}
+
+// The provider has no wildcard either; each vouches for subjects of its own.
+bool ValidOidcPattern(absl::string_view pattern) {
+  if (!absl::ConsumePrefix(&pattern, kOidc)) return false;
+  const size_t colon = pattern.find(':');
+  return colon != absl::string_view::npos && ValidResourceName(pattern.substr(0, colon)) &&
+         ValidOidcSubject(absl::StrReplaceAll(pattern.substr(colon + 1), {{"%", "x"}}));
+}
+
+bool ValidPrincipalPattern(absl::string_view pattern) {
+  return pattern.size() <= kMaxPatternBytes &&
+         (ValidSpiffePattern(pattern) || ValidOidcPattern(pattern));
+}
+
+bool ValidPeerPattern(absl::string_view pattern) {
+  return pattern.size() <= kMaxDomainBytes &&
+         trust::ValidTrustDomain(absl::StrReplaceAll(pattern, {{"%", "x"}}));
+}
+
+absl::Status CheckPeers(const admin::v1::Grant& grant) {
+  if (grant.peers().empty()) return absl::OkStatus();
+  if (grant.role() == admin::v1::ROLE_PUBLISHER || grant.role() == admin::v1::ROLE_SUBSCRIBER) {
+    return Invalid(grant, "peers",
+                   "are not for the roles publisher, which has sources, and subscriber, which "
+                   "has a filter");
+  }
+  if (grant.peers_size() > kMaxPatterns) return Invalid(grant, "peers", "are more than 1,000");
+  for (const std::string& pattern : grant.peers()) {
+    if (ValidPeerPattern(pattern)) continue;
+    return Invalid(grant, "peers",
+                   absl::StrCat("have \"", base::Shorten(pattern),
+                                "\", which is not a domain, in which '%' may stand for any "
+                                "characters: beta.example"));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status CheckPatterns(const admin::v1::Grant& grant, absl::string_view field,
@@ -100,18 +132,20 @@ bool KnownRole(admin::v1::Role role) {
 }  // namespace
 
 absl::Status CheckGrant(const admin::v1::Grant& grant) {
-  if (!ValidName(grant.name())) {
+  if (!ValidResourceName(grant.name())) {
     return Invalid(grant, "name", "has 1 to 63 characters of a-z 0-9 and '-'");
   }
   if (!ValidPrincipalPattern(grant.principal())) {
     return Invalid(grant, "principal",
                    absl::StrCat("\"", base::Shorten(grant.principal()),
-                                "\" is not a SPIFFE ID, in whose path '%' may stand for any "
-                                "characters: spiffe://alpha.example/service/%"));
+                                "\" is neither a SPIFFE ID nor oidc:PROVIDER:SUBJECT, in whose "
+                                "path or subject '%' may stand for any characters: "
+                                "spiffe://alpha.example/service/%"));
   }
   if (!KnownRole(grant.role())) return Invalid(grant, "role", "is missing or not known");
   CDGATE_RETURN_IF_ERROR(CheckPatterns(grant, "sources", grant.sources()));
   CDGATE_RETURN_IF_ERROR(CheckPatterns(grant, "types", grant.types()));
+  CDGATE_RETURN_IF_ERROR(CheckPeers(grant));
   CDGATE_RETURN_IF_ERROR(CheckPlane(grant));
   if (grant.accept_unknown() && grant.role() != admin::v1::ROLE_PUBLISHER) {
     return Invalid(grant, "accept_unknown", "is for the role publisher only");

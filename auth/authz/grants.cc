@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "auth/authz/grant_entry.h"
 #include "cdgate/admin/v1/resources.pb.h"
 #include "gateway/base/encoding.h"
 #include "gateway/base/errors.h"
@@ -13,8 +14,6 @@
 namespace cdgate::authz {
 namespace {
 
-constexpr Role kAllRoles[] = {Role::kPublisher,    Role::kSubscriber,     Role::kOperator,
-                              Role::kPolicyAuthor, Role::kPolicyApprover, Role::kAuditor};
 constexpr EnumSet<Role> kRolesOfLocal = {Role::kOperator, Role::kPolicyAuthor, Role::kAuditor};
 
 Role RoleOf(const admin::v1::Grant& grant) {
@@ -39,14 +38,9 @@ std::vector<Pattern> Compiled(const google::protobuf::RepeatedPtrField<std::stri
   return out;
 }
 
-bool AnyMatches(const std::vector<Pattern>& patterns, absl::string_view text) {
-  return std::any_of(patterns.begin(), patterns.end(),
-                     [text](const Pattern& pattern) { return pattern.Matches(text); });
-}
-
 std::string NamesOf(EnumSet<Role> roles) {
   std::vector<absl::string_view> names;
-  for (const Role role : kAllRoles) {
+  for (const Role role : AllRoles()) {
     if (roles.Has(role)) names.push_back(RoleName(role));
   }
   return absl::StrJoin(names, " or ");
@@ -97,18 +91,6 @@ absl::Status NotGranted(const Principal& principal, const MethodRow& row) {
 
 }  // namespace
 
-struct Grants::Entry {
-  std::string name;
-  Role role;
-  Pattern principal;
-  std::vector<Pattern> sources;
-  std::vector<Pattern> types;  // none: all
-  std::string plane;
-  std::string filter;
-  bool accept_unknown;
-  SchemaCheck schema_check = SchemaCheck::kAnnotate;
-};
-
 Grants::Grants() = default;
 Grants::~Grants() = default;
 
@@ -120,7 +102,8 @@ absl::StatusOr<std::shared_ptr<const Grants>> Grants::Compile(
     CDGATE_RETURN_IF_ERROR(CheckGrant(grant));
     out->entries_.push_back({grant.name(), RoleOf(grant), Pattern(grant.principal()),
                              Compiled(grant.sources()), Compiled(grant.types()), grant.plane(),
-                             grant.filter(), grant.accept_unknown(), SchemaCheckOf(grant)});
+                             grant.filter(), grant.accept_unknown(), SchemaCheckOf(grant),
+                             Compiled(grant.peers())});
   }
   std::sort(out->entries_.begin(), out->entries_.end(),
             [](const Entry& a, const Entry& b) { return a.name < b.name; });
@@ -141,8 +124,8 @@ absl::StatusOr<std::shared_ptr<const Grants>> Grants::Compile(
 }
 
 // Both lists ascend, so merging them gives the order of names. Allocates nothing.
-template <typename Visit>
-void Grants::ForEachOf(const Principal& principal, Visit visit) const {
+void Grants::ForEachOf(const Principal& principal,
+                       absl::FunctionRef<bool(const Entry&)> visit) const {
   if (principal.kind == Principal::Kind::kToken) {
     const Entry* const only = Named(principal.grant);
     if (only != nullptr && only->role == Role::kPublisher) visit(*only);
@@ -203,6 +186,19 @@ absl::Status Grants::MayCall(const Principal& principal, const MethodRow& row,
   return admitted ? absl::OkStatus() : NotGranted(principal, row);
 }
 
+PeerScope Grants::ScopeOf(const Principal& principal, const MethodRow& row) const {
+  if (row.reach == Reach::kAnywhere || principal.kind == Principal::Kind::kLocal) return {};
+  std::vector<Pattern> peers;
+  bool all = false;
+  ForEachOf(principal, [&](const Entry& entry) {
+    if (!entry.HasRoleFor(row)) return true;
+    all = entry.peers.empty();
+    peers.insert(peers.end(), entry.peers.begin(), entry.peers.end());
+    return !all;
+  });
+  return all ? PeerScope() : PeerScope::Of(std::move(peers));
+}
+
 absl::Status Grants::MayPublish(const Principal& principal, absl::string_view source,
                                 absl::string_view type, PublishRight* right) const {
   const Entry* allowed = nullptr;
@@ -211,9 +207,9 @@ absl::Status Grants::MayPublish(const Principal& principal, absl::string_view so
   ForEachOf(principal, [&](const Entry& entry) {
     if (entry.role != Role::kPublisher) return true;
     if (publisher == nullptr) publisher = &entry;
-    if (!AnyMatches(entry.sources, source)) return true;
+    if (!entry.CoversSource(source)) return true;
     if (of_source == nullptr) of_source = &entry;
-    if (!entry.types.empty() && !AnyMatches(entry.types, type)) return true;
+    if (!entry.CoversType(type)) return true;
     allowed = &entry;
     return false;
   });

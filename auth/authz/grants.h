@@ -15,6 +15,12 @@
 // Local principals (the Unix socket) are operator, policy author and auditor without a
 // grant, for break-glass; no grant can name them, so they never publish or subscribe.
 //
+// A grant of an admin role may be for some peers only (peer_scope.h): then it reaches calls
+// that name one of these peers, and of lists and explanations what concerns them.
+//
+// Principals of identity providers are named as certificates' are, by id or pattern:
+// "oidc:corp:%@alpha.example". No pattern of the one kind matches an id of the other.
+//
 // Tokens (token.h) have the one grant they are bound to, whoever its principal is, and only
 // where it is a publisher's; they have no role, so they call no method and read nothing.
 #pragma once
@@ -24,12 +30,14 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "auth/authz/method_table.h"
 #include "auth/authz/pattern.h"
+#include "auth/authz/peer_scope.h"
 #include "auth/authz/principal.h"
 #include "gateway/base/mutex.h"
 
@@ -40,7 +48,7 @@ class Grant;
 namespace cdgate::authz {
 
 // INVALID_ARGUMENT, naming the field, where the grant cannot be compiled: a malformed
-// name or principal, no role, sources on a role other than publisher, an unknown plane.
+// name, principal or peer, no role, sources on a role other than publisher, an unknown plane.
 // Subscriber filters are not parsed here: the caller compiles them first.
 absl::Status CheckGrant(const admin::v1::Grant& grant);
 
@@ -75,6 +83,9 @@ class Grants {
                        Listener listener) const;
   absl::Status MayCall(const Principal& principal, const MethodRow& row, Listener listener) const;
 
+  // Which peers the principal reaches by a method that it may call.
+  PeerScope ScopeOf(const Principal& principal, const MethodRow& row) const;
+
   // Whether the principal may publish an event of this source and type, and how: views in
   // `*right` live as long as this object. Of several grants that fit, the first by name
   // decides. NOT_GRANTED, SOURCE_NOT_GRANTED or TYPE_NOT_GRANTED; `*right` is then unchanged.
@@ -87,6 +98,30 @@ class Grants {
   // nothing may be read.
   std::vector<std::string> SubscriberFilters(const Principal& principal) const;
 
+  // What is asked of Explain().
+  struct Question {
+    const Principal& principal;
+    const MethodRow& row;
+    Listener listener;
+    absl::string_view peer = {};  // that the call would name; empty: none
+    // Of an event to be published; an empty source: any event at all.
+    absl::string_view source = {};
+    absl::string_view type = {};
+  };
+  struct GrantWorth {
+    std::string name;
+    Role role;
+    std::string why_not;  // empty: it suffices
+  };
+  struct Verdict {
+    absl::Status status;             // as the call would be answered
+    std::string grant;               // OK: the first that suffices; empty where none is needed
+    std::vector<GrantWorth> grants;  // all of the principal's, by name
+  };
+  // What MayCall(), ScopeOf() and MayPublish() say to such a call, and what each grant of the
+  // principal is worth for it. For people: it allocates.
+  Verdict Explain(const Question& question) const;
+
   // All roles of the principal.
   EnumSet<Role> RolesOf(const Principal& principal) const;
 
@@ -95,8 +130,8 @@ class Grants {
 
   // Calls `visit` for the principal's grants in the order of their names, until it returns
   // false.
-  template <typename Visit>
-  void ForEachOf(const Principal& principal, Visit visit) const;
+  void ForEachOf(const Principal& principal, absl::FunctionRef<bool(const Entry&)> visit) const;
+  absl::Status Judge(const Question& question) const;
   const Entry* Named(absl::string_view name) const;
   absl::Status UselessToken(const Principal& token) const;
   absl::Status SourceNotGranted(const Principal& principal, absl::string_view source,

@@ -1,6 +1,7 @@
 #include "auth/authz/method_table.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace cdgate::authz {
 namespace {
@@ -17,11 +18,28 @@ constexpr Roles kPolicyPeople = {Role::kPolicyAuthor, Role::kPolicyApprover, Rol
 constexpr Roles kEverybodyInAdmin = {Role::kOperator, Role::kPolicyAuthor, Role::kPolicyApprover,
                                      Role::kAuditor};
 
+// These answer for the peers in scope alone, or find out for themselves which peer it is about.
+// Of any other method of administration the request has to name it: a method that nobody
+// thought about is out of reach.
+constexpr absl::string_view kHandlersThatLook[] = {
+    "/cdgate.admin.v1.AdminService/ApplyPolicy", "/cdgate.admin.v1.AdminService/ApprovePlan",
+    "/cdgate.admin.v1.AdminService/GetPlan",     "/cdgate.admin.v1.AdminService/GetStatus",
+    "/cdgate.admin.v1.AdminService/ListPeers",   "/cdgate.admin.v1.AdminService/ListPlanEvents",
+    "/cdgate.admin.v1.AdminService/ListPlans",   "/cdgate.admin.v1.AdminService/ListPolicies",
+    "/cdgate.admin.v1.AdminService/WhoGot"};
+
+Reach ReachOf(absl::string_view method, Roles roles) {
+  if (!roles.Meets(kEverybodyInAdmin)) return Reach::kAnywhere;
+  const auto* const found =
+      std::find(std::begin(kHandlersThatLook), std::end(kHandlersThatLook), method);
+  return found == std::end(kHandlersThatLook) ? Reach::kRequest : Reach::kHandler;
+}
+
 std::vector<MethodRow> MakeTable() {
   std::vector<MethodRow> rows;
   const auto add = [&rows](absl::string_view method, Listeners listeners, Admits admits,
                            Roles roles) {
-    rows.push_back({method, listeners, admits, roles});
+    rows.push_back({method, listeners, admits, roles, ReachOf(method, roles)});
   };
 
   // Events: to publish and to read are roles of their own; whoever administers the gateway
@@ -54,6 +72,17 @@ std::vector<MethodRow> MakeTable() {
         "/cdgate.admin.v1.AdminService/ResumePeer", "/cdgate.admin.v1.AdminService/RevokeInvite"}) {
     add(method, kAdmin, Admits::kRoles, kOperators);
   }
+  // Agreements and the switch of all exports.
+  for (const absl::string_view method : {"/cdgate.admin.v1.AgreementService/RenewPeer",
+                                         "/cdgate.admin.v1.AgreementService/UpdatePeer",
+                                         "/cdgate.admin.v1.AgreementService/StopExports",
+                                         "/cdgate.admin.v1.AgreementService/ResumeExports",
+                                         "/cdgate.admin.v1.AgreementService/DoctorPeer"}) {
+    add(method, kAdmin, Admits::kRoles, kOperators);
+  }
+  add("/cdgate.admin.v1.AgreementService/GetHoldings", kAdmin, Admits::kRoles,
+      kOperatorsAndAuditors);
+  add("/cdgate.admin.v1.AgreementService/GetExports", kAdmin, Admits::kRoles, kEverybodyInAdmin);
   add("/cdgate.admin.v1.AdminService/CreateToken", kAdmin, Admits::kRoles, kOperators);
   add("/cdgate.admin.v1.AdminService/DeleteToken", kAdmin, Admits::kRoles, kOperators);
   add("/cdgate.admin.v1.AdminService/ListTokens", kAdmin, Admits::kRoles, kOperatorsAndAuditors);
@@ -92,9 +121,19 @@ std::vector<MethodRow> MakeTable() {
        {"/cdgate.admin.v1.TrustService/ListDenials", "/cdgate.admin.v1.TrustService/ListTrust"}) {
     add(method, kAdmin, Admits::kRoles, kOperatorsAndAuditors);
   }
+  // The audit log is the auditors'.
+  for (const absl::string_view method :
+       {"/cdgate.admin.v1.AuditService/ExportAudit", "/cdgate.admin.v1.AuditService/VerifyAudit"}) {
+    add(method, kAdmin, Admits::kRoles, {Role::kAuditor});
+  }
+  // Everybody may ask about himself; the handler looks who asks about whom.
+  add("/cdgate.admin.v1.AccessService/ExplainAccess", kAdmin, Admits::kAnyPrincipal, {});
+  add("/cdgate.admin.v1.AccessService/ListAccess", kAdmin, Admits::kAnyPrincipal, {});
 
   // Between domains.
   add("/cdgate.federation.v1.FederationService/Link", {Listener::kPeers}, Admits::kPeerGateway, {});
+  add("/cdgate.federation.v1.PeeringService/GetAgreement", {Listener::kPeers}, Admits::kPeerGateway,
+      {});
   add("/cdgate.federation.v1.EnrolmentService/Enrol", {Listener::kEnrolment}, Admits::kEnroller,
       {});
 
@@ -136,6 +175,12 @@ absl::string_view RoleName(Role role) {
     case Role::kAuditor: return "auditor";
   }
   return "unknown";
+}
+
+absl::Span<const Role> AllRoles() {
+  static constexpr Role kAll[] = {Role::kPublisher,    Role::kSubscriber,     Role::kOperator,
+                                  Role::kPolicyAuthor, Role::kPolicyApprover, Role::kAuditor};
+  return kAll;
 }
 
 const std::vector<MethodRow>& MethodTable() {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 
 namespace cdgate::authz {
 
@@ -27,6 +28,8 @@ absl::string_view ListenerName(Listener listener);
 enum class Role { kPublisher, kSubscriber, kOperator, kPolicyAuthor, kPolicyApprover, kAuditor };
 // "publisher", "policy author"
 absl::string_view RoleName(Role role);
+// In the order of the enumeration.
+absl::Span<const Role> AllRoles();
 
 // A small set of listeners or roles.
 template <typename Enum>
@@ -56,11 +59,20 @@ enum class Admits {
   kEnroller,      // gateways whose certificate nobody verified yet: enrolment only
 };
 
+// What a grant that is for some peers only reaches by a method.
+enum class Reach {
+  kAnywhere,  // peers do not matter
+  kRequest,   // the peers that the request names; where it names none, the gateway as a whole,
+              // which such a grant does not reach
+  kHandler,   // what concerns these peers: the handler looks, in what it finds or lists
+};
+
 struct MethodRow {
   absl::string_view method;  // "/package.Service/Method"
   EnumSet<Listener> listeners;
   Admits admits;
   EnumSet<Role> roles;  // kRoles: any one of them; otherwise empty
+  Reach reach = Reach::kAnywhere;
 };
 
 // Sorted by method.

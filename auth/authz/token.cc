@@ -1,6 +1,5 @@
 #include "auth/authz/token.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -19,7 +18,6 @@ constexpr size_t kSecretBytes = 32;
 constexpr size_t kCheckBytes = 4;
 constexpr size_t kEncodedBytes = 48;  // of both, in base64url
 constexpr absl::string_view kCheckDomain = "cdgate/token/v1";
-constexpr size_t kMaxNameBytes = 63;
 constexpr size_t kMaxDescriptionBytes = 1024;
 
 std::string CheckOf(absl::string_view secret) {
@@ -33,13 +31,6 @@ absl::Status NoToken(absl::string_view why) {
 absl::Status Invalid(absl::string_view field, absl::string_view fault) {
   return base::MakeError(base::Reason::kInvalidArgument, absl::StrCat("token: ", field, " ", fault),
                          {{"field", std::string(field)}});
-}
-
-bool ValidName(absl::string_view name) {
-  return !name.empty() && name.size() <= kMaxNameBytes &&
-         std::all_of(name.begin(), name.end(), [](char c) {
-           return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
-         });
 }
 
 }  // namespace
@@ -68,8 +59,8 @@ absl::StatusOr<std::string> DigestOfToken(absl::string_view text) {
 
 absl::Status CheckToken(const admin::v1::Token& token) {
   constexpr absl::string_view kName = "is not 1 to 63 lower-case letters, digits and '-'";
-  if (!ValidName(token.name())) return Invalid("name", kName);
-  if (!ValidName(token.grant())) return Invalid("grant", kName);
+  if (!ValidResourceName(token.name())) return Invalid("name", kName);
+  if (!ValidResourceName(token.grant())) return Invalid("grant", kName);
   if (token.description().size() > kMaxDescriptionBytes) {
     return Invalid("description", "is longer than 1,024 bytes");
   }

@@ -165,12 +165,14 @@ std::shared_ptr<grpc::ChannelCredentials> EnrolmentChannelCredentials(
   return grpc::experimental::TlsCredentials(options);
 }
 
-absl::StatusOr<std::unique_ptr<ClientIdentity>> ClientIdentity::Load(const std::string& directory,
-                                                                     const base::Clock& clock) {
+absl::StatusOr<std::unique_ptr<ClientIdentity>> ClientIdentity::Load(
+    const std::string& directory, const base::Clock& clock,
+    const std::string& key_passphrase_path) {
   auto out = std::unique_ptr<ClientIdentity>(new ClientIdentity(clock));
   IdentityOptions options;
   options.certificate_path = base::JoinPath(directory, "tls.crt");
   options.key_path = base::JoinPath(directory, "tls.key");
+  options.key_passphrase_path = key_passphrase_path;
   options.bundle_path = base::JoinPath(directory, "bundle.pem");
   CDGATE_ASSIGN_OR_RETURN(out->store_,
                           IdentityStore::Create(std::move(options), out->registry_, clock));

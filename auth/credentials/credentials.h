@@ -91,11 +91,13 @@ std::shared_ptr<grpc::ChannelCredentials> EnrolmentChannelCredentials(
     const IdentityStore& identity, std::string domain, std::shared_ptr<CapturedServer> captured,
     std::shared_ptr<VerificationObserver> observer);
 
-// For the command line: a folder with tls.crt, tls.key and bundle.pem.
+// For the command line: a folder with tls.crt, tls.key and bundle.pem. `key_passphrase_path`: the
+// file with the passphrase of an encrypted key.
 class ClientIdentity {
  public:
-  static absl::StatusOr<std::unique_ptr<ClientIdentity>> Load(const std::string& directory,
-                                                              const base::Clock& clock);
+  static absl::StatusOr<std::unique_ptr<ClientIdentity>> Load(
+      const std::string& directory, const base::Clock& clock,
+      const std::string& key_passphrase_path = "");
 
   // Expects a gateway of the identity's own domain.
   std::shared_ptr<grpc::ChannelCredentials> ChannelCredentials(

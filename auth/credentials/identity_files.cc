@@ -6,8 +6,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "auth/crypto/certificate.h"
+#include "auth/crypto/passphrase.h"
 #include "auth/crypto/private_key.h"
 #include "auth/crypto/verify.h"
+#include "auth/trust/bundle_document.h"
 #include "auth/trust/verify.h"
 #include "gateway/base/errors.h"
 #include "gateway/base/file.h"
@@ -48,12 +50,19 @@ absl::StatusOr<trust::SpiffeId> IdOf(const Certificate& leaf, const IdentityOpti
   return id;
 }
 
-absl::Status CheckKeyMatches(const Certificate& leaf, absl::string_view key_pem,
-                             const IdentityOptions& options) {
+// The key unencrypted, as it is published where nobody else looks.
+absl::StatusOr<std::string> OpenKey(absl::string_view key_pem, const IdentityOptions& options,
+                                    const Certificate& leaf) {
   CDGATE_RETURN_IF_ERROR(CheckKeyIsPrivate(options.key_path));
-  const auto key = crypto::PrivateKey::FromPem(key_pem);
+  crypto::Passphrase passphrase;
+  if (!options.key_passphrase_path.empty()) {
+    CDGATE_ASSIGN_OR_RETURN(passphrase, crypto::Passphrase::FromFile(options.key_passphrase_path));
+  }
+  const auto key = crypto::PrivateKey::FromPem(key_pem, passphrase);
   if (!key.ok()) return InvalidBecause(options.key_path, key.status());
-  if (leaf.MatchesKey(*key)) return absl::OkStatus();
+  if (leaf.MatchesKey(*key)) {
+    return crypto::PrivateKey::IsEncrypted(key_pem) ? key->ToPem() : std::string(key_pem);
+  }
   return Invalid(options.key_path,
                  absl::StrCat("the key is not that of the certificate in ",
                               options.certificate_path, ", serial ", leaf.serial()));
@@ -74,19 +83,25 @@ absl::Status CheckChain(const std::vector<Certificate>& chain, const trust::Spif
 
 }  // namespace
 
+absl::StatusOr<std::string> ReadBundle(const std::string& path) {
+  CDGATE_ASSIGN_OR_RETURN(const std::string text, base::ReadFile(path, kMaxFileBytes));
+  auto pem = trust::BundlePemOf(text);
+  return pem.ok() ? std::move(pem) : InvalidBecause(path, pem.status());
+}
+
 absl::StatusOr<Material> LoadMaterial(const IdentityOptions& options, absl::Time now) {
   Material material{};
   CDGATE_ASSIGN_OR_RETURN(material.chain_pem,
                           base::ReadFile(options.certificate_path, kMaxFileBytes));
-  CDGATE_ASSIGN_OR_RETURN(material.key_pem, base::ReadFile(options.key_path, kMaxFileBytes));
-  CDGATE_ASSIGN_OR_RETURN(material.info.bundle_pem,
-                          base::ReadFile(options.bundle_path, kMaxFileBytes));
+  CDGATE_ASSIGN_OR_RETURN(const std::string key_pem,
+                          base::ReadFile(options.key_path, kMaxFileBytes));
+  CDGATE_ASSIGN_OR_RETURN(material.info.bundle_pem, ReadBundle(options.bundle_path));
   CDGATE_ASSIGN_OR_RETURN(material.crl_pems, LoadLists(options));
   const auto chain = Certificate::ParsePemChain(material.chain_pem);
   if (!chain.ok()) return InvalidBecause(options.certificate_path, chain.status());
   const Certificate& leaf = chain->front();
   CDGATE_ASSIGN_OR_RETURN(const trust::SpiffeId id, IdOf(leaf, options));
-  CDGATE_RETURN_IF_ERROR(CheckKeyMatches(leaf, material.key_pem, options));
+  CDGATE_ASSIGN_OR_RETURN(material.key_pem, OpenKey(key_pem, options, leaf));
   CDGATE_RETURN_IF_ERROR(CheckChain(*chain, id, material, options, now));
   material.info.id = id.text();
   material.info.domain = std::string(id.trust_domain());

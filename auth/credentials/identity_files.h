@@ -24,6 +24,10 @@ absl::StatusOr<Material> LoadMaterial(const IdentityOptions& options, absl::Time
 // The revocation lists alone. FILE_UNREADABLE.
 absl::StatusOr<std::vector<std::string>> LoadLists(const IdentityOptions& options);
 
+// (blocks) A bundle as PEM, from a file in either form. FILE_UNREADABLE, or CREDENTIALS_INVALID
+// naming it where it is a SPIFFE bundle document that does not parse.
+absl::StatusOr<std::string> ReadBundle(const std::string& path);
+
 // What tells one version of the files from another without reading them: device, inode,
 // size and time of each. A file that is missing counts as one more version.
 std::string FilesVersion(const IdentityOptions& options);

@@ -58,6 +58,7 @@ class IdentityStore::State {
  private:
   using MaterialPtr = std::shared_ptr<const Material>;
 
+  absl::Status LoadAlone();
   absl::Status Use(const MaterialPtr& material);
   // The lists of the files with all else as before.
   void TakeLists(const Material& before);
@@ -78,9 +79,23 @@ class IdentityStore::State {
   uint64_t version_ CDGATE_GUARDED_BY(mu_) = 0;    // of what should be published
   uint64_t published_ CDGATE_GUARDED_BY(mu_) = 0;  // version that was
   bool publishing_ CDGATE_GUARDED_BY(mu_) = false;
+  bool loading_ CDGATE_GUARDED_BY(mu_) = false;
 };
 
 absl::Status IdentityStore::State::Load() {
+  {
+    base::MutexLock lock(mu_);
+    while (loading_) idle_.Wait(mu_);
+    loading_ = true;
+  }
+  const absl::Status status = LoadAlone();
+  base::MutexLock lock(mu_);
+  loading_ = false;
+  idle_.SignalAll();
+  return status;
+}
+
+absl::Status IdentityStore::State::LoadAlone() {
   const std::string files_version = FilesVersion(options_);
   MaterialPtr before;
   {

@@ -36,7 +36,8 @@ struct Material;  // identity_files.h
 struct IdentityOptions {
   std::string certificate_path;        // PEM chain, leaf first
   std::string key_path;                // PEM PKCS#8; readable by the owner only
-  std::string bundle_path;             // PEM roots of our own domain
+  std::string key_passphrase_path;     // of an encrypted key; empty: it is not encrypted
+  std::string bundle_path;             // roots of our own domain: PEM, or a SPIFFE bundle document
   std::vector<std::string> crl_paths;  // PEM lists of our own CAs; none: not checked
   // How long past their validity the lists are good; as the registry has it.
   absl::Duration crl_grace = absl::ZeroDuration();
@@ -54,7 +55,7 @@ struct IdentityInfo {
   absl::Time not_before;
   absl::Time not_after;
   std::string leaf_pem;
-  std::string bundle_pem;     // of our own domain, as read
+  std::string bundle_pem;     // of our own domain, as PEM whatever form was read
   std::string bundle_digest;  // trust::BundleDigest
 };
 
@@ -77,7 +78,8 @@ class IdentityStore {
   // revocation lists that parse are taken nevertheless, as they say of others too (also
   // where it is our own certificate that they revoke). Errors as Create, and CREDENTIALS_INVALID
   // where the domain is another than before. New handshakes see a new identity within about a
-  // second; live connections keep what they have. One call at a time.
+  // second; live connections keep what they have. A second call at the same time waits for the
+  // first.
   absl::Status Reload();
 
   // True where one of the files was modified since the last Reload() that read them.

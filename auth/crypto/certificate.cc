@@ -154,9 +154,20 @@ bool Certificate::may_sign_data() const {
   return (X509_get_key_usage(x509_.get()) & KU_DIGITAL_SIGNATURE) != 0;
 }
 
+std::string Certificate::key_description() const {
+  const ErrorScope errors;
+  return KeyDescription(X509_get0_pubkey(x509_.get()));
+}
+
 bool Certificate::is_self_signed() const {
   const ErrorScope errors;
   return X509_self_signed(x509_.get(), 1) == 1;
+}
+
+bool Certificate::IsIssuedBy(const Certificate& issuer) const {
+  const ErrorScope errors;
+  return X509_check_issued(issuer.handle(), x509_.get()) == X509_V_OK &&
+         X509_verify(x509_.get(), X509_get0_pubkey(issuer.handle())) == 1;
 }
 
 bool Certificate::MatchesKey(const PrivateKey& key) const {

@@ -67,8 +67,13 @@ class Certificate {
   bool may_sign_data() const;
   // True where keyUsage is present.
   bool has_key_usage() const;
+  // "P-256", "Ed25519", "RSA 2048": of the public key, for people.
+  std::string key_description() const;
   // Issuer and subject are equal and the signature is its own.
   bool is_self_signed() const;
+
+  // `issuer` names and signed it. Nothing else of either is looked at.
+  bool IsIssuedBy(const Certificate& issuer) const;
 
   // True where `key` is the private half of this certificate's public key.
   bool MatchesKey(const PrivateKey& key) const;

@@ -14,7 +14,6 @@
 namespace cdgate::crypto {
 namespace {
 
-constexpr absl::Duration kBackdated = absl::Minutes(5);
 constexpr size_t kMaxNameBytes = 64;  // RFC 5280, ub-common-name and ub-organization-name
 constexpr size_t kSerialBytes = 16;
 
@@ -173,12 +172,48 @@ void AddCaExtensions(X509* x509, X509* issuer, absl::string_view domain,
       "X509_add1_ext_i2d");
 }
 
+void AddSubtrees(NAME_CONSTRAINTS* constraints, int type, const std::vector<std::string>& names) {
+  for (const std::string& name : names) {
+    const GeneralNamesPtr one(GENERAL_NAMES_new());
+    GENERAL_SUBTREE* subtree = GENERAL_SUBTREE_new();
+    CheckOpenSsl(one != nullptr && subtree != nullptr, "GENERAL_SUBTREE_new");
+    AddTextName(one.get(), type, name);
+    GENERAL_NAME_free(subtree->base);
+    subtree->base = sk_GENERAL_NAME_pop(one.get());
+    CheckOpenSsl(sk_GENERAL_SUBTREE_push(constraints->permittedSubtrees, subtree) > 0,
+                 "sk_GENERAL_SUBTREE_push");
+  }
+}
+
+void AddNameConstraints(X509* x509, const NameConstraints& permitted) {
+  if (permitted.empty()) return;
+  const NameConstraintsPtr constraints(NAME_CONSTRAINTS_new());
+  CheckOpenSsl(constraints != nullptr, "NAME_CONSTRAINTS_new");
+  constraints->permittedSubtrees = sk_GENERAL_SUBTREE_new_null();
+  CheckOpenSsl(constraints->permittedSubtrees != nullptr, "sk_GENERAL_SUBTREE_new_null");
+  AddSubtrees(constraints.get(), GEN_URI, permitted.uri_hosts);
+  AddSubtrees(constraints.get(), GEN_DNS, permitted.dns_suffixes);
+  CheckOpenSsl(
+      X509_add1_ext_i2d(x509, NID_name_constraints, constraints.get(), 1, X509V3_ADD_DEFAULT) == 1,
+      "X509_add1_ext_i2d");
+}
+
 BignumPtr SerialFromHex(const std::string& hex) {
   BIGNUM* number = nullptr;
   const int digits = BN_hex2bn(&number, hex.c_str());
   BignumPtr owned(number);
   if (digits == 0 || static_cast<size_t>(digits) != hex.size()) return nullptr;
   return owned;
+}
+
+// RFC 5280, 5.3.1: an unspecified reason is left out.
+bool AddReason(X509_REVOKED* revoked, RevocationReason reason) {
+  if (reason == RevocationReason::kUnspecified) return true;
+  const std::unique_ptr<ASN1_ENUMERATED, FreeWith<ASN1_ENUMERATED_free>> value(
+      ASN1_ENUMERATED_new());
+  return value != nullptr && ASN1_ENUMERATED_set(value.get(), static_cast<long>(reason)) == 1 &&
+         X509_REVOKED_add1_ext_i2d(revoked, NID_crl_reason, value.get(), 0, X509V3_ADD_DEFAULT) ==
+             1;
 }
 
 absl::Status AddRevoked(X509_CRL* crl, const RevocationList::Entry& entry) {
@@ -192,6 +227,7 @@ absl::Status AddRevoked(X509_CRL* crl, const RevocationList::Entry& entry) {
       serial != nullptr && revoked != nullptr &&
           X509_REVOKED_set_serialNumber(revoked.get(), serial.get()) == 1 &&
           X509_REVOKED_set_revocationDate(revoked.get(), ToAsn1Time(entry.revoked).get()) == 1 &&
+          AddReason(revoked.get(), entry.reason) &&
           X509_CRL_add0_revoked(crl, revoked.release()) == 1,
       "X509_CRL_add0_revoked");
   return absl::OkStatus();
@@ -218,21 +254,24 @@ absl::StatusOr<IssuedCertificate> CertificateAuthority::InitRoot(absl::string_vi
   const ErrorScope errors;
   CDGATE_RETURN_IF_ERROR(CheckValidity(options.validity));
   CDGATE_ASSIGN_OR_RETURN(const PrivateKey key, PrivateKey::Generate(options.key_type));
-  const NamePtr name = MakeName(domain, "root CA");
+  const NamePtr name =
+      MakeName(domain, options.label.empty() ? "root CA" : absl::StrCat("root CA ", options.label));
   const std::shared_ptr<X509> root = NewCertificate(key, name.get());
   CheckOpenSsl(X509_set_issuer_name(root.get(), name.get()) == 1, "X509_set_issuer_name");
   SetValidity(root.get(), now - kBackdated, now + options.validity);
   AddCaExtensions(root.get(), root.get(), domain, "critical,CA:TRUE");
+  AddNameConstraints(root.get(), options.permitted);
   SignCertificate(root.get(), root.get(), key);
   CDGATE_ASSIGN_OR_RETURN(std::string pem, ChainPem(root.get(), {}));
   return IssuedCertificate{std::move(pem), key.ToPem()};
 }
 
 absl::StatusOr<CertificateAuthority> CertificateAuthority::Load(absl::string_view certificate_pem,
-                                                                absl::string_view key_pem) {
+                                                                absl::string_view key_pem,
+                                                                const Passphrase& passphrase) {
   CDGATE_ASSIGN_OR_RETURN(std::vector<Certificate> chain,
                           Certificate::ParsePemChain(certificate_pem));
-  CDGATE_ASSIGN_OR_RETURN(PrivateKey key, PrivateKey::FromPem(key_pem));
+  CDGATE_ASSIGN_OR_RETURN(PrivateKey key, PrivateKey::FromPem(key_pem, passphrase));
   if (!chain.front().is_ca() || !chain.front().may_sign_certificates()) {
     return base::MakeError(
         base::Reason::kCredentialsInvalid,
@@ -265,6 +304,7 @@ absl::StatusOr<IssuedCertificate> CertificateAuthority::IssueIntermediate(
   SetValidity(x509.get(), now - kBackdated,
               std::min(now + options.validity, certificate().not_after()));
   AddCaExtensions(x509.get(), issuer, domain, "critical,CA:TRUE,pathlen:0");
+  AddNameConstraints(x509.get(), options.permitted);
   SignCertificate(x509.get(), issuer, key_);
   CDGATE_ASSIGN_OR_RETURN(std::string pem, ChainPem(x509.get(), chain_));
   return IssuedCertificate{std::move(pem), key.ToPem()};

@@ -26,9 +26,28 @@
 
 namespace cdgate::crypto {
 
+// By how much everything issued is backdated.
+inline constexpr absl::Duration kBackdated = absl::Minutes(5);
+
+// What a CA may name (RFC 5280, 4.2.1.10), in a critical extension that every verifier of X.509
+// keeps to, ours and others: a kind of names is bounded where its list has an entry, and free
+// where it has none. A CA below is bounded by all above it.
+struct NameConstraints {
+  // Hosts of URI names, each exactly: "alpha.example" permits spiffe://alpha.example/…, and
+  // nothing of sub.alpha.example.
+  std::vector<std::string> uri_hosts;
+  // DNS names that are these or below them: "alpha.example" permits gw.alpha.example.
+  std::vector<std::string> dns_suffixes;
+
+  bool empty() const { return uri_hosts.empty() && dns_suffixes.empty(); }
+};
+
 struct RootOptions {
   absl::Duration validity = absl::Hours(24) * 3653;  // ten years
   KeyType key_type = KeyType::kP256;
+  NameConstraints permitted = {};  // empty: any name
+  // Behind "root CA" in the subject, to tell a domain's roots apart; of roots only.
+  std::string label = {};
 };
 
 struct LeafRequest {
@@ -57,7 +76,8 @@ class CertificateAuthority {
   // `certificate_pem`: the issuing CA's certificate first, then those above it, if any.
   // CREDENTIALS_INVALID where it is not a CA or the key is not its.
   static absl::StatusOr<CertificateAuthority> Load(absl::string_view certificate_pem,
-                                                   absl::string_view key_pem);
+                                                   absl::string_view key_pem,
+                                                   const Passphrase& passphrase = {});
 
   // A CA below this one, for domains that keep the root's key offline; path length 0.
   // INVALID_ARGUMENT where this CA is such a one itself.
@@ -76,6 +96,8 @@ class CertificateAuthority {
                                        absl::Time now) const;
 
   const Certificate& certificate() const { return chain_.front(); }
+  // Itself first, then what is above it, as Load() got it.
+  const std::vector<Certificate>& chain() const { return chain_; }
 
  private:
   CertificateAuthority(std::vector<Certificate> chain, PrivateKey key)

@@ -3,6 +3,7 @@
 #include <ctime>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
 
 namespace cdgate::crypto {
 
@@ -43,6 +44,19 @@ std::string NameText(const X509_NAME* name) {
   const BioPtr bio(BIO_new(BIO_s_mem()));
   if (bio == nullptr || X509_NAME_print_ex(bio.get(), name, 0, XN_FLAG_RFC2253) < 0) return "";
   return Contents(bio.get());
+}
+
+std::string KeyDescription(const EVP_PKEY* key) {
+  if (key == nullptr) return "unknown";
+  if (EVP_PKEY_is_a(key, "ED25519") == 1) return "Ed25519";
+  char group[64] = "";
+  size_t size = 0;
+  if (EVP_PKEY_is_a(key, "EC") == 1 &&
+      EVP_PKEY_get_group_name(key, group, sizeof group, &size) == 1) {
+    return absl::string_view(group) == "prime256v1" ? "P-256" : std::string(group, size);
+  }
+  const char* name = EVP_PKEY_get0_type_name(key);
+  return absl::StrCat(name == nullptr ? "unknown" : name, " ", EVP_PKEY_get_bits(key));
 }
 
 }  // namespace cdgate::crypto

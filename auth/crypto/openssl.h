@@ -56,6 +56,7 @@ using GeneralNamePtr = std::unique_ptr<GENERAL_NAME, FreeWith<GENERAL_NAME_free>
 using GeneralNamesPtr = std::unique_ptr<GENERAL_NAMES, FreeWith<GENERAL_NAMES_free>>;
 using KeyContextPtr = std::unique_ptr<EVP_PKEY_CTX, FreeWith<EVP_PKEY_CTX_free>>;
 using KeyPtr = std::unique_ptr<EVP_PKEY, FreeWith<EVP_PKEY_free>>;
+using NameConstraintsPtr = std::unique_ptr<NAME_CONSTRAINTS, FreeWith<NAME_CONSTRAINTS_free>>;
 using NamePtr = std::unique_ptr<X509_NAME, FreeWith<X509_NAME_free>>;
 using RevokedPtr = std::unique_ptr<X509_REVOKED, FreeWith<X509_REVOKED_free>>;
 using StoreContextPtr = std::unique_ptr<X509_STORE_CTX, FreeWith<X509_STORE_CTX_free>>;
@@ -99,6 +100,8 @@ Asn1TimePtr ToAsn1Time(absl::Time time);
 
 // Lower-case hex of whole bytes: "00" for zero.
 std::string SerialHex(const ASN1_INTEGER* serial);
+// "P-256", "Ed25519", "RSA 2048", or OpenSSL's own name and the bits.
+std::string KeyDescription(const EVP_PKEY* key);
 // RFC 2253.
 std::string NameText(const X509_NAME* name);
 

@@ -12,6 +12,16 @@ absl::Status Unreadable(absl::string_view what) {
   return base::MakeError(base::Reason::kCredentialsInvalid, what);
 }
 
+// Unspecified where the entry has none, or one that has no name here.
+RevocationReason ReasonIn(const X509_REVOKED* entry) {
+  const std::unique_ptr<ASN1_ENUMERATED, FreeWith<ASN1_ENUMERATED_free>> found(
+      static_cast<ASN1_ENUMERATED*>(
+          X509_REVOKED_get_ext_d2i(entry, NID_crl_reason, nullptr, nullptr)));
+  const long number = found == nullptr ? 0 : ASN1_ENUMERATED_get(found.get());
+  const bool named = (number >= 0 && number <= 5) || number == 9;
+  return static_cast<RevocationReason>(named ? number : 0);
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<RevocationList>> RevocationList::ParsePem(absl::string_view pem) {
@@ -68,12 +78,13 @@ uint64_t RevocationList::number() const {
 }
 
 std::vector<RevocationList::Entry> RevocationList::entries() const {
+  const ErrorScope errors;
   std::vector<Entry> out;
   STACK_OF(X509_REVOKED)* revoked = X509_CRL_get_REVOKED(crl_.get());
   for (int i = 0; i < sk_X509_REVOKED_num(revoked); ++i) {
     const X509_REVOKED* entry = sk_X509_REVOKED_value(revoked, i);
     out.push_back({SerialHex(X509_REVOKED_get0_serialNumber(entry)),
-                   ToAbslTime(X509_REVOKED_get0_revocationDate(entry))});
+                   ToAbslTime(X509_REVOKED_get0_revocationDate(entry)), ReasonIn(entry)});
   }
   return out;
 }

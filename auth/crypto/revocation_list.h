@@ -15,6 +15,17 @@ struct X509_crl_st;
 
 namespace cdgate::crypto {
 
+// Why a certificate was revoked (RFC 5280, 5.3.1), by the numbers of the lists.
+enum class RevocationReason {
+  kUnspecified = 0,
+  kKeyCompromise = 1,
+  kCaCompromise = 2,
+  kAffiliationChanged = 3,
+  kSuperseded = 4,
+  kCessationOfOperation = 5,
+  kPrivilegeWithdrawn = 9,
+};
+
 // Parsed, not verified: VerifyChain() checks its signature and times. Immutable; copies
 // share it. Thread-safe.
 class RevocationList {
@@ -22,6 +33,7 @@ class RevocationList {
   struct Entry {
     std::string serial;  // as Certificate::serial()
     absl::Time revoked;
+    RevocationReason reason = RevocationReason::kUnspecified;
   };
 
   // All lists in `pem`, in order; none is an error, as is a block that does not parse.

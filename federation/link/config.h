@@ -125,6 +125,8 @@ struct LinkConfig {
   const TokenSealer* sealer = nullptr;
   storage::v1::PolicyEpoch policy_epoch;
   Rate export_rate;
+  // Nothing is sent for now: see ExportsHeld.
+  bool exports_held = false;
   // What is to be offered again, and through which of its sequences the ledger on disk
   // accounts for it; 0: nothing yet.
   std::optional<ReplayJob> replay;

@@ -38,6 +38,7 @@ Exporter::Exporter(const LinkConfig& config)
       recorded_(config.acknowledged),
       sealer_(config.sealer),
       max_unacknowledged_(std::max<uint64_t>(1, config.max_unacknowledged)),
+      held_(config.exports_held),
       replay_(config),
       horizon_(config.horizon),
       horizon_asked_(config.horizon),
@@ -264,6 +265,13 @@ void Exporter::OnPolicyChanged(const PolicyChanged& change) {
   Requeue();
 }
 
+bool Exporter::SetHeld(bool held) {
+  if (held_ == held) return false;
+  held_ = held;
+  Requeue();
+  return true;
+}
+
 void Exporter::Stop() {
   stopped_ = true;
   Requeue();
@@ -385,7 +393,7 @@ uint64_t Exporter::RoomForEvents() const {
 
 // Events that may be asked for at `now`; 0: none, and WakeAt() says when that may change.
 uint64_t Exporter::MayAskFor(absl::Time now) {
-  if (paused_ || inflight_.size() >= kMaxInflightBlocks) return 0;
+  if (paused_ || held_ || inflight_.size() >= kMaxInflightBlocks) return 0;
   const uint64_t room = RoomForEvents();
   if (room == 0) return 0;
   const uint64_t events = pace_.Available(now, room);
@@ -444,7 +452,7 @@ const Block* Exporter::NextToSend() const {
 }
 
 bool Exporter::HasBatch() const {
-  return place_known_ && !stopped_ && !paused_ && NextToSend() != nullptr;
+  return place_known_ && !stopped_ && !paused_ && !held_ && NextToSend() != nullptr;
 }
 
 SendFrame Exporter::TakeBatch() {

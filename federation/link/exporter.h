@@ -57,6 +57,9 @@ class Exporter {
   void OnHorizonWritten(base::Sequence through);
   void OnHeadMoved(const HeadMoved& head);
   void OnPolicyChanged(const PolicyChanged& change);
+  // Whether nothing is to be sent for now; true where that is another than before. What is
+  // decided and not sent is decided again afterwards.
+  bool SetHeld(bool held);
   void OnReplayChanged(const ReplayChanged& change) { replay_.SetJob(change); }
 
   // The peer's limits, from its Hello.
@@ -89,6 +92,7 @@ class Exporter {
   base::Sequence acknowledged_through() const { return acknowledged_through_; }
   uint64_t unacknowledged() const { return unacknowledged_; }
   bool paused() const { return paused_; }
+  bool held() const { return held_; }
 
  private:
   // A block that is sent, or had nothing to send.
@@ -156,6 +160,7 @@ class Exporter {
   bool resume_seen_ = false;
   bool place_known_ = false;
   bool stopped_ = false;
+  bool held_ = false;
   std::string link_epoch_;
   base::Position sent_, acknowledged_;
   Place sent_place_;                     // sent or withheld through here

@@ -7,6 +7,7 @@ namespace cdgate::link {
 
 void Exporter::FillHeartbeat(federation::v1::Heartbeat* heartbeat) {
   record_now_ = true;
+  heartbeat->set_exports_stopped(held_);
   if (!place_known_) return;
   heartbeat->set_last_position(sent_.value());
   heartbeat->set_token(sealer_->Seal(sent_place_, Scope(link_epoch_)));

@@ -112,6 +112,11 @@ void Link::On(PlaceChecked checked) {
   if (!status.ok() && alive()) Fail(status);
 }
 
+void Link::On(ExportsHeld change) {
+  if (!exporter_.SetHeld(change.held)) return;
+  heartbeat_at_ = std::min(heartbeat_at_, now_);  // which tells the peer
+}
+
 void Link::On(GroupsChanged change) { groups_ = std::move(change.groups); }
 
 void Link::On(TrustChanged change) { trust_ = std::move(change.update); }
@@ -163,7 +168,7 @@ absl::Status Link::OnFrame(FrameReceived received) {
     case Frame::kCredit: return exporter_.OnCredit(frame.credit());
     case Frame::kAck: return exporter_.OnAck(frame.ack());
     case Frame::kBatch: return OnBatch(std::move(received));
-    case Frame::kHeartbeat: return importer_.OnHeartbeat(frame.heartbeat(), now_, out_);
+    case Frame::kHeartbeat: return OnHeartbeat(frame.heartbeat());
     case Frame::kGroups: return OnGroups(frame.groups(), received.wire_bytes);
     case Frame::kTrust: return OnTrust(frame.trust(), received.wire_bytes);
     case Frame::kCatalogue: return absl::OkStatus();  // reserved: ignored in version 1
@@ -206,6 +211,14 @@ bool Link::TrustDue() const {
              std::min<size_t>(kMaxTrustBytes, agreed_.peer_max_frame_bytes);
 }
 
+absl::Status Link::OnHeartbeat(const federation::v1::Heartbeat& heartbeat) {
+  if (std::exchange(peer_exports_stopped_, heartbeat.exports_stopped()) !=
+      heartbeat.exports_stopped()) {
+    out_->push_back(PeerExports{heartbeat.exports_stopped()});
+  }
+  return importer_.OnHeartbeat(heartbeat, now_, out_);
+}
+
 bool Link::BothKnow(absl::string_view capability) const {
   const auto& both = agreed_.capabilities;
   return std::find(both.begin(), both.end(), capability) != both.end();
@@ -216,7 +229,8 @@ absl::Status Link::OnHello(const federation::v1::Hello& hello) {
   exporter_.SetPeerMaxFrame(agreed_.peer_max_frame_bytes);
   if (BothKnow(kReplayCapability)) exporter_.EnableReplay();
   interest_due_ = resume_due_ = true;
-  heartbeat_at_ = now_ + config_.heartbeat;
+  // What holds us back is told at once.
+  heartbeat_at_ = exporter_.held() ? now_ : now_ + config_.heartbeat;
   SetState(State::kEstablishing);
   return absl::OkStatus();
 }

@@ -68,6 +68,7 @@ class Link {
   void On(HorizonWritten written) { exporter_.OnHorizonWritten(written.through); }
   void On(Committed committed) { importer_.OnCommitted(std::move(committed)); }
   void On(PolicyChanged change) { exporter_.OnPolicyChanged(change); }
+  void On(ExportsHeld change);
   void On(ReplayChanged change) { exporter_.OnReplayChanged(change); }
   void On(GroupsChanged change);
   void On(TrustChanged change);
@@ -80,6 +81,7 @@ class Link {
   absl::Status OnGroups(const federation::v1::Groups& groups, size_t wire_bytes);
   absl::Status OnTrust(const federation::v1::TrustUpdate& update, size_t wire_bytes);
   bool TrustDue() const;
+  absl::Status OnHeartbeat(const federation::v1::Heartbeat& heartbeat);
   absl::Status OnHello(const federation::v1::Hello& hello);
   void OnGoAway(const federation::v1::GoAway& go_away);
 
@@ -116,6 +118,7 @@ class Link {
   bool resume_due_ = false;
   bool go_away_due_ = false;
   bool go_away_writing_ = false;
+  bool peer_exports_stopped_ = false;
   CloseStream end_;  // what the GoAway says, then CloseStream
 
   absl::Time opened_at_, heard_at_, heartbeat_at_, deadline_ = absl::InfiniteFuture();

@@ -119,6 +119,12 @@ struct PolicyChanged {
   Rate export_rate;
 };
 
+// Our operator stopped all exports, or lets them go on. While held nothing is decided or sent,
+// the peer is told why, and what it has is still acknowledged; then it goes on from there.
+struct ExportsHeld {
+  bool held = false;
+};
+
 // Another job is to be offered again, or none any more. `through`: as
 // LinkConfig::replay_through. The job that is running is not begun anew.
 struct ReplayChanged {
@@ -156,8 +162,8 @@ struct End {
 
 using Input = std::variant<StreamOpened, FrameReceived, FrameMalformed, StreamClosed, Written, Tick,
                            HeadMoved, Decided, ReplayDecided, PlaceChecked, HorizonWritten,
-                           Committed, PolicyChanged, ReplayChanged, GroupsChanged, TrustChanged,
-                           InterestChanged, Drain, End>;
+                           Committed, PolicyChanged, ExportsHeld, ReplayChanged, GroupsChanged,
+                           TrustChanged, InterestChanged, Drain, End>;
 
 // --------------------------------------------------------------- outputs
 
@@ -275,6 +281,11 @@ struct PeerCaughtUp {
   absl::Time as_of;
 };
 
+// The peer stopped all its exports, or lets them go on. Given out where it changes.
+struct PeerExports {
+  bool stopped = false;
+};
+
 // Wake the link with a Tick at this time; replaces the time before.
 struct SetTimer {
   absl::Time at;
@@ -308,7 +319,7 @@ struct CloseStream {
 using Output =
     std::variant<SendFrame, NeedEvents, NeedReplay, CheckPlace, WriteHorizon, CommitImport,
                  MoveCursor, RecordLedger, RecordReplay, ReplayDone, GroupsReceived, TrustReceived,
-                 InterestReceived, PeerCaughtUp, SetTimer, StateChanged, CloseStream>;
+                 InterestReceived, PeerCaughtUp, PeerExports, SetTimer, StateChanged, CloseStream>;
 using Outputs = std::vector<Output>;
 
 }  // namespace cdgate::link

@@ -5,6 +5,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "federation/manager/lifetime.h"
+#include "federation/manager/link_refusal.h"
 #include "federation/manager/peer_link.h"
 #include "federation/manager/timestamp.h"
 #include "gateway/base/errors.h"
@@ -16,7 +18,8 @@ namespace {
 using admin::v1::LinkState;
 using session::Session;
 
-// Expiry of agreements is looked at this often.
+// All links are looked at this often; an agreement that ends before the next time is looked at
+// when it does.
 constexpr absl::Duration kTick = absl::Seconds(1);
 
 }  // namespace
@@ -24,10 +27,12 @@ constexpr absl::Duration kTick = absl::Seconds(1);
 class LinkManager::Core : public std::enable_shared_from_this<LinkManager::Core> {
  public:
   explicit Core(LinkManagerDeps deps)
-      : deps_(std::move(deps)), strand_(base::Strand::Create(deps_.session.executor)) {}
+      : deps_(std::move(deps)),
+        strand_(base::Strand::Create(deps_.session.executor)),
+        frozen_(deps_.frozen) {}
 
   void Post(base::Task task) {
-    // A dead strand means the process is ending: its executor takes no more work.
+    // A dead strand: the process is ending.
     static_cast<void>(strand_->Post(std::move(task)));
   }
 
@@ -37,6 +42,7 @@ class LinkManager::Core : public std::enable_shared_from_this<LinkManager::Core>
   void EndDialled(const std::string& peer, base::Reason reason, const std::string& message);
   void Drain();
   void EndAll();
+  void Unfreeze();
   bool WaitIdle(absl::Duration limit);
   std::optional<LinkReport> Report(absl::string_view peer) const;
 
@@ -45,8 +51,9 @@ class LinkManager::Core : public std::enable_shared_from_this<LinkManager::Core>
   void Tick();
   void Adopt(const std::string& domain, const state::StoredResource& resource);
   // Why the link may not carry events now; none where it may.
-  std::optional<link::Refuse> RefusalOf(const PeerLink& link) const;
+  std::optional<link::Refuse> RefusalNow(const PeerLink& link) const;
   void Settle(const std::string& domain, PeerLink& link);
+  void TimeTheEnd(PeerLink& link);
   void DialIfDue(const std::string& domain, PeerLink& link);
   void GiveNews(const std::string& domain, PeerLink& link);
   void StartSession(const std::string& domain, PeerLink& link, rpc::FrameStreamPtr stream,
@@ -70,6 +77,7 @@ class LinkManager::Core : public std::enable_shared_from_this<LinkManager::Core>
   std::map<std::string, std::unique_ptr<PeerLink>> links_;
   uint64_t next_number_ = 1;
   bool draining_ = false;
+  bool frozen_ = false;
 
   mutable base::Mutex mu_;
   base::CondVar idle_;
@@ -92,6 +100,7 @@ void LinkManager::Core::Reconcile(const state::ResourceSnapshot& resources) {
     const std::string domain = it->first;
     PeerLink& link = *it->second;
     ++it;  // Settle may erase the entry
+    if (link.removed) link.ended_text = EndedText(resources, deps_.session.domain, domain);
     if (link.session != nullptr) link.session->RefreshPolicy();
     GiveNews(domain, link);
     Settle(domain, link);
@@ -114,41 +123,32 @@ void LinkManager::Core::Adopt(const std::string& domain, const state::StoredReso
   if (other && slot->session != nullptr) {
     slot->session->End(base::Reason::kNoAgreement, "the agreement was made anew");
   }
+  if (other) slot->told_ended.clear();
   if (slot->version != resource.version) {
     slot->peer = *std::move(peer);
     slot->version = resource.version;
     // Whatever kept it down may have been this.
     slot->next_try = absl::InfinitePast();
     slot->redial.Reset();
+    slot->end_is_timed = false;
     if (slot->session == nullptr) {
       slot->acknowledged_through = session::AcknowledgedThrough(deps_.session.store, slot->peer);
     }
   }
   slot->removed = false;
+  slot->ended_text.clear();
 }
 
-std::optional<link::Refuse> LinkManager::Core::RefusalOf(const PeerLink& link) const {
-  if (draining_) return link::Refuse{base::Reason::kDraining, "shutting down", absl::Seconds(1)};
-  if (link.removed) {
-    return link::Refuse{base::Reason::kNoAgreement, "there is no agreement any more", {}};
-  }
-  if (link.peer.frozen()) {
-    return link::Refuse{base::Reason::kFrozen, "the link is frozen", absl::Seconds(5)};
-  }
-  if (link.peer.state() != admin::v1::PEER_STATE_APPROVED) {
-    return link::Refuse{base::Reason::kAgreementPending,
-                        "the agreement is not approved on this side yet", absl::Seconds(2)};
-  }
-  const bool expires = link.peer.has_expire_time();
-  if (expires &&
-      deps_.session.clock.Now() >= absl::FromUnixSeconds(link.peer.expire_time().seconds())) {
-    return link::Refuse{base::Reason::kNoAgreement, "the agreement has expired; renew it", {}};
-  }
-  return std::nullopt;
+std::optional<link::Refuse> LinkManager::Core::RefusalNow(const PeerLink& link) const {
+  return RefusalOf(link.peer, {.domain = deps_.session.domain,
+                               .ended_text = link.ended_text,
+                               .draining = draining_,
+                               .started_frozen = frozen_,
+                               .now = deps_.session.clock.Now()});
 }
 
 void LinkManager::Core::Settle(const std::string& domain, PeerLink& link) {
-  const auto refusal = RefusalOf(link);
+  const auto refusal = RefusalNow(link);
   if (refusal) {
     if (link.session != nullptr && !link.ended) {
       link.session->End(refusal->reason, refusal->message, refusal->retry_after);
@@ -167,8 +167,19 @@ void LinkManager::Core::Settle(const std::string& domain, PeerLink& link) {
   if (link.state == admin::v1::LINK_STATE_STOPPED) {
     SetState(domain, link, admin::v1::LINK_STATE_DOWN, "", "not connected yet");
   }
+  TimeTheEnd(link);
   DialIfDue(domain, link);
   Publish(domain, link);
+}
+
+// The wall clock may be set, so only what the next look would miss has a timer.
+void LinkManager::Core::TimeTheEnd(PeerLink& link) {
+  const absl::Duration left = EndOf(link.peer) - deps_.session.clock.Now();
+  if (left > 2 * kTick || link.end_is_timed) return;
+  link.end_is_timed = true;
+  deps_.session.timers.At(Monotonic() + left, [weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->Post([self] { self->Tick(); });
+  });
 }
 
 void LinkManager::Core::DialIfDue(const std::string& domain, PeerLink& link) {
@@ -177,8 +188,6 @@ void LinkManager::Core::DialIfDue(const std::string& domain, PeerLink& link) {
   SetState(domain, link, admin::v1::LINK_STATE_CONNECTING, link.reason, link.message);
   StartSession(domain, link, deps_.dialer.Dial(link.peer), true);
 }
-
-// ------------------------------------------------------------------ sessions
 
 void LinkManager::Core::StartSession(const std::string& domain, PeerLink& link,
                                      rpc::FrameStreamPtr stream, bool dialled) {
@@ -191,7 +200,7 @@ void LinkManager::Core::StartSession(const std::string& domain, PeerLink& link,
   session::SessionOptions options;
   options.peer = link.peer;
   options.dialled = dialled;
-  options.refuse = RefusalOf(link);
+  options.refuse = RefusalNow(link);
   options.begin_anew = std::exchange(link.begin_anew, false);
   options.heartbeat = deps_.heartbeat;
   {
@@ -298,6 +307,7 @@ void LinkManager::Core::OnUp(const std::string& domain, uint64_t number) {
   PeerLink* link = Find(domain, number);
   if (link == nullptr || link->ended) return;
   link->redial.OnUp(Monotonic());
+  link->told_ended.clear();
   SetState(domain, *link, admin::v1::LINK_STATE_UP, "", "");
   base::Log(base::LogLevel::kInfo, "link up",
             {{"peer", domain}, {"dialled", link->dialled ? "true" : "false"}});
@@ -319,9 +329,13 @@ void LinkManager::Core::OnEnd(const std::string& domain, uint64_t number,
              {"reason", base::ReasonLabel(close.reason)},
              {"message", close.message},
              {"by_peer", close.by_peer ? "true" : "false"}});
+  if (close.by_peer && close.reason == base::Reason::kNoAgreement) link->told_ended = close.message;
   if (link->state == admin::v1::LINK_STATE_STOPPED) return;
-  SetState(domain, *link, admin::v1::LINK_STATE_DOWN, base::ReasonLabel(close.reason),
-           close.message);
+  // It has forgotten our bundle, so that dialling it fails in the handshake from now on.
+  const bool ended = !link->told_ended.empty();
+  SetState(domain, *link, admin::v1::LINK_STATE_DOWN,
+           base::ReasonLabel(ended ? base::Reason::kNoAgreement : close.reason),
+           ended ? link->told_ended : close.message);
 }
 
 void LinkManager::Core::OnDone(const std::string& domain, uint64_t number) {
@@ -370,6 +384,12 @@ void LinkManager::Core::Drain() {
     }
     if (link->session != nullptr) link->session->Drain();
   }
+}
+
+void LinkManager::Core::Unfreeze() {
+  if (!std::exchange(frozen_, false)) return;
+  for (auto& [domain, link] : links_) link->next_try = absl::InfinitePast();
+  Tick();
 }
 
 void LinkManager::Core::EndAll() {
@@ -426,16 +446,7 @@ std::optional<LinkReport> LinkManager::Core::Report(absl::string_view peer) cons
   }
   LinkReport report = std::move(published.report);
   if (published.session == nullptr) return report;
-  const session::SessionStatus status = published.session->status();
-  report.status.set_sent_position(status.sent.value());
-  report.status.set_acknowledged_position(status.acknowledged.value());
-  report.status.set_received_position(status.committed.value());
-  if (status.peer_caught_up > absl::UnixEpoch()) {
-    *report.status.mutable_peer_caught_up_as_of() = ToTimestamp(status.peer_caught_up);
-  }
-  report.sent_through = status.sent_through;
-  report.acknowledged_through = std::max(report.acknowledged_through, status.acknowledged_through);
-  report.interest = status.interest;
+  AddSession(published.session->status(), deps_.session.domain, peer, &report);
   return report;
 }
 
@@ -461,6 +472,10 @@ void LinkManager::EndDialled(std::string peer, base::Reason reason, std::string 
   core_->Post([core = core_, peer = std::move(peer), reason, message = std::move(message)] {
     core->EndDialled(peer, reason, message);
   });
+}
+
+void LinkManager::Unfreeze() {
+  core_->Post([core = core_] { core->Unfreeze(); });
 }
 
 void LinkManager::Drain() {

@@ -12,7 +12,10 @@
 // which died without a word cannot keep its successor out.
 //
 // A link that should be up and is not has a state, a reason and a metric. A peer that is
-// pending, frozen or expired is told so when it dials and is not dialled.
+// pending, frozen or expired is told so when it dials and is not dialled. An agreement that ends
+// while its link is up ends the link at that moment, and one that is renewed brings it up again.
+// What a peer said when it ended the agreement stays the reason, whatever dialling it gives
+// afterwards.
 //
 // Everything runs on one strand; status() reads what was published last. Thread-safe.
 #pragma once
@@ -28,6 +31,7 @@
 #include "cdgate/admin/v1/admin.pb.h"
 #include "cdgate/admin/v1/resources.pb.h"
 #include "cdgate/federation/v1/link.pb.h"
+#include "federation/manager/link_report.h"
 #include "federation/session/peer_metrics.h"
 #include "federation/session/session.h"
 #include "federation/session/session_types.h"
@@ -55,6 +59,8 @@ struct LinkManagerDeps {
   absl::Duration heartbeat = absl::Seconds(5);
   // Between tries of a peer that stays away (redial.h).
   base::BackoffOptions backoff = {.first = absl::Seconds(1)};
+  // No link is made until Unfreeze(): each peer is told FROZEN.
+  bool frozen = false;
   // The signed lists of our groups for `peer` (GroupExchange::ListsFor): the same bytes while
   // there is nothing new to tell.
   std::function<federation::v1::Groups(absl::string_view peer)> groups_of = {};
@@ -66,14 +72,6 @@ struct LinkManagerDeps {
   // What `peer` said of how to trust it (TrustExchange::OnReceived). Must not block.
   std::function<void(absl::string_view peer, const federation::v1::TrustUpdate& update)> on_trust =
       {};
-};
-
-// What is known of one peer's link.
-struct LinkReport {
-  admin::v1::LinkStatus status;
-  base::Sequence sent_through;          // on the live session; 0: none
-  base::Sequence acknowledged_through;  // of our log, as far as known
-  session::InterestPtr interest;        // what the peer showed; null: nothing
 };
 
 class LinkManager {
@@ -91,6 +89,8 @@ class LinkManager {
   // Ends the link with `peer` where we dialled it: who is at its other end must not be any
   // more. It is dialled again, and its handshake judges who is there then.
   void EndDialled(std::string peer, base::Reason reason, std::string message);
+  // Ends a start with `frozen`; nothing where it was none.
+  void Unfreeze();
   // Says goodbye on all links; nothing is dialled or accepted any more.
   void Drain();
   // Waits until all sessions are over, at most `limit`; then ends what is left and

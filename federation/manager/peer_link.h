@@ -1,4 +1,4 @@
-// What the manager of links keeps of one peer.
+// What the LinkManager remembers of one peer. For link_manager.cc.
 #pragma once
 
 #include <cstdint>
@@ -36,7 +36,10 @@ struct PeerLink {
   rpc::FrameStreamPtr waiting;  // accepted while a session was ending
   bool begin_anew = false;
   bool removed = false;
-  std::string groups;  // that the session was given, serialised
+  std::string ended_text;     // `removed`: what the peer is told
+  std::string told_ended;     // what the peer said when it ended the agreement; empty: nothing
+  bool end_is_timed = false;  // a timer stands at the end of the agreement
+  std::string groups;         // that the session was given, serialised
   std::shared_ptr<const federation::v1::TrustUpdate> trust;  // that it was given
 
   admin::v1::LinkState state = admin::v1::LINK_STATE_DOWN;

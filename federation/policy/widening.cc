@@ -92,6 +92,23 @@ bool DecidesWhatCrosses(admin::v1::Role role) {
          role == admin::v1::ROLE_POLICY_APPROVER;
 }
 
+// Each pattern has to be one that was there: whether one matches all that another does is not
+// looked at.
+void CompareScopes(const admin::v1::Grant& before, const admin::v1::Grant& after,
+                   Reasons* reasons) {
+  if (before.peers().empty()) return;  // it was for all
+  if (after.peers().empty()) {
+    reasons->push_back(
+        absl::StrCat("peers: ", after.principal(), " takes part in what crosses to all peers"));
+  }
+  for (const std::string& peer : after.peers()) {
+    if (std::find(before.peers().begin(), before.peers().end(), peer) != before.peers().end()) {
+      continue;
+    }
+    reasons->push_back(absl::StrCat("peers: ", peer, " is added to those of ", after.principal()));
+  }
+}
+
 absl::Time ExpiryOf(const admin::v1::Group& group) {
   if (!group.has_expire_time()) return absl::InfiniteFuture();
   return absl::FromUnixSeconds(group.expire_time().seconds()) +
@@ -130,6 +147,9 @@ Reasons WhyWidens(const admin::v1::Grant* before, const admin::v1::Grant& after)
     std::string role = admin::v1::Role_Name(after.role()).substr(sizeof("ROLE_") - 1);
     reasons.push_back(absl::StrCat("role: ", after.principal(), " becomes ", role,
                                    " and takes part in what crosses"));
+  }
+  if (DecidesWhatCrosses(after.role()) && !other_principal && after.role() == old.role()) {
+    CompareScopes(old, after, &reasons);
   }
   return reasons;
 }

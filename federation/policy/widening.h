@@ -37,7 +37,7 @@ std::vector<std::string> WhyWidens(const admin::v1::Policy* before, const admin:
 
 // What widens what crosses: planes, because conditions read them, and the roles that decide
 // what crosses (operator, policy author, policy approver) for principals that did not have
-// them.
+// them, or for more peers than they had them.
 std::vector<std::string> WhyWidens(const admin::v1::Grant* before, const admin::v1::Grant& after);
 
 // New members, and members for longer.

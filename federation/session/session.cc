@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "federation/link/codec.h"
+#include "federation/session/export_stop.h"
 #include "federation/session/interest_history.h"
 #include "federation/session/relay.h"
 #include "gateway/base/encoding.h"
@@ -174,6 +175,7 @@ link::LinkConfig Session::MakeConfig() const {
   config.sealer = &deps_.sealer;
   config.policy_epoch = exporter_->policy_epoch();
   config.export_rate = ExportRate(policy_.current());
+  config.exports_held = ExportsStopped(*deps_.store.Resources());
   link::ReplayChanged replay = jobs_->current();
   config.replay = std::move(replay.job);
   config.replay_through = replay.through;
@@ -188,9 +190,14 @@ link::LinkConfig Session::MakeConfig() const {
 
 void Session::RefreshPolicy() {
   Post([this] {
+    TakeExportStop();
     TakePolicy();
     TakeJobs();
   });
+}
+
+void Session::TakeExportStop() {
+  Step(link::ExportsHeld{ExportsStopped(*deps_.store.Resources())});
 }
 
 void Session::TakeJobs() {
@@ -375,6 +382,13 @@ void Session::Do(link::InterestReceived received) {
   }
 }
 
+void Session::Do(link::PeerExports exports) {
+  peer_exports_stopped_ = exports.stopped;
+  base::Log(base::LogLevel::kInfo,
+            exports.stopped ? "peer stopped its exports" : "peer resumed its exports",
+            {{"peer", peer_}});
+}
+
 void Session::Do(link::SetTimer timer) {
   deps_.timers.Cancel(timer_);
   const absl::Duration due = timer.at - absl::UnixEpoch();
@@ -430,6 +444,8 @@ void Session::PublishStatus() {
   status_.sent_through = exports.sent_through();
   status_.acknowledged_through = exports.acknowledged_through();
   status_.paused_by_peer = exports.paused();
+  status_.exports_held = exports.held();
+  status_.peer_exports_stopped = peer_exports_stopped_;
   status_.received = imports.received();
   status_.committed = imports.committed();
   status_.peer_caught_up = peer_caught_up_;

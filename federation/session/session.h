@@ -67,8 +67,10 @@ struct SessionStatus {
   absl::Time peer_caught_up = absl::InfinitePast();
   absl::Duration heard_at{};  // Clock::Monotonic() of the last frame
   bool paused_by_peer = false;
-  absl::Status import_stall;  // why imports wait; OK: they do not
-  InterestPtr interest;       // what the peer showed; null: nothing
+  bool exports_held = false;          // by our own operator
+  bool peer_exports_stopped = false;  // the peer says so of its own
+  absl::Status import_stall;          // why imports wait; OK: they do not
+  InterestPtr interest;               // what the peer showed; null: nothing
 };
 
 class Session : public std::enable_shared_from_this<Session> {
@@ -95,7 +97,8 @@ class Session : public std::enable_shared_from_this<Session> {
                                         Callbacks callbacks);
   ~Session();
 
-  // Our policy for the peer, or the jobs that offer it past events, may have changed. Each event is
+  // Our policy for the peer, the jobs that offer it past events, or the switch of all exports may
+  // have changed. Each event is
   // decided by the one in force in any case; this makes a change take effect on what is decided and
   // not sent, and on what the peer is shown.
   void RefreshPolicy();
@@ -125,6 +128,7 @@ class Session : public std::enable_shared_from_this<Session> {
   // Brings all parts in step with the policy in force; true where that is another.
   bool TakePolicy();
   void TakeJobs();
+  void TakeExportStop();
 
   // Runs `task` on the strand; Abandon() where there is none any more.
   void Post(base::Task task);
@@ -153,6 +157,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void Do(link::TrustReceived received);
   void Do(link::InterestReceived received);
   void Do(link::PeerCaughtUp caught_up) { peer_caught_up_ = caught_up.as_of; }
+  void Do(link::PeerExports exports);
   void Do(link::SetTimer timer);
   void Do(link::StateChanged changed);
   void Do(link::CloseStream close);
@@ -190,6 +195,7 @@ class Session : public std::enable_shared_from_this<Session> {
   bool stream_closed_ = false;
   bool done_ = false;
   absl::Time peer_caught_up_ = absl::InfinitePast();
+  bool peer_exports_stopped_ = false;
   absl::Duration heard_at_;
   InterestPtr interest_;
   base::TimerQueue::Id timer_ = 0;

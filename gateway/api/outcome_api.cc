@@ -1,5 +1,6 @@
 #include "gateway/api/outcome_api.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -107,6 +108,18 @@ admin::v1::ImportOutcome ImportOf(const event::Record& record) {
   return import;
 }
 
+// Leaves what concerns the peers in `scope`.
+void Narrow(const authz::PeerScope& scope, admin::v1::WhoGotResponse* response) {
+  if (scope.all()) return;
+  auto& outcomes = *response->mutable_outcomes();
+  outcomes.erase(std::remove_if(outcomes.begin(), outcomes.end(),
+                                [&scope](const admin::v1::PeerOutcome& outcome) {
+                                  return !scope.Covers(outcome.peer());
+                                }),
+                 outcomes.end());
+  if (!scope.Covers(response->import().peer())) response->clear_import();
+}
+
 admin::v1::ImportOutcome ImportOf(const storage::v1::ImportRefusal& refusal) {
   admin::v1::ImportOutcome import;
   import.set_peer(refusal.peer());
@@ -122,9 +135,15 @@ absl::Status OutcomeApi::Register(rpc::Router& router) {
   using namespace admin::v1;  // request and response names, here only
   CDGATE_RETURN_IF_ERROR(router.Register(OnPool<ExplainEventRequest, ExplainEventResponse>(
       kExplain, pool_,
-      [this](const rpc::Call&, const auto& request) { return Explain(request); })));
+      [this](const rpc::Call& call, const auto& request) { return Explain(request, &call); })));
   return router.Register(OnPool<WhoGotRequest, WhoGotResponse>(
-      kWhoGot, pool_, [this](const rpc::Call&, const auto& request) { return WhoGot(request); }));
+      kWhoGot, pool_,
+      [this](const rpc::Call& call,
+             const auto& request) -> absl::StatusOr<admin::v1::WhoGotResponse> {
+        CDGATE_ASSIGN_OR_RETURN(admin::v1::WhoGotResponse response, WhoGot(request));
+        Narrow(call.peers, &response);
+        return response;
+      }));
 }
 
 absl::StatusOr<storage::v1::ImportRefusal> OutcomeApi::RefusalOf(
@@ -138,7 +157,7 @@ absl::StatusOr<storage::v1::ImportRefusal> OutcomeApi::RefusalOf(
 }
 
 absl::StatusOr<admin::v1::ExplainEventResponse> OutcomeApi::Explain(
-    const admin::v1::ExplainEventRequest& request) const {
+    const admin::v1::ExplainEventRequest& request, const rpc::Call* call) const {
   const state::ResourcePtr resource = store_.Resources()->Find(state::kPeerKind, request.peer());
   if (resource == nullptr) return NoPeer(request.peer());
   CDGATE_ASSIGN_OR_RETURN(const admin::v1::Peer peer, resource->As<admin::v1::Peer>());
@@ -149,6 +168,8 @@ absl::StatusOr<admin::v1::ExplainEventResponse> OutcomeApi::Explain(
     CDGATE_ASSIGN_OR_RETURN(const auto removed, FindRemoved(query));
     if (removed) return ExplainRemoved(*removed, peer);
     CDGATE_ASSIGN_OR_RETURN(const auto refusal, RefusalOf(request.event()));
+    // It may have come from another peer than the one asked about.
+    if (call != nullptr) CDGATE_RETURN_IF_ERROR(call->MayReach(refusal.peer()));
     *response.mutable_event() = Summarise(refusal);
     response.set_direction("import");
     response.set_reason(refusal.reason());

@@ -47,9 +47,10 @@ class OutcomeApi {
   absl::Status Register(rpc::Router& router);
 
   // (both block) NOT_FOUND where the event was neither accepted nor refused here,
-  // AMBIGUOUS_ID where the key fits several, NO_AGREEMENT where `peer` is no peer.
+  // AMBIGUOUS_ID where the key fits several, NO_AGREEMENT where `peer` is no peer,
+  // SCOPE_NOT_GRANTED where it came from a peer that the call does not reach (null: reaches all).
   absl::StatusOr<admin::v1::ExplainEventResponse> Explain(
-      const admin::v1::ExplainEventRequest& request) const;
+      const admin::v1::ExplainEventRequest& request, const rpc::Call* call = nullptr) const;
   absl::StatusOr<admin::v1::WhoGotResponse> WhoGot(const admin::v1::WhoGotRequest& request) const;
 
  private:

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "auth/trust/trust_registry.h"
@@ -88,9 +89,11 @@ absl::Status PeerApi::Register(rpc::Router& router) {
       Method("GetPeer"), pool,
       [this](const rpc::Call&, const auto& request) { return Get(request); })));
   CDGATE_RETURN_IF_ERROR(router.Register(OnPool<ListPeersRequest, ListPeersResponse>(
-      kListPeers, pool, [this](const rpc::Call&, const auto& request) { return List(request); })));
+      kListPeers, pool,
+      [this](const rpc::Call& call, const auto& request) { return List(call.peers, request); })));
   CDGATE_RETURN_IF_ERROR(router.Register(OnPool<GetStatusRequest, GetStatusResponse>(
-      Method("GetStatus"), pool, [this](const rpc::Call&, const auto&) { return Status(); })));
+      Method("GetStatus"), pool,
+      [this](const rpc::Call& call, const auto&) { return Status(call.peers); })));
   CDGATE_RETURN_IF_ERROR(router.Register(OnPoolAsync<FreezePeerRequest, Peer>(
       Method("FreezePeer"), pool,
       [this](const rpc::Call& call, const auto& request, const auto& reply) {
@@ -188,21 +191,22 @@ absl::StatusOr<admin::v1::PeerStatus> PeerApi::Get(const admin::v1::GetPeerReque
 }
 
 absl::StatusOr<admin::v1::ListPeersResponse> PeerApi::List(
-    const admin::v1::ListPeersRequest& request) const {
+    const authz::PeerScope& scope, const admin::v1::ListPeersRequest& request) const {
   CDGATE_ASSIGN_OR_RETURN(const size_t size, PageSize(request.page_size()));
   CDGATE_ASSIGN_OR_RETURN(const std::string after, ReadPageToken(kListPeers, request.page_token()));
   admin::v1::ListPeersResponse response;
-  for (const auto& resource : deps_.store.Resources()->List(state::kPeerKind, after, size)) {
+  const auto page = deps_.store.Resources()->List(state::kPeerKind, after, size);
+  for (const auto& resource : page) {
+    if (!scope.Covers(resource->name)) continue;
     CDGATE_ASSIGN_OR_RETURN(*response.add_peers(), StatusOf(*resource));
   }
-  if (static_cast<size_t>(response.peers_size()) == size) {
-    response.set_next_page_token(
-        MakePageToken(kListPeers, response.peers(response.peers_size() - 1).peer().domain()));
+  if (page.size() == size) {
+    response.set_next_page_token(MakePageToken(kListPeers, page.back()->name));
   }
   return response;
 }
 
-absl::StatusOr<admin::v1::GetStatusResponse> PeerApi::Status() const {
+absl::StatusOr<admin::v1::GetStatusResponse> PeerApi::Status(const authz::PeerScope& scope) const {
   admin::v1::GetStatusResponse status;
   status.set_domain(deps_.domain);
   status.set_instance(deps_.instance);
@@ -214,10 +218,20 @@ absl::StatusOr<admin::v1::GetStatusResponse> PeerApi::Status() const {
   status.set_head_sequence(head.sequence.value());
   status.set_log_bytes(deps_.log.stats().bytes);
   *status.mutable_certificate_expire_time() = ToProto(deps_.facts.certificate_expiry());
+  std::vector<std::string> hidden;
   for (const auto& resource : deps_.store.Resources()->List(state::kPeerKind)) {
-    CDGATE_ASSIGN_OR_RETURN(*status.add_peers(), StatusOf(*resource));
+    if (scope.Covers(resource->name)) {
+      CDGATE_ASSIGN_OR_RETURN(*status.add_peers(), StatusOf(*resource));
+    } else {
+      hidden.push_back(resource->name);
+    }
   }
-  for (std::string& problem : deps_.facts.problems()) status.add_problems(std::move(problem));
+  for (std::string& problem : deps_.facts.problems()) {
+    const bool theirs = std::any_of(
+        hidden.begin(), hidden.end(),
+        [&problem](const std::string& peer) { return absl::StrContains(problem, peer); });
+    if (!theirs) status.add_problems(std::move(problem));
+  }
   return status;
 }
 

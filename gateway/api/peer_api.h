@@ -74,9 +74,10 @@ class PeerApi {
   absl::StatusOr<uint64_t> ReplayLeft(const std::string& peer) const;
   absl::StatusOr<admin::v1::PeerStatus> StatusOf(const state::StoredResource& resource) const;
   absl::StatusOr<admin::v1::PeerStatus> Get(const admin::v1::GetPeerRequest& request) const;
+  // Of the peers in `scope` alone.
   absl::StatusOr<admin::v1::ListPeersResponse> List(
-      const admin::v1::ListPeersRequest& request) const;
-  absl::StatusOr<admin::v1::GetStatusResponse> Status() const;
+      const authz::PeerScope& scope, const admin::v1::ListPeersRequest& request) const;
+  absl::StatusOr<admin::v1::GetStatusResponse> Status(const authz::PeerScope& scope) const;
   void Approve(const rpc::Call& call, const admin::v1::ApprovePeerRequest& request,
                const rpc::Reply<admin::v1::Peer>& reply);
   void SetFrozen(const rpc::Call& call, const std::string& domain, bool frozen,

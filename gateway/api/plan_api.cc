@@ -35,6 +35,12 @@ PlanRange RangeOf(const storage::v1::PlannedChange& change) {
   return {base::Sequence(change.first_sequence()), base::Sequence(change.last_sequence())};
 }
 
+// The peer that a plan is about; empty for what concerns the gateway as a whole.
+std::string PeerOf(const storage::v1::PlannedChange& change) {
+  return change.kind() == state::kPolicyKind || change.kind() == state::kPeerKind ? change.name()
+                                                                                  : "";
+}
+
 storage::v1::PlannedChange ChangeTo(const PolicyCandidate& candidate, bool backfill) {
   storage::v1::PlannedChange change;
   change.set_kind(state::kPolicyKind);
@@ -86,12 +92,14 @@ absl::Status PlanApi::Register(rpc::Router& router) {
         Plan(call, request, reply);
       })));
   CDGATE_RETURN_IF_ERROR(router.Register(OnPool<GetPlanRequest, admin::v1::Plan>(
-      kGet, deps_.runs, [this](const rpc::Call&, const auto& request) { return Get(request); })));
+      kGet, deps_.runs,
+      [this](const rpc::Call& call, const auto& request) { return Get(call, request); })));
   CDGATE_RETURN_IF_ERROR(router.Register(OnPool<ListPlansRequest, ListPlansResponse>(
-      kList, deps_.pool, [this](const rpc::Call&, const auto& request) { return List(request); })));
+      kList, deps_.pool,
+      [this](const rpc::Call& call, const auto& request) { return List(call.peers, request); })));
   CDGATE_RETURN_IF_ERROR(router.Register(OnPool<ListPlanEventsRequest, ListPlanEventsResponse>(
       kListEvents, deps_.runs,
-      [this](const rpc::Call&, const auto& request) { return ListEvents(request); })));
+      [this](const rpc::Call& call, const auto& request) { return ListEvents(call, request); })));
   return router.Register(OnPoolAsync<ApprovePlanRequest, admin::v1::Plan>(
       kApprove, deps_.pool, [this](const rpc::Call& call, const auto& request, const auto& reply) {
         Approve(call, request, reply);
@@ -160,8 +168,10 @@ absl::Status PlanApi::RunAgain(const storage::v1::PlannedChange& change, const P
   return deps_.book.CheckFresh(change);
 }
 
-absl::StatusOr<admin::v1::Plan> PlanApi::Get(const admin::v1::GetPlanRequest& request) const {
+absl::StatusOr<admin::v1::Plan> PlanApi::Get(const rpc::Call& call,
+                                             const admin::v1::GetPlanRequest& request) const {
   CDGATE_ASSIGN_OR_RETURN(const StoredPlan plan, deps_.book.Find(request.hash()));
+  CDGATE_RETURN_IF_ERROR(call.MayReach(PeerOf(plan.change)));
   admin::v1::Plan answer = deps_.book.Describe(plan);
   if (answer.stale() || plan.change.kind() != state::kPolicyKind) return answer;
   PlanSummary summary;
@@ -175,15 +185,16 @@ absl::StatusOr<admin::v1::Plan> PlanApi::Get(const admin::v1::GetPlanRequest& re
 }
 
 absl::StatusOr<admin::v1::ListPlansResponse> PlanApi::List(
-    const admin::v1::ListPlansRequest& request) const {
+    const authz::PeerScope& scope, const admin::v1::ListPlansRequest& request) const {
   CDGATE_ASSIGN_OR_RETURN(const size_t size, PageSize(request.page_size()));
   CDGATE_ASSIGN_OR_RETURN(const std::string last, ReadPageToken(kList, request.page_token()));
   size_t skip = 0;
   if (!last.empty() && !absl::SimpleAtoi(last, &skip)) skip = 0;
   CDGATE_ASSIGN_OR_RETURN(std::vector<StoredPlan> plans, deps_.book.List("", SIZE_MAX));
   plans.erase(std::remove_if(plans.begin(), plans.end(),
-                             [this](const StoredPlan& plan) {
-                               return !deps_.book.CheckFresh(plan.change).ok();
+                             [this, &scope](const StoredPlan& plan) {
+                               return !scope.Covers(PeerOf(plan.change)) ||
+                                      !deps_.book.CheckFresh(plan.change).ok();
                              }),
               plans.end());
   std::sort(plans.begin(), plans.end(), [](const StoredPlan& a, const StoredPlan& b) {
@@ -200,7 +211,7 @@ absl::StatusOr<admin::v1::ListPlansResponse> PlanApi::List(
 }
 
 absl::StatusOr<admin::v1::ListPlanEventsResponse> PlanApi::ListEvents(
-    const admin::v1::ListPlanEventsRequest& request) const {
+    const rpc::Call& call, const admin::v1::ListPlanEventsRequest& request) const {
   CDGATE_ASSIGN_OR_RETURN(const size_t size, PageSize(request.page_size()));
   if (request.list() < admin::v1::PLAN_LIST_KIND_NEWLY ||
       request.list() > admin::v1::PLAN_LIST_KIND_MORE_CONTENT) {
@@ -208,6 +219,7 @@ absl::StatusOr<admin::v1::ListPlanEventsResponse> PlanApi::ListEvents(
                            {{"field", "list"}});
   }
   CDGATE_ASSIGN_OR_RETURN(const StoredPlan plan, deps_.book.FindFresh(request.hash()));
+  CDGATE_RETURN_IF_ERROR(call.MayReach(PeerOf(plan.change)));
   if (plan.change.kind() != state::kPolicyKind) {
     return base::MakeError(base::Reason::kInvalidArgument,
                            absl::StrCat("the plan of a ", plan.change.kind(), " has no events"));
@@ -234,6 +246,7 @@ void PlanApi::Approve(const rpc::Call& call, const admin::v1::ApprovePlanRequest
                       const rpc::Reply<admin::v1::Plan>& reply) {
   const auto plan = deps_.book.FindFresh(request.hash());
   if (!plan.ok()) return reply(plan.status());
+  if (absl::Status may = call.MayReach(PeerOf(plan->change)); !may.ok()) return reply(may);
   if (absl::Status may = PlanBook::CheckApprover(*plan, call.principal.id); !may.ok()) {
     return reply(may);
   }

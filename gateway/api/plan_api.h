@@ -46,11 +46,12 @@ class PlanApi {
   absl::StatusOr<storage::v1::PlannedChange> Make(const std::string& author,
                                                   const admin::v1::PlanPolicyRequest& request,
                                                   admin::v1::Plan* answer) const;
-  absl::StatusOr<admin::v1::Plan> Get(const admin::v1::GetPlanRequest& request) const;
+  absl::StatusOr<admin::v1::Plan> Get(const rpc::Call& call,
+                                      const admin::v1::GetPlanRequest& request) const;
   absl::StatusOr<admin::v1::ListPlansResponse> List(
-      const admin::v1::ListPlansRequest& request) const;
+      const authz::PeerScope& scope, const admin::v1::ListPlansRequest& request) const;
   absl::StatusOr<admin::v1::ListPlanEventsResponse> ListEvents(
-      const admin::v1::ListPlanEventsRequest& request) const;
+      const rpc::Call& call, const admin::v1::ListPlanEventsRequest& request) const;
   void Approve(const rpc::Call& call, const admin::v1::ApprovePlanRequest& request,
                const rpc::Reply<admin::v1::Plan>& reply);
 

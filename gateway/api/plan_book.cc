@@ -5,6 +5,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "auth/crypto/digest.h"
+#include "cdgate/admin/v1/agreement.pb.h"
+#include "federation/session/export_stop.h"
 #include "gateway/api/times.h"
 #include "gateway/base/encoding.h"
 #include "gateway/base/errors.h"
@@ -74,6 +76,9 @@ std::string CandidateText(const storage::v1::PlannedChange& change) {
   if (change.kind() == "policy") return YamlOf<admin::v1::Policy>(change.candidate());
   if (change.kind() == "grant") return YamlOf<admin::v1::Grant>(change.candidate());
   if (change.kind() == "group") return YamlOf<admin::v1::Group>(change.candidate());
+  if (change.kind() == session::kExportsKind) {
+    return YamlOf<admin::v1::ExportSwitch>(change.candidate());
+  }
   return YamlOf<admin::v1::Peer>(change.candidate());
 }
 

@@ -102,7 +102,8 @@ absl::Status PolicyApi::Register(rpc::Router& router) {
   CDGATE_RETURN_IF_ERROR(router.Register(OnPool<GetPolicyRequest, PolicyVersion>(
       kGet, pool_, [this](const rpc::Call&, const auto& request) { return Get(request); })));
   CDGATE_RETURN_IF_ERROR(router.Register(OnPool<ListPoliciesRequest, ListPoliciesResponse>(
-      kList, pool_, [this](const rpc::Call&, const auto& request) { return List(request); })));
+      kList, pool_,
+      [this](const rpc::Call& call, const auto& request) { return List(call.peers, request); })));
   return router.Register(OnPool<ListPolicyVersionsRequest, ListPolicyVersionsResponse>(
       kListVersions, pool_,
       [this](const rpc::Call&, const auto& request) { return ListVersions(request); }));
@@ -123,6 +124,7 @@ void PolicyApi::Apply(const rpc::Call& call, const admin::v1::ApplyPolicyRequest
   auto change = request.plan().empty() ? UnplannedChange(call.principal.id, request)
                                        : PlannedChange(call.principal.id, request);
   if (!change.ok()) return reply(change.status());
+  if (absl::Status may = call.MayReach(change->peer); !may.ok()) return reply(may);
   if (request.validate_only()) return reply(*change->response);
   Propose(*std::move(change), reply);
 }
@@ -214,17 +216,16 @@ absl::StatusOr<admin::v1::PolicyVersion> PolicyApi::Get(
 }
 
 absl::StatusOr<admin::v1::ListPoliciesResponse> PolicyApi::List(
-    const admin::v1::ListPoliciesRequest& request) const {
+    const authz::PeerScope& scope, const admin::v1::ListPoliciesRequest& request) const {
   CDGATE_ASSIGN_OR_RETURN(const size_t size, PageSize(request.page_size()));
   CDGATE_ASSIGN_OR_RETURN(const std::string after, ReadPageToken(kList, request.page_token()));
   admin::v1::ListPoliciesResponse response;
-  for (const auto& resource : store_.Resources()->List(state::kPolicyKind, after, size)) {
+  const auto page = store_.Resources()->List(state::kPolicyKind, after, size);
+  for (const auto& resource : page) {
+    if (!scope.Covers(resource->name)) continue;
     CDGATE_ASSIGN_OR_RETURN(*response.add_policies(), ToPolicyVersion(*resource));
   }
-  if (static_cast<size_t>(response.policies_size()) == size) {
-    response.set_next_page_token(
-        MakePageToken(kList, response.policies(response.policies_size() - 1).policy().peer()));
-  }
+  if (page.size() == size) response.set_next_page_token(MakePageToken(kList, page.back()->name));
   return response;
 }
 

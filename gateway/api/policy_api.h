@@ -61,7 +61,7 @@ class PolicyApi {
   void Propose(Change change, const rpc::Reply<admin::v1::ApplyPolicyResponse>& reply);
   absl::StatusOr<admin::v1::PolicyVersion> Get(const admin::v1::GetPolicyRequest& request) const;
   absl::StatusOr<admin::v1::ListPoliciesResponse> List(
-      const admin::v1::ListPoliciesRequest& request) const;
+      const authz::PeerScope& scope, const admin::v1::ListPoliciesRequest& request) const;
   absl::StatusOr<admin::v1::ListPolicyVersionsResponse> ListVersions(
       const admin::v1::ListPolicyVersionsRequest& request) const;
 

@@ -19,7 +19,9 @@ namespace {
 constexpr absl::Duration kUpkeepInterval = absl::Seconds(2);
 // Of an HTTP body, for what is around the event.
 constexpr size_t kEnvelopeRoom = 64 << 10;
-constexpr absl::Duration kExpiryWarning = absl::Hours(24 * 14);
+// How long a link that is ended by us has to say so before its connection is cut: freezing takes a
+// second at most.
+constexpr absl::Duration kLastWord = absl::Milliseconds(300);
 
 size_t PoolThreads() { return std::max(2u, std::thread::hardware_concurrency()); }
 
@@ -69,22 +71,25 @@ struct Gateway::Alive {
   }
 };
 
-absl::StatusOr<std::unique_ptr<Gateway>> Gateway::Start(
-    const config::v1::GatewayConfig& config, std::function<void(absl::Status)> on_fatal) {
-  std::unique_ptr<Gateway> gateway(new Gateway(config, std::move(on_fatal)));
+absl::StatusOr<std::unique_ptr<Gateway>> Gateway::Start(const config::v1::GatewayConfig& config,
+                                                        std::function<void(absl::Status)> on_fatal,
+                                                        StartOptions options) {
+  std::unique_ptr<Gateway> gateway(new Gateway(config, std::move(on_fatal), options));
   CDGATE_RETURN_IF_ERROR(gateway->Build());
   return gateway;
 }
 
 Gateway::Gateway(const config::v1::GatewayConfig& config,
-                 std::function<void(absl::Status)> on_fatal)
+                 std::function<void(absl::Status)> on_fatal, StartOptions options)
     : config_(config),
       on_fatal_(std::move(on_fatal)),
+      options_(options),
       background_({.name = "background", .threads = 2, .max_queued = 1024}),
       pool_({.name = "work", .threads = PoolThreads(), .max_queued = 65536}),
       plan_runs_({.name = "plans", .threads = 1, .max_queued = 16}),
       trust_(ToDuration(config_.identity().crl_grace())),
-      refusals_(std::make_shared<RefusalCounter>(metrics_)) {}
+      refusals_(std::make_shared<RefusalCounter>(metrics_)),
+      alive_(std::make_shared<Alive>()) {}
 
 Gateway::~Gateway() { Shutdown(); }
 
@@ -101,8 +106,10 @@ absl::Status Gateway::Build() {
                                                             .fold_outcomes = [this](auto commits) {
                                                               return FoldOutcomes(commits);
                                                             }}));
+  CDGATE_RETURN_IF_ERROR(BuildAudit());
   CDGATE_RETURN_IF_ERROR(BuildServices());
   BuildApis();
+  CDGATE_RETURN_IF_ERROR(BuildAccess());
   CDGATE_RETURN_IF_ERROR(RegisterServices());
   // Who may do what is known before anybody can ask.
   ApplyResources();
@@ -130,7 +137,12 @@ absl::Status Gateway::BuildIdentity() {
   CDGATE_ASSIGN_OR_RETURN(const trust::SpiffeId expected,
                           trust::SpiffeId::Gateway(config_.domain(), config_.instance()));
   options.expected_id = expected.text();
-  CDGATE_ASSIGN_OR_RETURN(identity_, credentials::IdentityStore::Create(options, trust_, clock_));
+  options.key_passphrase_path = config_.identity().key_passphrase_file();
+  renewal_ = Renewal::FromConfig(config_, options, {background_, clock_, random_, metrics_});
+  CDGATE_ASSIGN_OR_RETURN(
+      identity_, renewal_ != nullptr ? renewal_->Open(trust_)
+                                     : credentials::IdentityStore::Create(options, trust_, clock_));
+  if (renewal_ != nullptr) renewal_->Attach(*identity_);
   return absl::OkStatus();
 }
 
@@ -143,11 +155,7 @@ absl::Status Gateway::BuildServices() {
                      .trust = trust_,
                      .grants = grants_,
                      .schemas = schemas_,
-                     .cut = [this](const std::string& domain) {
-                       if (server_ == nullptr) return;
-                       server_->CutConnections(
-                           [&domain](const authz::Principal& p) { return p.domain == domain; });
-                     }});
+                     .cut = [this](const std::string& domain) { CutSoon(domain); }});
   event::AdmitLimits limits;
   if (config_.limits().max_event_bytes() != 0) {
     limits.max_event_bytes = config_.limits().max_event_bytes();
@@ -175,6 +183,7 @@ absl::Status Gateway::BuildServices() {
                                                  .groups = *groups_,
                                                  .observer = refusals_,
                                                  .token_key = secrets.KeyFor("token"),
+                                                 .started_frozen = options_.frozen,
                                                  .pseudonyms = *pseudonyms_,
                                                  .clock = clock_,
                                                  .random = random_,
@@ -182,14 +191,6 @@ absl::Status Gateway::BuildServices() {
                                                  .pool = pool_,
                                                  .metrics = metrics_}));
   return absl::OkStatus();
-}
-
-absl::StatusOr<std::vector<storage::v1::OutcomeRow>> Gateway::FoldOutcomes(
-    absl::Span<const event::CommitPtr> commits) {
-  const state::Store& store = storage_->store();
-  session::Outcomes outcomes(config_.domain(), store, *pseudonyms_,
-                             [this](absl::string_view peer) { return links_->FactsOf(peer); });
-  return api::FoldOutcomes(outcomes, store, commits);
 }
 
 absl::Status Gateway::BuildEnrolment(const Secrets& secrets) {
@@ -213,23 +214,6 @@ absl::Status Gateway::BuildEnrolment(const Secrets& secrets) {
             return Advertised(authz::Listener::kEnrolment, config_.advertise().enrolment());
           }});
   return absl::OkStatus();
-}
-
-void Gateway::BuildGroups() {
-  state::Store& store = storage_->store();
-  environment_ = std::make_unique<manager::EnvironmentKeeper>(
-      manager::EnvironmentKeeperDeps{.domain = config_.domain(),
-                                     .classification = config_.classification(),
-                                     .store = store,
-                                     .executor = pool_,
-                                     .clock = clock_});
-  groups_ = std::make_unique<manager::GroupExchange>(
-      manager::GroupExchangeDeps{.domain = config_.domain(),
-                                 .store = store,
-                                 .identity = *identity_,
-                                 .trust = trust_,
-                                 .keeper = *environment_,
-                                 .clock = clock_});
 }
 
 rpc::ListenerOptions Gateway::TcpListener(authz::Listener kind, const std::string& address) const {
@@ -289,6 +273,8 @@ absl::Status Gateway::Listen() {
   options.deny = [this](const authz::Principal& principal) {
     return trust_watch_->Denied(principal);
   };
+  options.auditor = audit_.get();
+  options.bearer = [this](absl::string_view token) { return identity_keys_->Resolve(token); };
   CDGATE_ASSIGN_OR_RETURN(server_, rpc::Server::Start(std::move(options)));
   server_->OnDrain([this] {
     health_.Drain();
@@ -307,9 +293,15 @@ absl::Status Gateway::ListenIngress() {
           .domain = config_.domain(),
           .admission = *admission_,
           .tokens = [this] { return tokens_->Current(); },
+          .identity_token = [this](absl::string_view token) { return identity_keys_->Who(token); },
           .trust = trust_.source(),
           .deny =
               [this](const authz::Principal& principal) { return trust_watch_->Denied(principal); },
+          .on_refused =
+              [this](const std::string& address, const std::string& principal,
+                     const absl::Status& why) {
+                audit_->OnRequestRefused(address, principal, why);
+              },
           .epoch = [this] { return storage_->store().head().epoch; },
           .clock = clock_,
           .metrics = metrics_}};
@@ -348,8 +340,16 @@ absl::Status Gateway::ListenOps() {
 
 void Gateway::ApplyResources() { trust_watch_->Apply(*storage_->store().Resources()); }
 
+void Gateway::CutSoon(const std::string& domain) {
+  timers_.At(clock_.Monotonic() + kLastWord, [alive = alive_, domain] {
+    alive->With([&domain](Gateway& gateway) {
+      gateway.server_->CutConnections(
+          [&domain](const authz::Principal& p) { return p.domain == domain; });
+    });
+  });
+}
+
 void Gateway::WatchResources() {
-  alive_ = std::make_shared<Alive>();
   {
     base::MutexLock lock(alive_->mu);
     alive_->gateway = this;
@@ -357,6 +357,7 @@ void Gateway::WatchResources() {
   watch_ = storage_->store().Watch([alive = alive_](const state::ResourceSnapshotPtr& resources) {
     alive->With([&resources](Gateway& gateway) {
       gateway.trust_watch_->Apply(*resources);
+      gateway.audit_->OnResources(resources);
       gateway.environment_->Refresh();
       gateway.links_->Reconcile(resources);
     });
@@ -382,11 +383,17 @@ void Gateway::Upkeep() {
     } else {
       base::LogError(base::LogLevel::kError, "certificate not reloaded; the last good one stays",
                      reloaded);
+      audit_->OnIdentityRefused(reloaded);
     }
   }
+  if (renewal_ != nullptr) renewal_->Tick();
+  audit_->Tick();
+  health_.Set("audit", audit_->log().health().ok());
+  identity_keys_->Tick();
   environment_->Refresh();
   trust_upkeep_.Look(health_);
   links_->CheckServers();
+  agreements_->Upkeep();
   HourlyUpkeep();
   for (const auto& peer : storage_->store().Resources()->List(state::kPeerKind)) {
     health_.Set(absl::StrCat("peer:", peer->name),
@@ -414,18 +421,19 @@ void Gateway::UpdateGauges() {
                 "When the gateway's own certificate expires, seconds since the Unix epoch.")
       .Set(absl::ToDoubleSeconds(identity_->Current()->not_after - absl::UnixEpoch()));
   trust_upkeep_.UpdateGauges();
+  identity_keys_->UpdateGauges();
   links_->UpdateGauges();
+  agreements_->UpdateGauges();
   storage_->UpdateMetrics();
 }
 
 std::vector<std::string> Gateway::Problems() const {
-  std::vector<std::string> out = trust_upkeep_.Problems();
-  const absl::Duration left = identity_->Current()->not_after - clock_.Now();
-  if (left < kExpiryWarning) {
-    out.push_back(absl::StrCat("the gateway's certificate expires in ",
-                               absl::FormatDuration(absl::Trunc(left, absl::Hours(1))),
-                               "; renew it with cdgate cert issue"));
-  }
+  std::vector<std::string> out =
+      CertificateProblems(*identity_->Current(), renewal_.get(), clock_.Now());
+  for (std::string& problem : trust_upkeep_.Problems()) out.push_back(std::move(problem));
+  for (std::string& problem : audit_->log().problems()) out.push_back(std::move(problem));
+  for (std::string& problem : agreements_->Problems()) out.push_back(std::move(problem));
+  for (std::string& problem : identity_keys_->Problems()) out.push_back(std::move(problem));
   const auto resources = storage_->store().Resources();
   for (const auto& peer : resources->List(state::kPeerKind)) {
     if (const absl::Status policy = policy_upkeep_->StateOf(peer->name); !policy.ok()) {
@@ -433,18 +441,13 @@ std::vector<std::string> Gateway::Problems() const {
           absl::StrCat(policy.message(), ": nothing crosses; apply one with cdgate policy apply"));
     }
     const admin::v1::LinkStatus link = links_->StatusOf(peer->name);
-    if (link.state() == admin::v1::LINK_STATE_DOWN) {
+    // A try that is under way has not mended it yet.
+    const bool trying = link.state() == admin::v1::LINK_STATE_CONNECTING && !link.reason().empty();
+    if (link.state() == admin::v1::LINK_STATE_DOWN || trying) {
       out.push_back(absl::StrCat("the link to ", peer->name, " is down: ", link.message()));
     }
   }
   return out;
-}
-
-api::PeerFacts Gateway::Facts() {
-  return {.link = [this](absl::string_view domain) { return links_->StatusOf(domain); },
-          .lag = [this](absl::string_view domain) { return links_->LagOf(domain); },
-          .problems = [this] { return Problems(); },
-          .certificate_expiry = [this] { return identity_->Current()->not_after; }};
 }
 
 std::string Gateway::Advertised(authz::Listener kind, const std::string& configured) const {
@@ -457,18 +460,10 @@ absl::Status Gateway::Reload(const config::v1::GatewayConfig& config) {
   bool known = false;
   const base::LogLevel level = base::ParseLogLevel(config.logging().level(), &known);
   if (known) base::SetLogLevel(level);
-  return identity_->Reload();
+  const absl::Status reloaded = identity_->Reload();
+  if (!reloaded.ok()) audit_->OnIdentityRefused(reloaded);
+  return reloaded;
 }
-
-std::string Gateway::BoundAddress(authz::Listener kind) const {
-  return server_ == nullptr ? "" : server_->BoundAddress(kind);
-}
-
-std::string Gateway::IngressAddress() const {
-  return ingress_ == nullptr ? "" : ingress_->bound_address();
-}
-
-std::string Gateway::OpsAddress() const { return ops_ == nullptr ? "" : ops_->bound_address(); }
 
 void Gateway::Shutdown() {
   {
@@ -479,6 +474,7 @@ void Gateway::Shutdown() {
   const absl::Duration limit =
       config_.has_drain_timeout() ? ToDuration(config_.drain_timeout()) : absl::Seconds(10);
   const absl::Duration end = clock_.Monotonic() + limit;
+  if (renewal_ != nullptr) renewal_->Stop();
   if (ingress_ != nullptr) ingress_->Drain();
   if (server_ != nullptr) server_->Shutdown(limit);
   if (ingress_ != nullptr) {
@@ -486,13 +482,16 @@ void Gateway::Shutdown() {
   }
   if (links_ != nullptr) links_->Shutdown();
   if (watch_ != 0) storage_->store().Unwatch(watch_);
-  if (alive_ != nullptr) alive_->Detach();
+  alive_->Detach();
   ops_.reset();
   if (storage_ != nullptr) {
     storage_->feed().Shutdown();
     storage_->store().Shutdown();
   }
+  refusals_->Tell(nullptr);
+  if (audit_ != nullptr) audit_->Shutdown();
   plan_runs_.Shutdown();
+  if (agreements_ != nullptr) agreements_->Shutdown();
   pool_.Shutdown();
   background_.Shutdown();
 }

@@ -29,6 +29,8 @@
 #include "federation/manager/environment_keeper.h"
 #include "federation/manager/group_exchange.h"
 #include "gateway/admission/admission.h"
+#include "gateway/api/access_api.h"
+#include "gateway/api/audit_api.h"
 #include "gateway/api/dead_letter_api.h"
 #include "gateway/api/describe_api.h"
 #include "gateway/api/event_queries.h"
@@ -45,10 +47,14 @@
 #include "gateway/api/token_api.h"
 #include "gateway/api/trust_api.h"
 #include "gateway/api/widening_gate.h"
+#include "gateway/app/agreements.h"
+#include "gateway/app/audit_trail.h"
 #include "gateway/app/enrol_dialer.h"
+#include "gateway/app/identity_keys.h"
 #include "gateway/app/links.h"
 #include "gateway/app/policy_upkeep.h"
 #include "gateway/app/refusal_counter.h"
+#include "gateway/app/renewal.h"
 #include "gateway/app/secrets.h"
 #include "gateway/app/storage.h"
 #include "gateway/app/token_source.h"
@@ -71,12 +77,18 @@ namespace cdgate::app {
 // "cdgate 0.1.0"
 absl::string_view Software();
 
+struct StartOptions {
+  // No link is made until an operator runs `cdgate export resume --all`; for this run.
+  bool frozen = false;
+};
+
 class Gateway {
  public:
   // `on_fatal`: the log can no longer be written; called once, from any thread, after
   // everything that waits was refused. The process has to end.
   static absl::StatusOr<std::unique_ptr<Gateway>> Start(const config::v1::GatewayConfig& config,
-                                                        std::function<void(absl::Status)> on_fatal);
+                                                        std::function<void(absl::Status)> on_fatal,
+                                                        StartOptions options = {});
   // Calls Shutdown().
   ~Gateway();
   Gateway(const Gateway&) = delete;
@@ -97,10 +109,12 @@ class Gateway {
   std::string IngressAddress() const;
 
  private:
-  Gateway(const config::v1::GatewayConfig& config, std::function<void(absl::Status)> on_fatal);
+  Gateway(const config::v1::GatewayConfig& config, std::function<void(absl::Status)> on_fatal,
+          StartOptions options);
 
   absl::Status Build();
   absl::Status BuildIdentity();
+  absl::Status BuildAudit();
   absl::Status BuildServices();
   absl::Status BuildEnrolment(const Secrets& secrets);
   absl::StatusOr<std::vector<storage::v1::OutcomeRow>> FoldOutcomes(
@@ -108,6 +122,9 @@ class Gateway {
   void BuildGroups();
   void BuildApis();
   void BuildPlans();
+  void BuildAgreements();
+  // Identity providers, and who may do what.
+  absl::Status BuildAccess();
   absl::Status RegisterServices();
   absl::Status Listen();
   absl::Status ListenOps();
@@ -116,6 +133,8 @@ class Gateway {
   rpc::ListenerOptions TcpListener(authz::Listener kind, const std::string& address) const;
   void WatchResources();
   void ApplyResources();
+  // Ends the connections of a domain when its link has had the time to say why.
+  void CutSoon(const std::string& domain);
   void ScheduleUpkeep();
   // Certificate files, groups that end, health of peers: every few seconds; old invites, plans
   // and keys: every hour.
@@ -128,6 +147,7 @@ class Gateway {
 
   const config::v1::GatewayConfig config_;
   const std::function<void(absl::Status)> on_fatal_;
+  const StartOptions options_;
   base::Clock& clock_ = base::SystemClock();
   base::Random& random_ = base::SystemRandom();
   const absl::Time start_time_ = clock_.Now();
@@ -144,12 +164,15 @@ class Gateway {
   trust::TrustRegistry trust_;
   std::shared_ptr<RefusalCounter> refusals_;
   std::unique_ptr<credentials::IdentityStore> identity_;
+  std::unique_ptr<Renewal> renewal_;  // null: somebody else renews
   std::unique_ptr<crypto::SivSealer> invite_sealer_;
   std::unique_ptr<session::PseudonymKeeper> pseudonyms_;
   std::unique_ptr<Storage> storage_;
+  std::shared_ptr<AuditTrail> audit_;
   authz::GrantRegistry grants_;
   schema::SchemaRegistry schemas_;
   std::unique_ptr<TokenSource> tokens_;
+  std::shared_ptr<IdentityKeys> identity_keys_;
   std::unique_ptr<TrustWatch> trust_watch_;
   TrustUpkeep trust_upkeep_{trust_, clock_, metrics_};
   uint64_t watch_ = 0;
@@ -180,6 +203,9 @@ class Gateway {
   std::unique_ptr<api::TrustApi> trust_api_;
   std::unique_ptr<api::OutcomeApi> outcome_api_;
   std::unique_ptr<api::PeerApi> peer_api_;
+  std::unique_ptr<api::AuditApi> audit_api_;
+  std::unique_ptr<Agreements> agreements_;
+  std::unique_ptr<api::AccessApi> access_api_;
   rpc::Router router_;
 
   base::Mutex mu_;

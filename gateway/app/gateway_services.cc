@@ -1,4 +1,4 @@
-// The services of a gateway: what its listeners serve.
+// The services of a gateway: what its listeners serve, and where.
 #include <memory>
 #include <string>
 #include <utility>
@@ -6,11 +6,44 @@
 #include "gateway/api/subscribe_api.h"
 #include "gateway/api/times.h"
 #include "gateway/app/gateway.h"
+#include "gateway/base/file.h"
 #include "gateway/base/status_macros.h"
 #include "gateway/rpc/guarded.h"
 #include "gateway/rpc/reflection.h"
 
 namespace cdgate::app {
+
+absl::Status Gateway::BuildAudit() {
+  CDGATE_ASSIGN_OR_RETURN(
+      audit_, AuditTrail::Open({.config = config_,
+                                .resources = [this] { return storage_->store().Resources(); },
+                                .identity = *identity_,
+                                .clock = clock_,
+                                .metrics = metrics_,
+                                .software = std::string(Software())}));
+  // A handshake may end while the gateway does.
+  refusals_->Tell([weak = std::weak_ptr<AuditTrail>(audit_)](const credentials::Refusal& refusal) {
+    if (const auto audit = weak.lock()) audit->OnHandshakeRefused(refusal);
+  });
+  return absl::OkStatus();
+}
+
+void Gateway::BuildGroups() {
+  state::Store& store = storage_->store();
+  environment_ = std::make_unique<manager::EnvironmentKeeper>(
+      manager::EnvironmentKeeperDeps{.domain = config_.domain(),
+                                     .classification = config_.classification(),
+                                     .store = store,
+                                     .executor = pool_,
+                                     .clock = clock_});
+  groups_ = std::make_unique<manager::GroupExchange>(
+      manager::GroupExchangeDeps{.domain = config_.domain(),
+                                 .store = store,
+                                 .identity = *identity_,
+                                 .trust = trust_,
+                                 .keeper = *environment_,
+                                 .clock = clock_});
+}
 
 void Gateway::BuildApis() {
   state::Store& store = storage_->store();
@@ -53,6 +86,28 @@ void Gateway::BuildApis() {
                                                               .gate = *widening_gate_,
                                                               .pool = pool_,
                                                               .facts = Facts()});
+  audit_api_ = std::make_unique<api::AuditApi>(
+      api::AuditApiDeps{.folder = base::JoinPath(config_.data_dir(), "audit"),
+                        .bundle_pem = [this] { return audit_->Roots(); },
+                        .head = [this] { return audit_->log().head(); },
+                        .executor = background_});
+  BuildAgreements();
+}
+
+void Gateway::BuildAgreements() {
+  agreements_ = std::make_unique<Agreements>(AgreementsDeps{.domain = config_.domain(),
+                                                            .started_frozen = options_.frozen,
+                                                            .storage = *storage_,
+                                                            .links = *links_,
+                                                            .gate = *widening_gate_,
+                                                            .identity = *identity_,
+                                                            .trust = trust_,
+                                                            .observer = refusals_,
+                                                            .refused = refusals_->memory(),
+                                                            .clock = clock_,
+                                                            .timers = timers_,
+                                                            .pool = pool_,
+                                                            .metrics = metrics_});
 }
 
 void Gateway::BuildPlans() {
@@ -78,6 +133,26 @@ void Gateway::BuildPlans() {
       .runs = plan_runs_});
 }
 
+absl::Status Gateway::BuildAccess() {
+  identity_keys_ = IdentityKeys::Create(
+      {.config = config_, .clock = clock_, .metrics = metrics_, .background = background_});
+  access_api_ = std::make_unique<api::AccessApi>(api::AccessApiDeps{
+      .domain = config_.domain(),
+      .store = storage_->store(),
+      .grants = grants_,
+      .deny = [this](const authz::Principal& principal) { return trust_watch_->Denied(principal); },
+      .pool = pool_});
+  return identity_keys_->Start();
+}
+
+absl::StatusOr<std::vector<storage::v1::OutcomeRow>> Gateway::FoldOutcomes(
+    absl::Span<const event::CommitPtr> commits) {
+  const state::Store& store = storage_->store();
+  session::Outcomes outcomes(config_.domain(), store, *pseudonyms_,
+                             [this](absl::string_view peer) { return links_->FactsOf(peer); });
+  return api::FoldOutcomes(outcomes, store, commits);
+}
+
 absl::Status Gateway::RegisterServices() {
   CDGATE_RETURN_IF_ERROR(publish_api_->Register(router_));
   CDGATE_RETURN_IF_ERROR(event_queries_->Register(router_));
@@ -93,6 +168,9 @@ absl::Status Gateway::RegisterServices() {
   CDGATE_RETURN_IF_ERROR(trust_api_->Register(router_));
   CDGATE_RETURN_IF_ERROR(outcome_api_->Register(router_));
   CDGATE_RETURN_IF_ERROR(peer_api_->Register(router_));
+  CDGATE_RETURN_IF_ERROR(audit_api_->Register(router_));
+  CDGATE_RETURN_IF_ERROR(agreements_->Register(router_));
+  CDGATE_RETURN_IF_ERROR(access_api_->Register(router_));
   CDGATE_RETURN_IF_ERROR(api::RegisterSubscribe(router_, {.store = storage_->store(),
                                                           .feed = storage_->feed(),
                                                           .grants = grants_,
@@ -106,5 +184,22 @@ absl::Status Gateway::RegisterServices() {
   CDGATE_RETURN_IF_ERROR(rpc::RegisterHealth(router_, health_));
   return rpc::RegisterReflection(router_);
 }
+
+api::PeerFacts Gateway::Facts() {
+  return {.link = [this](absl::string_view domain) { return links_->StatusOf(domain); },
+          .lag = [this](absl::string_view domain) { return links_->LagOf(domain); },
+          .problems = [this] { return Problems(); },
+          .certificate_expiry = [this] { return identity_->Current()->not_after; }};
+}
+
+std::string Gateway::BoundAddress(authz::Listener kind) const {
+  return server_ == nullptr ? "" : server_->BoundAddress(kind);
+}
+
+std::string Gateway::IngressAddress() const {
+  return ingress_ == nullptr ? "" : ingress_->bound_address();
+}
+
+std::string Gateway::OpsAddress() const { return ops_ == nullptr ? "" : ops_->bound_address(); }
 
 }  // namespace cdgate::app

@@ -133,6 +133,7 @@ absl::StatusOr<std::unique_ptr<Links>> Links::Create(LinksDeps deps) {
                                               const federation::v1::TrustUpdate& update) {
     trust.OnReceived(peer, update);
   };
+  manager.frozen = own.started_frozen;
   manager.heartbeat = ToDuration(own.config.links().heartbeat(), manager.heartbeat);
   manager.backoff.cap = ToDuration(own.config.links().max_backoff(), manager.backoff.cap);
   links->manager_ = std::make_unique<manager::LinkManager>(std::move(manager));
@@ -158,6 +159,8 @@ void Links::CheckServers() {
                          std::string(why.message()));
   }
 }
+
+void Links::Unfreeze() { manager_->Unfreeze(); }
 
 void Links::Drain() { manager_->Drain(); }
 
@@ -191,6 +194,11 @@ api::ExportLag Links::LagOf(absl::string_view peer) const {
     lag.age = std::max(absl::ZeroDuration(), deps_.clock.Now() - oldest->commit->commit_time);
   }
   return lag;
+}
+
+absl::Status Links::ImportStallOf(absl::string_view peer) const {
+  const auto report = manager_->Report(peer);
+  return report ? report->import_stall : absl::OkStatus();
 }
 
 session::LinkFacts Links::FactsOf(absl::string_view peer) const {

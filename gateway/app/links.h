@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "auth/credentials/identity_store.h"
@@ -35,6 +36,7 @@ struct LinksDeps {
   manager::GroupExchange& groups;
   std::shared_ptr<credentials::VerificationObserver> observer;
   std::string token_key;
+  bool started_frozen = false;  // no link is made until Unfreeze()
   const session::PseudonymKeeper& pseudonyms;
   base::Clock& clock;
   base::Random& random;
@@ -57,6 +59,7 @@ class Links {
   // more. (Those who dialled us the server looks after.) For every few seconds: it costs half
   // a millisecond for each link after trust has changed, else nothing.
   void CheckServers();
+  void Unfreeze();
   void Drain();
   void Shutdown();
 
@@ -64,6 +67,8 @@ class Links {
   admin::v1::LinkStatus StatusOf(absl::string_view peer) const;
   // (blocks) How far the peer is behind our log.
   api::ExportLag LagOf(absl::string_view peer) const;
+  // Why what came from the peer waits; OK: it does not.
+  absl::Status ImportStallOf(absl::string_view peer) const;
   session::LinkFacts FactsOf(absl::string_view peer) const;
   // (blocks) Brings lag gauges up to date.
   void UpdateGauges();

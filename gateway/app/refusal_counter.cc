@@ -1,5 +1,7 @@
 #include "gateway/app/refusal_counter.h"
 
+#include <utility>
+
 #include "gateway/base/logging.h"
 
 namespace cdgate::app {
@@ -25,7 +27,7 @@ constexpr base::Reason kReasons[] = {base::Reason::kTlsHandshakeFailed,
 
 }  // namespace
 
-RefusalCounter::RefusalCounter(base::Metrics& metrics) {
+RefusalCounter::RefusalCounter(base::Metrics& metrics, const base::Clock& clock) : clock_(clock) {
   for (const base::Reason reason : kReasons) {
     const std::string label = base::ReasonLabel(reason);
     server_[reason] = &metrics.AddCounter(kName, kHelp, {{"side", "server"}, {"reason", label}});
@@ -39,11 +41,23 @@ void RefusalCounter::OnRefused(const credentials::Refusal& refusal) {
   auto it = counters.find(refusal.reason);
   if (it == counters.end()) it = counters.find(base::Reason::kInternal);
   it->second->Add();
+  memory_.Note(refusal, clock_.Now());
   base::Log(base::LogLevel::kWarning, "connection refused",
             {{"side", server ? "server" : "client"},
              {"reason", base::ReasonLabel(refusal.reason)},
              {"claimed", refusal.claimed_id},
              {"detail", refusal.message}});
+  Listener listener;
+  {
+    base::MutexLock lock(mu_);
+    listener = listener_;
+  }
+  if (listener) listener(refusal);
+}
+
+void RefusalCounter::Tell(Listener listener) {
+  base::MutexLock lock(mu_);
+  listener_ = std::move(listener);
 }
 
 }  // namespace cdgate::app

@@ -91,7 +91,8 @@ void KeepFreedMemory() {
 // refused with a reason here.
 void SilenceProtobuf() { google::protobuf::SetLogHandler(nullptr); }
 
-absl::Status Run(const config::v1::GatewayConfig& config, const std::string& config_path) {
+absl::Status Run(const config::v1::GatewayConfig& config, const std::string& config_path,
+                 bool frozen) {
   RaiseFileLimit();
   KeepFreedMemory();
   SilenceProtobuf();
@@ -110,11 +111,11 @@ absl::Status Run(const config::v1::GatewayConfig& config, const std::string& con
                               base::MutexLock lock(mu);
                               if (gateway != nullptr) Reload(*gateway, config_path);
                             }});
-  CDGATE_ASSIGN_OR_RETURN(auto started, Gateway::Start(config, [&ending](absl::Status why) {
-                            base::LogError(base::LogLevel::kError,
-                                           "the log cannot be written; ending", why);
-                            ending.Ask(std::move(why));
-                          }));
+  const auto on_fatal = [&ending](absl::Status why) {
+    base::LogError(base::LogLevel::kError, "the log cannot be written; ending", why);
+    ending.Ask(std::move(why));
+  };
+  CDGATE_ASSIGN_OR_RETURN(auto started, Gateway::Start(config, on_fatal, {.frozen = frozen}));
   {
     base::MutexLock lock(mu);
     gateway = std::move(started);
@@ -132,7 +133,7 @@ absl::Status Run(const config::v1::GatewayConfig& config, const std::string& con
 
 }  // namespace
 
-int Serve(const std::string& config_path) {
+int Serve(const std::string& config_path, bool frozen) {
   const auto config = config::LoadGatewayConfig(config_path);
   if (!config.ok()) {
     base::InitLogging(base::LogLevel::kInfo, base::LogFormat::kAuto);
@@ -140,7 +141,7 @@ int Serve(const std::string& config_path) {
     return 2;
   }
   StartLogging(config->logging());
-  const absl::Status why = Run(*config, config_path);
+  const absl::Status why = Run(*config, config_path, frozen);
   if (why.ok()) return 0;
   base::LogError(base::LogLevel::kError, "gateway ended", why);
   return 1;

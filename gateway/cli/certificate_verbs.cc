@@ -1,15 +1,17 @@
-// A small CA for a domain that has none: works on files, without a gateway.
+// Certificates from a domain's own CA: works on its folder, without a gateway.
+#include <map>
 #include <memory>
 #include <ostream>
 #include <vector>
 
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "absl/time/clock.h"
+#include "auth/ca/folder.h"
 #include "auth/crypto/certificate.h"
 #include "auth/crypto/certificate_authority.h"
 #include "auth/trust/spiffe_id.h"
@@ -17,6 +19,8 @@
 #include "gateway/base/errors.h"
 #include "gateway/base/file.h"
 #include "gateway/base/status_macros.h"
+#include "gateway/cli/certificate_files.h"
+#include "gateway/cli/passphrase_flags.h"
 #include "gateway/cli/verbs.h"
 
 namespace cdgate::cli {
@@ -25,60 +29,67 @@ namespace {
 using base::JoinPath;
 using base::MakeError;
 using base::Reason;
+using crypto::Passphrase;
 
-constexpr char kCaCertificate[] = "ca.crt";
-constexpr char kCaKey[] = "ca.key";
-constexpr mode_t kSecret = 0600;
-
-struct CaInitFlags {
-  std::string domain;
+struct CaFlags {
   std::string directory = "ca";
-  std::string valid = "3650d";
+  PassphraseFlags passphrase;
+
+  void AddTo(CLI::App* verb) {
+    verb->add_option("--ca", directory, "Folder of the CA")->option_text("DIR=ca");
+    passphrase.AddTo(verb, "of the CA's keys");
+  }
+  absl::StatusOr<std::unique_ptr<ca::Folder>> Open(const Invocation& run) const {
+    CDGATE_ASSIGN_OR_RETURN(Passphrase read, passphrase.Read(run));
+    return ca::Folder::Open(directory, std::move(read));
+  }
 };
 
-absl::StatusOr<int> InitCa(const CaInitFlags& flags, Invocation& run) {
-  if (!trust::ValidTrustDomain(flags.domain)) {
-    return UsageError(absl::StrCat("'", base::Shorten(flags.domain),
-                                   "' is not a domain: write it like alpha.example"));
+// The key of a certificate may be encrypted with a passphrase of its own.
+struct KeyFlags {
+  std::string passphrase_file;
+
+  void AddTo(CLI::App* verb) {
+    verb->add_option("--key-passphrase-file", passphrase_file,
+                     "Encrypt the new key with the passphrase in this file")
+        ->option_text("FILE");
   }
-  CDGATE_ASSIGN_OR_RETURN(const absl::Duration validity, ParseDurationFlag("--valid", flags.valid));
-  const std::string key_path = JoinPath(flags.directory, kCaKey);
-  if (base::FileExists(key_path)) {
-    return MakeError(Reason::kAlreadyExists,
-                     absl::StrCat(key_path, " exists: a CA is not overwritten"),
-                     {{"path", key_path}});
+  absl::StatusOr<Passphrase> Read() const {
+    if (passphrase_file.empty()) return Passphrase();
+    return Passphrase::FromFile(passphrase_file);
   }
-  CDGATE_ASSIGN_OR_RETURN(
-      const crypto::IssuedCertificate root,
-      crypto::CertificateAuthority::InitRoot(flags.domain, {.validity = validity}, absl::Now()));
-  CDGATE_RETURN_IF_ERROR(base::MakeDirectories(flags.directory, 0700));
-  CDGATE_RETURN_IF_ERROR(base::WriteFileAtomically(key_path, root.key_pem, kSecret));
-  CDGATE_RETURN_IF_ERROR(
-      base::WriteFileAtomically(JoinPath(flags.directory, kCaCertificate), root.certificate_pem));
-  run.Note(absl::StrCat("the CA of ", flags.domain, " is in ", flags.directory, ": keep ", key_path,
-                        " secret\nnext: cdgate cert issue gateway/gw1 --ca ", flags.directory,
-                        " --dns HOST --out DIR"));
-  return kExitDone;
-}
+};
 
 struct IssueFlags {
   std::string name;
-  std::string ca = "ca";
+  CaFlags ca;
+  KeyFlags key;
   std::string out = ".";
   std::vector<std::string> dns;
   std::vector<std::string> ips;
-  std::string valid = "90d";
+  crypto::KeyType key_type = crypto::KeyType::kP256;
+  std::string valid = "7d";
 };
 
-// The domain that a CA speaks for: that of its one URI name.
-absl::StatusOr<std::string> DomainOf(const crypto::Certificate& ca) {
-  if (ca.uri_names().size() != 1) {
-    return MakeError(Reason::kCertificateMalformed,
-                     "the CA's certificate names no domain; issue with the tools of that CA");
-  }
-  CDGATE_ASSIGN_OR_RETURN(const trust::SpiffeId id, trust::SpiffeId::Parse(ca.uri_names().front()));
-  return std::string(id.trust_domain());
-}
+struct RenewFlags {
+  std::string path;
+  CaFlags ca;
+  KeyFlags key;
+  std::string valid;
+};
+
+struct RevokeFlags {
+  std::string what;
+  CaFlags ca;
+  std::string reason = "unspecified";
+  std::string valid = "7d";
+};
+
+struct ListFlags {
+  std::string directory = "ca";
+  bool revoked = false;
+  std::string expiring;
+};
 
 // "gateway/gw1" or a whole SPIFFE ID, which must be of `domain`.
 absl::StatusOr<trust::SpiffeId> IdentityOf(const std::string& name, const std::string& domain) {
@@ -96,38 +107,116 @@ absl::StatusOr<trust::SpiffeId> IdentityOf(const std::string& name, const std::s
 }
 
 absl::Status WriteIdentity(const std::string& directory, const crypto::IssuedCertificate& issued,
-                           const std::string& bundle_pem) {
+                           const std::string& bundle_pem, const Passphrase& key_passphrase) {
   CDGATE_RETURN_IF_ERROR(base::MakeDirectories(directory, 0700));
-  CDGATE_RETURN_IF_ERROR(
-      base::WriteFileAtomically(JoinPath(directory, "tls.key"), issued.key_pem, kSecret));
-  CDGATE_RETURN_IF_ERROR(
-      base::WriteFileAtomically(JoinPath(directory, "tls.crt"), issued.certificate_pem));
-  return base::WriteFileAtomically(JoinPath(directory, "bundle.pem"), bundle_pem);
+  // First what the others verify against: who reads in between finds a set that fits.
+  CDGATE_RETURN_IF_ERROR(base::WriteFileAtomically(JoinPath(directory, "bundle.pem"), bundle_pem));
+  return ca::WriteKeyAndCertificate(JoinPath(directory, "tls.key"), issued.key_pem,
+                                    JoinPath(directory, "tls.crt"), issued.certificate_pem,
+                                    key_passphrase);
 }
 
 absl::StatusOr<int> IssueCertificate(const IssueFlags& flags, Invocation& run) {
   CDGATE_ASSIGN_OR_RETURN(const absl::Duration validity, ParseDurationFlag("--valid", flags.valid));
-  CDGATE_ASSIGN_OR_RETURN(const std::string ca_pem,
-                          base::ReadFile(JoinPath(flags.ca, kCaCertificate)));
-  CDGATE_ASSIGN_OR_RETURN(const std::string key_pem, base::ReadFile(JoinPath(flags.ca, kCaKey)));
-  CDGATE_ASSIGN_OR_RETURN(const auto ca, crypto::CertificateAuthority::Load(ca_pem, key_pem));
-  CDGATE_ASSIGN_OR_RETURN(const std::string domain, DomainOf(ca.certificate()));
-  CDGATE_ASSIGN_OR_RETURN(const trust::SpiffeId id, IdentityOf(flags.name, domain));
-  CDGATE_ASSIGN_OR_RETURN(const crypto::IssuedCertificate issued,
-                          ca.Issue({.uri_names = {id.text()},
-                                    .dns_names = flags.dns,
-                                    .ip_names = flags.ips,
-                                    .validity = validity,
-                                    .common_name = std::string(absl::StripPrefix(id.path(), "/"))},
-                                   absl::Now()));
-  CDGATE_RETURN_IF_ERROR(WriteIdentity(flags.out, issued, ca_pem));
+  CDGATE_ASSIGN_OR_RETURN(const Passphrase key_passphrase, flags.key.Read());
+  CDGATE_ASSIGN_OR_RETURN(const auto folder, flags.ca.Open(run));
+  CDGATE_ASSIGN_OR_RETURN(const trust::SpiffeId id, IdentityOf(flags.name, folder->domain()));
+  CDGATE_ASSIGN_OR_RETURN(
+      const crypto::IssuedCertificate issued,
+      folder->Issue({.uri_names = {id.text()},
+                     .dns_names = flags.dns,
+                     .ip_names = flags.ips,
+                     .validity = validity,
+                     .key_type = flags.key_type,
+                     .common_name = std::string(absl::StripPrefix(id.path(), "/"))},
+                    absl::Now()));
+  CDGATE_RETURN_IF_ERROR(WriteIdentity(flags.out, issued, folder->bundle_pem(), key_passphrase));
   run.Note(
       absl::StrCat("issued ", id.text(), " into ", flags.out, ": tls.crt, tls.key, bundle.pem"));
   return kExitDone;
 }
 
-std::string Joined(const std::vector<std::string>& names) {
-  return names.empty() ? "-" : absl::StrJoin(names, ", ");
+// The folder of an identity: PATH itself, or where the certificate of that name lies.
+absl::StatusOr<std::string> FolderOf(const std::string& path) {
+  if (base::FileExists(JoinPath(path, "tls.crt"))) return path;
+  constexpr absl::string_view kName = "tls.crt";
+  if (absl::EndsWith(path, kName) && base::FileExists(path)) {
+    const std::string folder = path.substr(0, path.size() - kName.size());
+    return folder.empty() ? std::string(".") : folder;
+  }
+  return UsageError(
+      absl::StrCat(base::Shorten(path), " is neither a folder with tls.crt nor such a file"));
+}
+
+absl::StatusOr<int> RenewCertificate(const RenewFlags& flags, Invocation& run) {
+  CDGATE_ASSIGN_OR_RETURN(const std::string directory, FolderOf(flags.path));
+  CDGATE_ASSIGN_OR_RETURN(const std::string pem, base::ReadFile(JoinPath(directory, "tls.crt")));
+  CDGATE_ASSIGN_OR_RETURN(const auto before, crypto::Certificate::FromPem(pem));
+  CDGATE_ASSIGN_OR_RETURN(const std::string key_pem,
+                          base::ReadFile(JoinPath(directory, "tls.key")));
+  CDGATE_ASSIGN_OR_RETURN(const Passphrase key_passphrase, flags.key.Read());
+  if (crypto::PrivateKey::IsEncrypted(key_pem) && key_passphrase.empty()) {
+    return UsageError(absl::StrCat(JoinPath(directory, "tls.key"),
+                                   " is encrypted, and the new key has to be: give "
+                                   "--key-passphrase-file"));
+  }
+  CDGATE_ASSIGN_OR_RETURN(const auto folder, flags.ca.Open(run));
+  crypto::LeafRequest request = ca::RequestLike(before);
+  if (!flags.valid.empty()) {
+    CDGATE_ASSIGN_OR_RETURN(request.validity, ParseDurationFlag("--valid", flags.valid));
+  }
+  CDGATE_ASSIGN_OR_RETURN(const auto issued, folder->Renew(before, request, absl::Now()));
+  CDGATE_RETURN_IF_ERROR(WriteIdentity(directory, issued, folder->bundle_pem(), key_passphrase));
+  CDGATE_ASSIGN_OR_RETURN(const auto after, crypto::Certificate::FromPem(issued.certificate_pem));
+  run.Note(absl::StrCat("renewed ", absl::StrJoin(after.uri_names(), ", "), " in ", directory,
+                        " until ", TimeText(after.not_after())));
+  return kExitDone;
+}
+
+// The serials that a command line means: of a file, an id, or a serial itself.
+absl::StatusOr<std::vector<std::string>> SerialsOf(const std::string& what, ca::Folder& folder,
+                                                   absl::Time now) {
+  const std::string in_folder = JoinPath(what, "tls.crt");
+  const std::string path = base::FileExists(in_folder) ? in_folder : what;
+  if (base::FileExists(path)) {
+    CDGATE_ASSIGN_OR_RETURN(const std::string pem, base::ReadFile(path));
+    CDGATE_ASSIGN_OR_RETURN(const auto certificate, crypto::Certificate::FromPem(pem));
+    CDGATE_RETURN_IF_ERROR(folder.Adopt(certificate));
+    return std::vector<std::string>{certificate.serial()};
+  }
+  if (!absl::StrContains(what, '/')) {
+    return std::vector<std::string>{absl::AsciiStrToLower(absl::StrReplaceAll(what, {{":", ""}}))};
+  }
+  const std::string id =
+      absl::StrContains(what, "://") ? what : absl::StrCat("spiffe://", folder.domain(), "/", what);
+  std::vector<std::string> serials;
+  for (const ca::Entry& entry : folder.issued().entries) {
+    if (entry.id == id && entry.not_after > now && !entry.revoked.has_value()) {
+      serials.push_back(entry.serial);
+    }
+  }
+  if (!serials.empty()) return serials;
+  return MakeError(Reason::kNotFound, absl::StrCat("no certificate of ", base::Shorten(id),
+                                                   " is in force; see cdgate cert list"));
+}
+
+absl::StatusOr<int> RevokeCertificate(const RevokeFlags& flags, Invocation& run) {
+  CDGATE_ASSIGN_OR_RETURN(const absl::Duration validity, ParseDurationFlag("--valid", flags.valid));
+  CDGATE_ASSIGN_OR_RETURN(const auto folder, flags.ca.Open(run));
+  const absl::Time now = absl::Now();
+  CDGATE_ASSIGN_OR_RETURN(const auto serials, SerialsOf(flags.what, *folder, now));
+  CDGATE_ASSIGN_OR_RETURN(
+      const ca::Lists lists,
+      folder->Revoke(serials, *ca::ReasonFromName(flags.reason), validity, now));
+  run.Note(absl::StrCat("revoked ", absl::StrJoin(serials, ", ")));
+  NoteLists(flags.ca.directory, lists, run);
+  run.Note("next: give the list to every gateway of the domain (identity.crls)");
+  return kExitDone;
+}
+
+std::string StateOf(const ca::Entry& entry, absl::Time now) {
+  if (entry.revoked.has_value()) return "revoked";
+  return entry.not_after <= now ? "expired" : "valid";
 }
 
 Node Texts(const std::vector<std::string>& texts) {
@@ -136,52 +225,42 @@ Node Texts(const std::vector<std::string>& texts) {
   return list;
 }
 
-Node DescribeCertificate(const crypto::Certificate& certificate) {
-  return std::move(
-      Node::Object()
-          .Add("spiffe_ids", Texts(certificate.uri_names()))
-          .Add("subject", Node::Text(certificate.subject()))
-          .Add("issuer", Node::Text(certificate.issuer()))
-          .Add("serial", Node::Text(certificate.serial()))
-          .Add("not_before", Node::Text(TimeText(certificate.not_before())))
-          .Add("not_after", Node::Text(TimeText(certificate.not_after())))
-          .Add("dns_names", Texts(certificate.dns_names()))
-          .Add("ip_names", Texts(certificate.ip_names()))
-          .Add("is_ca", Node::Bool(certificate.is_ca()))
-          .Add("sha256", Node::Text(base::Fingerprint(certificate.FingerprintSha256()))));
-}
-
-void PrintCertificate(const crypto::Certificate& certificate, std::ostream& out) {
-  const absl::Duration left = certificate.not_after() - absl::Now();
-  out << "spiffe id   " << Joined(certificate.uri_names()) << "\n"
-      << "issuer      " << certificate.issuer() << "\n"
-      << "serial      " << certificate.serial() << "\n"
-      << "valid       " << TimeText(certificate.not_before()) << " to "
-      << TimeText(certificate.not_after()) << " ("
-      << (left > absl::ZeroDuration() ? absl::StrCat(left / absl::Hours(24), " days left")
-                                      : std::string("expired"))
-      << ")\n"
-      << "dns names   " << Joined(certificate.dns_names()) << "\n"
-      << "addresses   " << Joined(certificate.ip_names()) << "\n"
-      << "ca          " << (certificate.is_ca() ? "yes" : "no") << "\n"
-      << "sha256      " << base::Fingerprint(certificate.FingerprintSha256()) << "\n";
-}
-
-absl::StatusOr<int> ShowCertificates(const std::string& path, Invocation& run) {
-  const std::string in_folder = JoinPath(path, "tls.crt");
-  CDGATE_ASSIGN_OR_RETURN(const std::string pem,
-                          base::ReadFile(base::FileExists(in_folder) ? in_folder : path));
-  CDGATE_ASSIGN_OR_RETURN(const auto chain, crypto::Certificate::ParsePemChain(pem));
-  Node list = Node::List();
-  for (const crypto::Certificate& certificate : chain) {
-    list.Append(DescribeCertificate(certificate));
+Node Describe(const ca::Entry& entry, absl::Time now) {
+  Node node = Node::Object();
+  node.Add("serial", Node::Text(entry.serial))
+      .Add("spiffe_id", Node::Text(entry.id))
+      .Add("state", Node::Text(StateOf(entry, now)))
+      .Add("is_ca", Node::Bool(entry.is_ca))
+      .Add("key", Node::Text(entry.key))
+      .Add("issuer_serial", Node::Text(entry.issuer))
+      .Add("not_before", Node::Text(TimeText(entry.not_before)))
+      .Add("not_after", Node::Text(TimeText(entry.not_after)))
+      .Add("dns_names", Texts(entry.dns_names))
+      .Add("ip_names", Texts(entry.ip_names));
+  if (entry.revoked.has_value()) {
+    node.Add("revoked", Node::Text(TimeText(*entry.revoked)))
+        .Add("reason", Node::Text(ca::ReasonName(entry.reason)));
   }
-  run.Print(list, [&] {
-    for (const crypto::Certificate& certificate : chain) {
-      if (&certificate != &chain.front()) run.out() << "\n";
-      PrintCertificate(certificate, run.out());
-    }
-  });
+  return node;
+}
+
+absl::StatusOr<int> ListCertificates(const ListFlags& flags, Invocation& run) {
+  absl::Duration within = absl::InfiniteDuration();
+  if (!flags.expiring.empty()) {
+    CDGATE_ASSIGN_OR_RETURN(within, ParseDurationFlag("--expiring", flags.expiring));
+  }
+  CDGATE_ASSIGN_OR_RETURN(const ca::Register issued, ca::Folder::ReadRegister(flags.directory));
+  const absl::Time now = absl::Now();
+  Node list = Node::List();
+  Table table({{"SPIFFE ID", Table::kShrinks}, {"SERIAL"}, {"EXPIRES"}, {"STATE"}});
+  for (const ca::Entry& entry : issued.entries) {
+    const std::string state = StateOf(entry, now);
+    if (flags.revoked && state != "revoked") continue;
+    if (!flags.expiring.empty() && (state != "valid" || entry.not_after - now > within)) continue;
+    list.Append(Describe(entry, now));
+    table.AddRow({entry.id, entry.serial, TimeText(entry.not_after), state});
+  }
+  run.Print(list, [&] { run.Print(table, "no such certificates"); });
   return kExitDone;
 }
 
@@ -190,10 +269,9 @@ void AddIssue(Verbs& verbs, CLI::App* group) {
   CLI::App* const verb = verbs.AddVerb(
       group, "issue", "Issue a certificate: a folder with tls.crt, tls.key and bundle.pem",
       "cdgate cert issue gateway/gw1 --ca ca --dns gw.alpha.example --out gw1\n"
-      "cdgate cert issue user/admin --ca ca --out admin",
+      "cdgate cert issue user/admin --ca ca --out admin --valid 30d",
       Verbs::kNone, [flags](Invocation& run) { return IssueCertificate(*flags, run); });
   verb->add_option("NAME", flags->name, "gateway/NAME, service/NAME or user/NAME")->required();
-  verb->add_option("--ca", flags->ca, "Folder of the CA")->option_text("DIR=ca");
   verb->add_option("--out", flags->out, "Folder to write to")->option_text("DIR=.");
   verb->add_option("--dns", flags->dns, "Host name others reach it by; may be repeated")
       ->option_text("NAME")
@@ -203,31 +281,71 @@ void AddIssue(Verbs& verbs, CLI::App* group) {
       ->option_text("ADDRESS")
       ->expected(1)
       ->take_all();
-  verb->add_option("--valid", flags->valid, "How long it is valid")->option_text("DURATION=90d");
+  verb->add_option("--key-type", flags->key_type, "p256 or ed25519")
+      ->transform(CLI::CheckedTransformer(
+          std::map<std::string, crypto::KeyType>{{"p256", crypto::KeyType::kP256},
+                                                 {"ed25519", crypto::KeyType::kEd25519}},
+          CLI::ignore_case))
+      ->option_text("TYPE=p256");
+  verb->add_option("--valid,--validity", flags->valid, "How long it is valid")
+      ->option_text("DURATION=7d");
+  flags->key.AddTo(verb);
+  flags->ca.AddTo(verb);
+}
+
+void AddRenew(Verbs& verbs, CLI::App* group) {
+  const auto flags = std::make_shared<RenewFlags>();
+  CLI::App* const verb = verbs.AddVerb(
+      group, "renew", "Issue the certificate in a folder anew: same names, new key, CA's bundle",
+      "cdgate cert renew gw1 --ca ca", Verbs::kNone,
+      [flags](Invocation& run) { return RenewCertificate(*flags, run); });
+  verb->add_option("PATH", flags->path, "Folder with tls.crt and tls.key, or its tls.crt")
+      ->required();
+  verb->add_option("--valid,--validity", flags->valid,
+                   "How long it is valid; as long as the one before unless given")
+      ->option_text("DURATION");
+  flags->key.AddTo(verb);
+  flags->ca.AddTo(verb);
+}
+
+void AddRevoke(Verbs& verbs, CLI::App* group) {
+  const auto flags = std::make_shared<RevokeFlags>();
+  CLI::App* const verb = verbs.AddVerb(
+      group, "revoke", "Revoke a certificate, and write crl.pem",
+      "cdgate cert revoke 5f03a1c2 --ca ca --reason key_compromise\n"
+      "cdgate cert revoke service/jenkins --ca ca     # all of it that are in force\n"
+      "cdgate cert revoke gw1/tls.crt --ca ca",
+      Verbs::kNone, [flags](Invocation& run) { return RevokeCertificate(*flags, run); });
+  verb->add_option("WHAT", flags->what, "Serial, identity, or a file or folder with tls.crt")
+      ->required();
+  verb->add_option("--reason", flags->reason, absl::StrJoin(ca::ReasonNames(), ", "))
+      ->check(CLI::IsMember(ca::ReasonNames()))
+      ->option_text("REASON");
+  verb->add_option("--valid,--validity", flags->valid, "By when there will be another list")
+      ->option_text("DURATION=7d");
+  flags->ca.AddTo(verb);
+}
+
+void AddList(Verbs& verbs, CLI::App* group) {
+  const auto flags = std::make_shared<ListFlags>();
+  CLI::App* const verb = verbs.AddVerb(
+      group, "list", "List what the CA issued", "cdgate cert list --ca ca --expiring 14d",
+      Verbs::kPrints, [flags](Invocation& run) { return ListCertificates(*flags, run); });
+  verb->add_option("--ca", flags->directory, "Folder of the CA")->option_text("DIR=ca");
+  verb->add_flag("--revoked", flags->revoked, "Those that are revoked");
+  verb->add_option("--expiring", flags->expiring, "Those that are valid and end within this time")
+      ->option_text("DURATION");
 }
 
 }  // namespace
 
 void AddCertificateVerbs(Verbs& verbs) {
-  CLI::App* const ca = verbs.AddGroup("ca", "A small CA for a domain that has none");
-  const auto init = std::make_shared<CaInitFlags>();
-  CLI::App* const init_verb =
-      verbs.AddVerb(ca, "init", "Make the CA of a domain: ca.crt, its trust bundle, and ca.key",
-                    "cdgate ca init alpha.example --ca ca", Verbs::kNone,
-                    [init](Invocation& run) { return InitCa(*init, run); });
-  init_verb->add_option("DOMAIN", init->domain, "The domain, like alpha.example")->required();
-  init_verb->add_option("--ca", init->directory, "Folder to write to")->option_text("DIR=ca");
-  init_verb->add_option("--valid", init->valid, "How long it is valid")
-      ->option_text("DURATION=3650d");
-
   CLI::App* const cert = verbs.AddGroup("cert", "Certificates of gateways, services and people");
   AddIssue(verbs, cert);
-  const auto path = std::make_shared<std::string>();
-  verbs
-      .AddVerb(cert, "show", "Show what certificates say", "cdgate cert show gw1", Verbs::kPrints,
-               [path](Invocation& run) { return ShowCertificates(*path, run); })
-      ->add_option("PATH", *path, "PEM file, or a folder with tls.crt")
-      ->required();
+  AddRenew(verbs, cert);
+  AddRevoke(verbs, cert);
+  AddList(verbs, cert);
+  AddShowVerb(verbs, cert);
 }
 
 }  // namespace cdgate::cli

@@ -29,6 +29,10 @@ void AddCommonFlags(CLI::App* verb, int flags, Invocation* invocation) {
     verb->add_option("--identity", invocation->target.identity,
                      "Folder with tls.crt, tls.key and bundle.pem [CDGATE_IDENTITY]")
         ->group(group);
+    verb->add_option("--token-file", invocation->target.token_file,
+                     "File with the bearer token of an identity provider [CDGATE_TOKEN_FILE]")
+        ->group(group)
+        ->option_text("FILE");
     verb->add_option("--context", invocation->target.context,
                      "Name in ~/.config/cdgate/contexts.yaml [CDGATE_CONTEXT]")
         ->group(group);
@@ -46,14 +50,19 @@ std::string Indented(const std::string& example) {
 
 void AddAllVerbs(Verbs& verbs, const Daemon& daemon) {
   AddServeVerb(verbs, daemon);
+  AddCaVerbs(verbs);
   AddCertificateVerbs(verbs);
+  AddBundleVerbs(verbs);
   AddPeerVerbs(verbs);
+  AddExportVerbs(verbs);
   AddPolicyVerbs(verbs);
   AddGrantVerbs(verbs);
+  AddAccessVerbs(verbs);
   AddGroupVerbs(verbs);
   AddSchemaVerbs(verbs);
   AddTokenVerbs(verbs);
   AddTrustVerbs(verbs);
+  AddAuditVerbs(verbs);
   AddApplyVerb(verbs);
   AddPublishVerb(verbs);
   AddSubscribeVerb(verbs);

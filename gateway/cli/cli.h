@@ -39,8 +39,8 @@ struct Streams {
 
 struct Daemon {
   // Runs a gateway with the configuration file at `config_path` until a signal ends it;
-  // returns the exit code.
-  std::function<int(const std::string& config_path)> serve;
+  // returns the exit code. `frozen`: nothing crosses until an operator resumes.
+  std::function<int(const std::string& config_path, bool frozen)> serve;
 };
 
 // Returns an ExitCode. Once in a process: it configures TLS and gRPC's logging.

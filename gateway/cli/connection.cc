@@ -17,6 +17,7 @@
 #include "gateway/base/errors.h"
 #include "gateway/base/mutex.h"
 #include "gateway/base/status_macros.h"
+#include "gateway/cli/token_file.h"
 #include "gateway/rpc/status.h"
 
 namespace cdgate::cli {
@@ -86,9 +87,13 @@ absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const Target& targe
   std::unique_ptr<Connection> connection(new Connection(target, refusals));
   std::shared_ptr<grpc::ChannelCredentials> credentials;
   if (!target.is_local()) {
-    CDGATE_ASSIGN_OR_RETURN(connection->identity_, credentials::ClientIdentity::Load(
-                                                       target.identity, base::SystemClock()));
+    CDGATE_ASSIGN_OR_RETURN(connection->identity_,
+                            credentials::ClientIdentity::Load(target.identity, base::SystemClock(),
+                                                              target.key_passphrase_file));
     credentials = connection->identity_->ChannelCredentials(refusals);
+    if (!target.token_file.empty()) {
+      CDGATE_ASSIGN_OR_RETURN(credentials, WithToken(std::move(credentials), target.token_file));
+    }
   }
   connection->channel_ = std::make_unique<rpc::ClientChannel>(
       target.gateway, std::move(credentials),

@@ -29,11 +29,14 @@ class Connection {
   // How long another unary call may take.
   static constexpr absl::Duration kCallTimeout = absl::Seconds(30);
 
-  // FILE_UNREADABLE or CREDENTIALS_INVALID where the identity cannot be used.
+  // FILE_UNREADABLE or CREDENTIALS_INVALID where the identity cannot be used, and for a token
+  // file that cannot be read or holds no token. The file is read again for each call, so that
+  // another program may keep the token fresh.
   static absl::StatusOr<std::unique_ptr<Connection>> Open(const Target& target);
 
   admin::v1::AdminService::Stub& admin() { return *admin_; }
   events::v1::EventsService::Stub& events() { return *events_; }
+  // For stubs of other services.
   const std::shared_ptr<grpc::Channel>& channel() const { return channel_->channel(); }
 
   // One unary call of a stub of this connection:

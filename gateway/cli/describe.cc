@@ -24,6 +24,11 @@ std::string LagText(const admin::v1::PeerStatus& peer) {
       config::FormatDuration(absl::Trunc(ToDuration(peer.export_lag()), absl::Seconds(1))));
 }
 
+// The day an agreement ends; tables have no room for more.
+std::string EndText(const admin::v1::Peer& peer) {
+  return TimeText(peer.has_expire_time(), peer.expire_time()).substr(0, sizeof("2026-12-03") - 1);
+}
+
 std::string PolicyText(const admin::v1::PeerStatus& peer) {
   return peer.policy_version() == 0 ? "none" : absl::StrCat("v", peer.policy_version());
 }
@@ -49,15 +54,22 @@ void PrintOutcomes(absl::string_view title,
 std::string PeerStateText(const admin::v1::PeerStatus& peer) {
   if (peer.peer().state() == admin::v1::PEER_STATE_PENDING) return "pending";
   if (peer.peer().frozen()) return "frozen";
+  if (peer.link().reason() == "agreement_expired") return "expired";
   return LinkStateText(peer.link());
 }
 
 Table PeerTable(const google::protobuf::RepeatedPtrField<admin::v1::PeerStatus>& peers) {
-  Table table({{"DOMAIN"}, {"STATE"}, {"SINCE"}, {"POLICY"}, {"LAG"}, {"REASON", Table::kShrinks}});
+  Table table({{"DOMAIN"},
+               {"STATE"},
+               {"SINCE"},
+               {"UNTIL"},
+               {"POLICY"},
+               {"LAG"},
+               {"REASON", Table::kShrinks}});
   for (const auto& peer : peers) {
     table.AddRow({peer.peer().domain(), PeerStateText(peer),
-                  TimeText(peer.link().has_since(), peer.link().since()), PolicyText(peer),
-                  LagText(peer), peer.link().reason()});
+                  TimeText(peer.link().has_since(), peer.link().since()), EndText(peer.peer()),
+                  PolicyText(peer), LagText(peer), peer.link().reason()});
   }
   return table;
 }

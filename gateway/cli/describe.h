@@ -11,7 +11,7 @@
 
 namespace cdgate::cli {
 
-// "up", "down", "frozen", "pending", …: how things stand with a peer, in one word.
+// "up", "down", "frozen", "expired", "pending", …: how things stand with a peer, in one word.
 std::string PeerStateText(const admin::v1::PeerStatus& peer);
 
 Table PeerTable(const google::protobuf::RepeatedPtrField<admin::v1::PeerStatus>& peers);

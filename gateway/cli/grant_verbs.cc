@@ -23,6 +23,7 @@ struct GrantFlags {
   std::string role;
   std::vector<std::string> sources;
   std::vector<std::string> types;
+  std::vector<std::string> peers;
   std::string schema_check;
   bool dry_run = false;
 };
@@ -76,6 +77,7 @@ absl::StatusOr<int> ApplyOne(const GrantFlags& flags, Invocation& run) {
   grant.set_schema_check(check);
   for (const std::string& source : flags.sources) grant.add_sources(source);
   for (const std::string& type : flags.types) grant.add_types(type);
+  for (const std::string& peer : flags.peers) grant.add_peers(peer);
   CDGATE_ASSIGN_OR_RETURN(const auto applied, ApplyGrant(grant, flags.dry_run, run));
   run.Print(applied, [&] { run.out() << Applied(applied, flags.dry_run) << "\n"; });
   return kExitDone;
@@ -94,6 +96,7 @@ absl::StatusOr<int> List(Invocation& run) {
     for (const admin::v1::Grant& grant : all.grants()) {
       std::vector<std::string> limits(grant.sources().begin(), grant.sources().end());
       limits.insert(limits.end(), grant.types().begin(), grant.types().end());
+      limits.insert(limits.end(), grant.peers().begin(), grant.peers().end());
       if (!grant.filter().empty()) limits.push_back(grant.filter());
       table.AddRow(
           {grant.name(), grant.principal(), RoleText(grant.role()), absl::StrJoin(limits, ", ")});
@@ -120,7 +123,8 @@ void AddApplyGrant(Verbs& verbs, CLI::App* group) {
                     kBoth, [flags](Invocation& run) { return ApplyOne(*flags, run); });
   admin::v1::Grant& grant = flags->grant;
   verb->add_option("NAME", *grant.mutable_name(), "Name of the grant")->required();
-  verb->add_option("--principal", *grant.mutable_principal(), "SPIFFE ID, % for any characters")
+  verb->add_option("--principal", *grant.mutable_principal(),
+                   "SPIFFE ID or oidc:PROVIDER:SUBJECT, % for any characters")
       ->required()
       ->option_text("ID");
   verb->add_option("--role", flags->role, absl::StrJoin(RoleNames(), ", "))
@@ -134,6 +138,12 @@ void AddApplyGrant(Verbs& verbs, CLI::App* group) {
   verb->add_option("--type", flags->types,
                    "Publisher: types it may publish; may be repeated; none: all")
       ->option_text("PATTERN")
+      ->expected(1)
+      ->take_all();
+  verb->add_option("--peer", flags->peers,
+                   "Other roles but subscriber: peers it is for, % for any characters; may be "
+                   "repeated; none: all")
+      ->option_text("DOMAIN")
       ->expected(1)
       ->take_all();
   verb->add_option("--plane", *grant.mutable_plane(), "Publisher: the component's platform plane")

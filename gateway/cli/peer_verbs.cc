@@ -169,17 +169,6 @@ absl::StatusOr<int> Resume(const std::string& domain, Invocation& run) {
   return kExitDone;
 }
 
-absl::StatusOr<int> Remove(const std::string& domain, Invocation& run) {
-  admin::v1::RemovePeerRequest request;
-  request.set_domain(domain);
-  CDGATE_ASSIGN_OR_RETURN(const auto answer, run.Admin(&Admin::RemovePeer, request));
-  run.Print(answer, [&] {
-    run.out() << "removed " << domain << "; it holds " << Count(answer.events_given(), "event")
-              << " of ours, we hold " << Count(answer.events_received(), "event") << " of its\n";
-  });
-  return kExitDone;
-}
-
 constexpr int kBoth = Verbs::kConnects | Verbs::kPrints;
 
 void AddInvite(Verbs& verbs, CLI::App* group) {
@@ -268,7 +257,7 @@ void AddPeerVerbs(Verbs& verbs) {
   freeze->add_option("DOMAIN", *domain, "The peer")->required();
   freeze->add_option("--reason", *reason, "Why, for the record")->option_text("TEXT");
   AddDomainVerb(verbs, group, "resume", "End a freeze", Resume);
-  AddDomainVerb(verbs, group, "remove", "End the agreement and forget the peer's bundle", Remove);
+  AddAgreementVerbs(verbs, group);
   AddDeadLetterVerbs(verbs, group);
 }
 

@@ -47,9 +47,12 @@ absl::StatusOr<Target> ReadContext(const config::YamlNode& root, const std::stri
       target.gateway = std::move(value);
     } else if (member.key == "identity") {
       target.identity = std::move(value);
+    } else if (member.key == "key_passphrase_file") {
+      target.key_passphrase_file = std::move(value);
     } else {
       return config::ConfigError(path, member.line, member.key,
-                                 "is not a key of a context; they are gateway and identity");
+                                 "is not a key of a context; they are gateway, identity and "
+                                 "key_passphrase_file");
     }
   }
   return target;
@@ -66,7 +69,10 @@ class Contexts {
     CDGATE_RETURN_IF_ERROR(Load());
     CDGATE_ASSIGN_OR_RETURN(const Target found, ReadContext(root_, name, path_));
     if (target->gateway.empty()) target->gateway = found.gateway;
-    if (target->identity.empty()) target->identity = ExpandHome(found.identity, environment_);
+    if (target->identity.empty()) {
+      target->identity = ExpandHome(found.identity, environment_);
+      target->key_passphrase_file = ExpandHome(found.key_passphrase_file, environment_);
+    }
     return absl::OkStatus();
   }
 
@@ -102,7 +108,7 @@ bool Complete(const Target& target) {
 
 absl::StatusOr<Target> ResolveTarget(const TargetFlags& flags, const Environment& environment) {
   Contexts contexts(environment);
-  Target target{flags.gateway, flags.identity};
+  Target target{.gateway = flags.gateway, .identity = flags.identity};
   if (!flags.context.empty()) CDGATE_RETURN_IF_ERROR(contexts.Fill(flags.context, &target));
   if (target.gateway.empty()) target.gateway = environment("CDGATE_GATEWAY");
   if (target.identity.empty()) target.identity = environment("CDGATE_IDENTITY");
@@ -113,6 +119,9 @@ absl::StatusOr<Target> ResolveTarget(const TargetFlags& flags, const Environment
     }
     if (!name.empty()) CDGATE_RETURN_IF_ERROR(contexts.Fill(name, &target));
   }
+  if (target.key_passphrase_file.empty()) {
+    target.key_passphrase_file = environment("CDGATE_KEY_PASSPHRASE_FILE");
+  }
   if (target.gateway.empty()) {
     return MakeError(Reason::kInvalidArgument,
                      "no gateway is named: give --gateway HOST:PORT, set CDGATE_GATEWAY, or name "
@@ -122,6 +131,13 @@ absl::StatusOr<Target> ResolveTarget(const TargetFlags& flags, const Environment
     return MakeError(Reason::kInvalidArgument,
                      "no identity is named: give --identity DIR with tls.crt, tls.key and "
                      "bundle.pem, set CDGATE_IDENTITY, or name a context");
+  }
+  target.token_file =
+      flags.token_file.empty() ? environment("CDGATE_TOKEN_FILE") : flags.token_file;
+  if (target.is_local() && !target.token_file.empty()) {
+    return MakeError(Reason::kInvalidArgument,
+                     "a token is for the api listener, and the gateway named is a Unix socket: "
+                     "leave out --token-file and CDGATE_TOKEN_FILE, or name HOST:PORT");
   }
   return target;
 }

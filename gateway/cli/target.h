@@ -9,14 +9,18 @@
 namespace cdgate::cli {
 
 struct TargetFlags {
-  std::string gateway;   // --gateway
-  std::string identity;  // --identity
-  std::string context;   // --context
+  std::string gateway;          // --gateway
+  std::string identity;         // --identity
+  std::string context;          // --context
+  std::string token_file = {};  // --token-file
 };
 
 struct Target {
-  std::string gateway;   // "host:port" or "unix:PATH"
-  std::string identity;  // directory; empty for a Unix socket
+  std::string gateway;          // "host:port" or "unix:PATH"
+  std::string identity;         // directory; empty for a Unix socket
+  std::string token_file = {};  // file with a bearer token; empty: the identity calls
+  // File with the passphrase of the identity's key; empty: it is not encrypted.
+  std::string key_passphrase_file = {};
 
   bool is_local() const { return gateway.rfind("unix:", 0) == 0; }
 };
@@ -30,7 +34,14 @@ struct Target {
 //   contexts:
 //     alpha: {gateway: "gw.alpha.example:7443", identity: ~/cdgate/admin}
 //
-// INVALID_ARGUMENT where no gateway, or no identity for a remote one, is named anywhere;
+// A context may name a key_passphrase_file; without one, or outside of contexts, the variable
+// CDGATE_KEY_PASSPHRASE_FILE does.
+//
+// The token file is that of --token-file, else of CDGATE_TOKEN_FILE; the identity is needed
+// all the same, for the connection.
+//
+// INVALID_ARGUMENT where no gateway, or no identity for a remote one, is named anywhere, or a
+// token file with a Unix socket, which knows who its users are;
 // INVALID_CONFIG where the file is wrong or does not have the context.
 absl::StatusOr<Target> ResolveTarget(const TargetFlags& flags,
                                      const std::function<std::string(const char*)>& environment);

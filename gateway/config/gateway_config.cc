@@ -15,6 +15,7 @@
 #include "gateway/base/encoding.h"
 #include "gateway/base/file.h"
 #include "gateway/base/status_macros.h"
+#include "gateway/config/identity_provider_checks.h"
 #include "gateway/config/message_reader.h"
 #include "gateway/config/scalars.h"
 #include "gateway/config/yaml_node.h"
@@ -83,7 +84,9 @@ class Checker {
     Limits();
     Logging();
     Times();
+    Audit();
     Classification();
+    if (status_.ok()) status_ = CheckIdentityProviders(reader_, folder_, &config_);
     return status_;
   }
 
@@ -152,6 +155,39 @@ class Checker {
     for (int i = 0; i < identity.crls_size(); ++i) {
       Path(absl::StrCat("identity.crls[", i, "]"), identity.mutable_crls(i), "a PEM file");
     }
+    if (!identity.key_passphrase_file().empty()) {
+      Path("identity.key_passphrase_file", identity.mutable_key_passphrase_file(), "a file");
+    }
+    if (identity.has_renewal()) Renewal(identity.mutable_renewal());
+  }
+
+  void Renewal(v1::Renewal* renewal) {
+    const bool from_ca = !renewal->ca().empty();
+    if (from_ca == !renewal->command().empty()) {
+      Fail("identity.renewal",
+           absl::StrCat(from_ca ? "has both ca and command" : "has neither ca nor command",
+                        "; expected one of them"));
+    }
+    if (from_ca) Path("identity.renewal.ca", renewal->mutable_ca(), "the folder of our CA");
+    if (!renewal->ca_passphrase_file().empty()) {
+      Path("identity.renewal.ca_passphrase_file", renewal->mutable_ca_passphrase_file(), "a file");
+    }
+    if (!renewal->command().empty() && !absl::StartsWith(renewal->command(0), "/")) {
+      Fail("identity.renewal.command",
+           absl::StrCat("found \"", base::Shorten(renewal->command(0)),
+                        "\"; expected the absolute path of a program first"));
+    }
+    if (renewal->has_before()) {
+      Duration("identity.renewal.before", true, renewal->mutable_before(), {}, absl::Seconds(1),
+               absl::InfiniteDuration());
+    }
+    if (renewal->has_validity()) {
+      Duration("identity.renewal.validity", true, renewal->mutable_validity(), {}, absl::Minutes(1),
+               absl::InfiniteDuration());
+    }
+    const bool given = renewal->has_command_timeout();  // before it is made
+    Duration("identity.renewal.command_timeout", given, renewal->mutable_command_timeout(),
+             absl::Minutes(1), absl::Seconds(1), absl::Minutes(10));
   }
 
   void Listeners() {
@@ -278,6 +314,17 @@ class Checker {
     if (!policy.has_pseudonym_key_period()) return;
     Duration("policy.pseudonym_key_period", true, policy.mutable_pseudonym_key_period(), {},
              absl::Hours(1), absl::InfiniteDuration());
+  }
+
+  void Audit() {
+    v1::AuditConfig& audit = *config_.mutable_audit();
+    Duration("audit.retention", given_.audit().has_retention(), audit.mutable_retention(),
+             400 * absl::Hours(24), absl::Hours(24), absl::InfiniteDuration());
+    audit.set_file_bytes(OrDefault<uint64_t>(audit.file_bytes(), 16 << 20));
+    if (audit.file_bytes() < (64 << 10) || audit.file_bytes() > (1 << 30)) {
+      Fail("audit.file_bytes",
+           absl::StrCat("found ", audit.file_bytes(), "; expected 65536 (64KiB) to 1GiB"));
+    }
   }
 
   // One name of a label, scale or regulation, in `seen` where it is not to be used again.

@@ -11,6 +11,7 @@
 #include "gateway/base/encoding.h"
 #include "gateway/base/logging.h"
 #include "gateway/base/status_macros.h"
+#include "gateway/rpc/bearer.h"
 
 namespace cdgate::http {
 namespace {
@@ -18,7 +19,6 @@ namespace {
 using base::MakeError;
 using base::Reason;
 
-constexpr absl::string_view kBearer = "bearer ";
 constexpr size_t kMaxOriginBytes = 255;
 constexpr absl::Duration kVerdictHolds = absl::Minutes(1);
 
@@ -118,6 +118,7 @@ std::optional<HttpAnswer> IngressHandler::BeforeBody(const HttpHead& head, Ingre
   absl::Status refused = caller.status();
   if (refused.ok() && deps_.deny) refused = deps_.deny(*caller);
   if (!refused.ok()) {
+    if (deps_.on_refused) deps_.on_refused(client.address, caller.ok() ? caller->id : "", refused);
     if (const auto left_out = lines_.Next(client.address)) {
       base::LogError(base::LogLevel::kWarning, "request refused", refused,
                      {{"listener", "ingress"},
@@ -142,12 +143,10 @@ absl::StatusOr<authz::Principal> IngressHandler::Authenticate(const HttpHead& he
 }
 
 absl::StatusOr<authz::Principal> IngressHandler::ByToken(absl::string_view authorization) const {
-  if (!absl::StartsWithIgnoreCase(authorization, kBearer)) {
-    return MakeError(Reason::kUnauthenticatedCall,
-                     "the Authorization is not of the scheme Bearer, which is the only one here");
-  }
-  authorization.remove_prefix(kBearer.size());
-  return deps_.tokens()->Authenticate(absl::StripAsciiWhitespace(authorization), deps_.clock.Now());
+  CDGATE_ASSIGN_OR_RETURN(const absl::string_view token, rpc::BearerTokenOf(authorization));
+  // Ours begin with cdgate_; those of an identity provider have three parts with dots between.
+  if (deps_.identity_token && absl::StrContains(token, '.')) return deps_.identity_token(token);
+  return deps_.tokens()->Authenticate(token, deps_.clock.Now());
 }
 
 absl::StatusOr<authz::Principal> IngressHandler::ByCertificate(IngressClient& client) const {

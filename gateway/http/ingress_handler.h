@@ -55,9 +55,15 @@ struct IngressDeps {
   admission::Admission& admission;
   // Those in force.
   std::function<std::shared_ptr<const authz::Tokens>()> tokens;
+  // Whose token of an identity provider it is: IDENTITY_TOKEN_INVALID or EXPIRED. Absent: there
+  // is no provider.
+  std::function<absl::StatusOr<authz::Principal>(absl::string_view)> identity_token = nullptr;
   std::shared_ptr<const trust::SnapshotSource> trust;
   // Whether a principal is refused for the time being; as rpc::DenyList.
   std::function<absl::Status(const authz::Principal&)> deny;
+  // Optional. Told of requests whose sender is refused: address, principal where it is known,
+  // why. Must not block.
+  std::function<void(const std::string&, const std::string&, const absl::Status&)> on_refused = {};
   // The log's, for answers.
   std::function<base::Epoch()> epoch;
   const base::Clock& clock;

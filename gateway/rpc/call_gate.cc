@@ -3,6 +3,9 @@
 #include <grpcpp/impl/codegen/async_generic_service.h>
 #include <grpcpp/security/auth_context.h>
 
+#include <iterator>
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "gateway/base/encoding.h"
@@ -22,6 +25,14 @@ absl::Time DeadlineOf(const grpc::GenericCallbackServerContext& context) {
                                                                   : absl::FromChrono(deadline);
 }
 
+constexpr size_t kMaxMethodBytes = 256;
+
+// Whether the call was refused for who made it or for what it is.
+bool IsRefusal(const absl::Status& status) {
+  const auto reason = base::ReasonOf(status);
+  return reason != Reason::kDraining && reason != Reason::kUnreachable;
+}
+
 }  // namespace
 
 ConnectionPtr CallGate::ConnectionOf(const grpc::GenericCallbackServerContext& context) const {
@@ -31,6 +42,21 @@ ConnectionPtr CallGate::ConnectionOf(const grpc::GenericCallbackServerContext& c
 
 absl::StatusOr<CallGate::Admitted> CallGate::Admit(
     const grpc::GenericCallbackServerContext& context, Connection* connection) const {
+  std::string who;
+  auto admitted = Judge(context, connection, &who);
+  if (!admitted.ok() && options_.auditor != nullptr && IsRefusal(admitted.status())) {
+    options_.auditor->OnRefused({.method = context.method().substr(0, kMaxMethodBytes),
+                                 .listener = options_.listener,
+                                 .principal = std::move(who),
+                                 .peer_address = context.peer()},
+                                admitted.status());
+  }
+  return admitted;
+}
+
+absl::StatusOr<CallGate::Admitted> CallGate::Judge(
+    const grpc::GenericCallbackServerContext& context, Connection* connection,
+    std::string* who) const {
   if (options_.draining) return MakeError(Reason::kDraining, "the gateway is shutting down");
   CDGATE_RETURN_IF_ERROR(CheckConnection(connection));
   const Router::Entry* entry = options_.router.Find(context.method());
@@ -42,18 +68,50 @@ absl::StatusOr<CallGate::Admitted> CallGate::Admit(
   std::shared_ptr<const ConnectionIdentity> identity = options_.local;
   if (identity == nullptr) {
     CDGATE_ASSIGN_OR_RETURN(identity, connection->Identify(*context.auth_context()));
+    *who = identity->principal.id;
     CDGATE_RETURN_IF_ERROR(options_.guard.CheckTrust(*connection, *identity));
   }
+  *who = identity->principal.id;
   if (options_.deny) CDGATE_RETURN_IF_ERROR(options_.deny(identity->principal));
-  CDGATE_RETURN_IF_ERROR(
-      options_.grants.Current()->MayCall(identity->principal, *entry->row, options_.listener));
+  CDGATE_ASSIGN_OR_RETURN(BearerPtr bearer, BearerOf(context));
+  if (bearer != nullptr && options_.deny) CDGATE_RETURN_IF_ERROR(options_.deny(bearer->principal));
+  const authz::Principal& principal = bearer == nullptr ? identity->principal : bearer->principal;
+  *who = principal.id;
+  const auto grants = options_.grants.Current();
+  CDGATE_RETURN_IF_ERROR(grants->MayCall(principal, *entry->row, options_.listener));
   auto call = std::make_shared<Call>(Call{.method = context.method(),
                                           .listener = options_.listener,
-                                          .principal = identity->principal,
+                                          .principal = principal,
                                           .certificate = identity->certificate,
                                           .peer_address = context.peer(),
-                                          .deadline = DeadlineOf(context)});
+                                          .deadline = DeadlineOf(context),
+                                          .bearer = std::move(bearer),
+                                          .row = entry->row,
+                                          .peers = grants->ScopeOf(principal, *entry->row)});
+  // Nobody could look which peer it is about.
+  if (entry->row->reach == authz::Reach::kRequest && !entry->guarded.reads_request()) {
+    CDGATE_RETURN_IF_ERROR(call->MayReach(""));
+  }
   return Admitted{std::move(call), entry};
+}
+
+absl::StatusOr<BearerPtr> CallGate::BearerOf(
+    const grpc::GenericCallbackServerContext& context) const {
+  const auto [first, end] = context.client_metadata().equal_range("authorization");
+  if (first == end) return BearerPtr();
+  if (options_.listener != authz::Listener::kApi) {
+    return MakeError(Reason::kUnauthenticatedCall,
+                     absl::StrCat("the ", authz::ListenerName(options_.listener),
+                                  " listener takes no tokens: dial the api listener"));
+  }
+  if (std::next(first) != end) {
+    return MakeError(Reason::kUnauthenticatedCall, "the call has two Authorizations");
+  }
+  const absl::string_view value(first->second.data(), first->second.size());
+  CDGATE_ASSIGN_OR_RETURN(const absl::string_view token, BearerTokenOf(value));
+  if (options_.bearer) return options_.bearer(token);
+  return MakeError(Reason::kIdentityTokenInvalid,
+                   "the call has a bearer token, and no identity provider is configured here");
 }
 
 absl::Status CallGate::CheckConnection(Connection* connection) const {

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "auth/authz/grants.h"
 #include "gateway/rpc/call.h"
+#include "gateway/rpc/call_auditor.h"
 #include "gateway/rpc/connection.h"
 #include "gateway/rpc/guard.h"
 #include "gateway/rpc/router.h"
@@ -30,10 +31,12 @@ class CallGate {
     const authz::GrantRegistry& grants;
     Guard& guard;
     DenyList deny;
+    BearerResolver bearer;
     // On the local listener: who connects here.
     std::shared_ptr<const ConnectionIdentity> local;
     int max_streams;
     const std::atomic<bool>& draining;
+    CallAuditor* auditor = nullptr;  // optional
   };
   explicit CallGate(Options options) : options_(std::move(options)) {}
 
@@ -46,14 +49,23 @@ class CallGate {
   };
   // What the call may be, or why it may not: DRAINING, UNREACHABLE where its connection is
   // over, CONNECTION_ABUSE, METHOD_UNKNOWN, UNAUTHENTICATED_CALL, what Guard::CheckTrust says,
-  // the deny list's reason, WRONG_LISTENER, NOT_GRANTED.
+  // the deny list's reason, IDENTITY_TOKEN_INVALID or EXPIRED, WRONG_LISTENER, NOT_GRANTED,
+  // SCOPE_NOT_GRANTED. The auditor is told of those that were refused for what they are, not of
+  // those that came too late.
   absl::StatusOr<Admitted> Admit(const grpc::GenericCallbackServerContext& context,
                                  Connection* connection) const;
 
   authz::Listener listener() const { return options_.listener; }
+  CallAuditor* auditor() const { return options_.auditor; }
 
  private:
+  // `*who`: whoever calls, as far as it is known.
+  absl::StatusOr<Admitted> Judge(const grpc::GenericCallbackServerContext& context,
+                                 Connection* connection, std::string* who) const;
   absl::Status CheckConnection(Connection* connection) const;
+  // The call's token; null where it has none. The call is never made as the connection where
+  // its token is not good.
+  absl::StatusOr<BearerPtr> BearerOf(const grpc::GenericCallbackServerContext& context) const;
 
   const Options options_;
 };

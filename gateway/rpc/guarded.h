@@ -8,9 +8,10 @@
 //   router.Register(rpc::Guarded::Bidi("/cdgate.federation.v1.FederationService/Link",
 //       [this](rpc::ServerStreamPtr stream) { sessions_.Accept(std::move(stream)); }));
 //
-// Before a handler runs, this call's principal is resolved (certificate or Unix socket),
-// the method table and the grants are asked, and a refused call ends with full ErrorInfo:
-// a handler never sees a call that may not be made. Handlers run on gRPC's threads and
+// Before a handler runs, this call's principal is resolved (certificate, token or Unix
+// socket), the method table and the grants are asked, what its request names is held against
+// the principal's scope, and a refused call ends with full ErrorInfo: a handler never sees a
+// call that may not be made. Handlers run on gRPC's threads and
 // must not block.
 //
 // A Reply is called once, from any thread, at any time; later calls do nothing. A Reply
@@ -31,6 +32,7 @@
 #include "absl/strings/string_view.h"
 #include "gateway/rpc/bytes.h"
 #include "gateway/rpc/call.h"
+#include "gateway/rpc/request_peers.h"
 
 namespace cdgate::rpc {
 
@@ -72,27 +74,39 @@ class Guarded {
 
   const std::string& method() const { return method_; }
   const OnFirst& handler() const { return handler_; }
+  // Whether the peers that a request names are checked before the handler sees it; not so of
+  // what passes bytes or a stream through.
+  bool reads_request() const { return reads_request_; }
 
  private:
   Guarded(absl::string_view method, OnFirst handler)
       : method_(method), handler_(std::move(handler)) {}
+  static Guarded Reading(absl::string_view method, OnFirst handler) {
+    Guarded guarded(method, std::move(handler));
+    guarded.reads_request_ = true;
+    return guarded;
+  }
 
   std::string method_;
   OnFirst handler_;
+  bool reads_request_ = false;
 };
 
 template <typename Request, typename Response>
 Guarded Guarded::Unary(absl::string_view method, UnaryHandler<Request, Response> handler) {
-  return UnaryBytes(method, [handler = std::move(handler)](CallPtr call, grpc::ByteBuffer bytes,
-                                                           Reply<grpc::ByteBuffer> reply) {
+  OnFirst first;
+  first.unary = [handler = std::move(handler)](CallPtr call, grpc::ByteBuffer bytes,
+                                               Reply<grpc::ByteBuffer> reply) {
     Request request;
     if (absl::Status parsed = Parse(bytes, &request); !parsed.ok()) return reply(parsed);
+    if (absl::Status reached = CheckScope(*call, request); !reached.ok()) return reply(reached);
     handler(std::move(call), std::move(request),
             [reply = std::move(reply)](absl::StatusOr<Response> response) {
               if (!response.ok()) return reply(std::move(response).status());
               reply(Serialise(*response));
             });
-  });
+  };
+  return Reading(method, std::move(first));
 }
 
 template <typename Request>
@@ -102,10 +116,11 @@ Guarded Guarded::ServerStreaming(absl::string_view method, ServerStreamHandler<R
                                                        grpc::ByteBuffer bytes) -> absl::Status {
     Request request;
     if (absl::Status parsed = Parse(bytes, &request); !parsed.ok()) return parsed;
+    if (absl::Status reached = CheckScope(stream->call(), request); !reached.ok()) return reached;
     handler(std::move(stream), std::move(request));
     return absl::OkStatus();
   };
-  return Guarded(method, std::move(first));
+  return Reading(method, std::move(first));
 }
 
 }  // namespace cdgate::rpc

@@ -84,11 +84,12 @@ void Configure(const ListenerLimits& limits, grpc::ServerBuilder& builder) {
 // it came by; for each user of the local one, since a Unix socket's peer has no name.
 struct Lane {
   Lane(CallGate::Options gate_options, const CallMetrics& call_metrics, LiveCalls& live,
-       const ServerOptions& options, absl::Duration first_message_limit)
+       BearerStreams& bearers, const ServerOptions& options, absl::Duration first_message_limit)
       : gate(std::move(gate_options)),
         service({.gate = gate,
                  .metrics = call_metrics,
                  .live = live,
+                 .bearers = bearers,
                  .clock = options.clock,
                  .timers = options.timers,
                  .write_stall_limit = options.write_stall_limit,
@@ -128,6 +129,7 @@ class ServerImpl final : public Server {
   const ServerOptions options_;
   Guard guard_;
   LiveCalls live_;
+  const std::shared_ptr<BearerStreams> bearer_streams_;
   std::atomic<bool> draining_{false};
   // Constant after Run():
   std::map<Listener, std::unique_ptr<CallMetrics>> call_metrics_;
@@ -153,7 +155,15 @@ void HandOver(ConnectionAcceptor& acceptor, int fd) {
 }
 
 ServerImpl::ServerImpl(ServerOptions options)
-    : options_(std::move(options)), guard_(GuardOptions(options_)) {}
+    : options_(std::move(options)),
+      guard_(GuardOptions(options_)),
+      bearer_streams_(BearerStreams::Create(options_.clock, options_.timers,
+                                            [deny = options_.deny](const Bearer& bearer) {
+                                              if (deny) {
+                                                CDGATE_RETURN_IF_ERROR(deny(bearer.principal));
+                                              }
+                                              return bearer.check();
+                                            })) {}
 
 Guard::Options ServerImpl::GuardOptions(const ServerOptions& options) {
   Guard::Options guard{.clock = options.clock,
@@ -231,11 +241,13 @@ absl::StatusOr<Lane*> ServerImpl::AddLane(const ListenerOptions& listener,
                          .grants = options_.grants,
                          .guard = guard_,
                          .deny = options_.deny,
+                         .bearer = options_.bearer,
                          .local = std::move(local),
                          .max_streams = limits.max_streams_per_connection,
-                         .draining = draining_};
+                         .draining = draining_,
+                         .auditor = options_.auditor};
   auto lane = std::make_unique<Lane>(std::move(gate), *call_metrics_.at(listener.kind), live_,
-                                     options_, limits.first_message_timeout);
+                                     *bearer_streams_, options_, limits.first_message_timeout);
   grpc::ServerBuilder builder;
   Configure(limits, builder);
   builder.RegisterCallbackGenericService(&lane->service);

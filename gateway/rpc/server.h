@@ -37,6 +37,8 @@
 #include "gateway/base/clock.h"
 #include "gateway/base/metrics.h"
 #include "gateway/base/timer_queue.h"
+#include "gateway/rpc/bearer.h"
+#include "gateway/rpc/call_auditor.h"
 #include "gateway/rpc/frame_stream.h"
 #include "gateway/rpc/router.h"
 
@@ -98,9 +100,12 @@ struct ServerOptions {
 
   std::vector<ListenerOptions> listeners = {};  // at most one of each kind
   DenyList deny = nullptr;                      // optional
+  CallAuditor* auditor = nullptr;               // optional; outlives the server
   // By what certificates of clients are judged again whenever it changes: before the next call, and
   // within about two seconds where none comes; null: they are not.
   std::shared_ptr<const trust::SnapshotSource> trust = nullptr;
+  // Of tokens on the api listener; optional: without it they are refused.
+  BearerResolver bearer = nullptr;
   // Who besides root may use the local listener; by default whoever runs the process.
   uid_t service_user = static_cast<uid_t>(-1);
   // How long a message to a client may wait to be read.

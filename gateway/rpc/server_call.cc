@@ -126,7 +126,12 @@ grpc::ServerGenericBidiReactor* ServerCall::Begin(const CallEnvironment& environ
       new ServerCall(environment, context, std::move(admitted.call), std::move(connection)));
   call->self_ = call;
   call->core_.Bind(std::shared_ptr<StreamCore>(call, &call->core_));
-  call->Handle(admitted.entry->guarded.handler());
+  const Guarded::OnFirst& handler = admitted.entry->guarded.handler();
+  // A unary call that was admitted is answered; a stream may outlive its token.
+  if (call->call_->bearer != nullptr && !handler.unary) {
+    environment.bearers.Add(call, call->call_->bearer);
+  }
+  call->Handle(handler);
   CDGATE_HANDED_OVER(call.get());
   return call.get();
 }
@@ -157,16 +162,37 @@ void ServerCall::Handle(const Guarded::OnFirst& handler) {
   if (handler.bidi) return handler.bidi(shared_from_this());
   core_.ReadFirst([this, &handler](grpc::ByteBuffer* message) {
     if (message == nullptr) return core_.Close(NoRequest());
-    if (handler.unary) {
-      auto reply = std::make_shared<UnaryReply>(shared_from_this());
-      return handler.unary(call_, std::move(*message),
-                           [reply = std::move(reply)](absl::StatusOr<grpc::ByteBuffer> response) {
-                             reply->Answer(std::move(response));
-                           });
-    }
-    const absl::Status taken = handler.server_stream(shared_from_this(), std::move(*message));
-    if (!taken.ok()) core_.Close(taken);
+    HandleFirst(handler, std::move(*message));
   });
+}
+
+void ServerCall::HandleFirst(const Guarded::OnFirst& handler, grpc::ByteBuffer message) {
+  if (CallAuditor* const auditor = environment_.gate.auditor()) {
+    auto record = auditor->Begin(call_, &message);
+    if (!record.ok()) return core_.Close(record.status());
+    record_ = *std::move(record);
+  }
+  if (handler.unary) return HandleUnary(handler, std::move(message));
+  if (record_ == nullptr) return HandleServerStream(handler, std::move(message));
+  record_->End(absl::OkStatus(), nullptr,
+               [call = shared_from_this(), &handler,
+                message = std::move(message)](const absl::Status& recorded) {
+                 if (!recorded.ok()) return call->Close(recorded);
+                 call->HandleServerStream(handler, message);
+               });
+}
+
+void ServerCall::HandleUnary(const Guarded::OnFirst& handler, grpc::ByteBuffer message) {
+  auto reply = std::make_shared<UnaryReply>(shared_from_this());
+  handler.unary(call_, std::move(message),
+                [reply = std::move(reply)](absl::StatusOr<grpc::ByteBuffer> response) {
+                  reply->Answer(std::move(response));
+                });
+}
+
+void ServerCall::HandleServerStream(const Guarded::OnFirst& handler, grpc::ByteBuffer message) {
+  const absl::Status taken = handler.server_stream(shared_from_this(), std::move(message));
+  if (!taken.ok()) Close(taken);
 }
 
 void ServerCall::Send(grpc::ByteBuffer message, SendHint hint, Written on_written) {
@@ -185,6 +211,18 @@ void ServerCall::Cancel(const absl::Status& why) {
 }
 
 void ServerCall::Answer(absl::StatusOr<grpc::ByteBuffer> response) {
+  if (record_ == nullptr) return Respond(std::move(response));
+  const absl::Status outcome = response.status();
+  const grpc::ByteBuffer* const answer = response.ok() ? &*response : nullptr;
+  record_->End(outcome, answer,
+               [call = shared_from_this(), response](const absl::Status& recorded) {
+                 // What was done and could not be recorded is not acknowledged.
+                 if (response.ok() && !recorded.ok()) return call->Respond(recorded);
+                 call->Respond(response);
+               });
+}
+
+void ServerCall::Respond(absl::StatusOr<grpc::ByteBuffer> response) {
   const auto keep = shared_from_this();
   if (!response.ok()) return core_.Close(response.status());
   core_.CloseWith(*std::move(response));
@@ -262,6 +300,7 @@ void ServerCall::OnDone() {
     context_ = nullptr;
   }
   core_.OnDone(absl::OkStatus());
+  if (call_->bearer != nullptr) environment_.bearers.Remove(this);
   environment_.metrics.Count(code_.load(kRelaxed));
   if (connection_ != nullptr) {
     TrafficCounters& counters = connection_->counters;

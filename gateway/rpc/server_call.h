@@ -13,6 +13,7 @@
 #include "absl/time/time.h"
 #include "gateway/base/metrics.h"
 #include "gateway/base/mutex.h"
+#include "gateway/rpc/bearer.h"
 #include "gateway/rpc/call.h"
 #include "gateway/rpc/call_gate.h"
 #include "gateway/rpc/connection.h"
@@ -50,6 +51,7 @@ struct CallEnvironment {
   const CallGate& gate;
   const CallMetrics& metrics;
   LiveCalls& live;
+  BearerStreams& bearers;
   base::Clock& clock;
   base::TimerQueue& timers;
   absl::Duration write_stall_limit;
@@ -91,13 +93,18 @@ class ServerCall final : public ServerStream,
   std::string PeerAddress() const override { return call_->peer_address; }
   const Call& call() const override { return *call_; }
 
-  // Of a unary call: the response, or why there is none.
+  // Of a unary call: the response, or why there is none. Sent when it is recorded, where the
+  // call is.
   void Answer(absl::StatusOr<grpc::ByteBuffer> response);
 
  private:
   ServerCall(const CallEnvironment& environment, grpc::GenericCallbackServerContext* context,
              CallPtr call, ConnectionPtr connection);
   void Handle(const Guarded::OnFirst& handler);
+  void HandleFirst(const Guarded::OnFirst& handler, grpc::ByteBuffer message);
+  void HandleUnary(const Guarded::OnFirst& handler, grpc::ByteBuffer message);
+  void HandleServerStream(const Guarded::OnFirst& handler, grpc::ByteBuffer message);
+  void Respond(absl::StatusOr<grpc::ByteBuffer> response);
 
   void StartRead(grpc::ByteBuffer* into) override;
   void StartWrite(const grpc::ByteBuffer& message, SendHint hint) override;
@@ -116,7 +123,8 @@ class ServerCall final : public ServerStream,
   const CallPtr call_;
   const ConnectionPtr connection_;  // null on the local listener
   StreamCore core_;
-  std::shared_ptr<ServerCall> self_;  // until OnDone
+  std::shared_ptr<ServerCall> self_;    // until OnDone
+  std::unique_ptr<CallRecord> record_;  // of a unary call that is recorded
   grpc::ByteBuffer* reading_into_ = nullptr;
   bool read_ended_ = false;  // the client half-closed, or is gone
   std::atomic<bool> cancelled_{false};

@@ -36,6 +36,19 @@ uint64_t ResourceSnapshot::LastChange(absl::string_view kind) const {
   return last;
 }
 
+std::vector<ResourcePtr> ResourceSnapshot::ChangedAfter(uint64_t commit) const {
+  std::vector<ResourcePtr> out;
+  for (const auto& [kind, names] : kinds_) {
+    for (const auto& [name, resource] : *names) {
+      if (resource->commit > commit) out.push_back(resource);
+    }
+  }
+  std::stable_sort(out.begin(), out.end(), [](const ResourcePtr& a, const ResourcePtr& b) {
+    return a->commit < b->commit;
+  });
+  return out;
+}
+
 std::shared_ptr<const ResourceSnapshot> ResourceSnapshot::With(
     const std::vector<ResourcePtr>& changes) const {
   auto next = std::make_shared<ResourceSnapshot>(*this);

@@ -86,6 +86,9 @@ class ResourceSnapshot {
   uint64_t commit() const { return commit_; }
   // The same of one kind, deletions too.
   uint64_t LastChange(absl::string_view kind) const;
+  // The last versions of all resources that changed after `commit`, deleted ones too, by the
+  // commits that changed them.
+  std::vector<ResourcePtr> ChangedAfter(uint64_t commit) const;
 
   // This one with `changes`, in order, in place of what they change.
   std::shared_ptr<const ResourceSnapshot> With(const std::vector<ResourcePtr>& changes) const;

@@ -17,6 +17,7 @@ directory that is removed afterwards unless the class failed. ctest sets
 
 Only processes that a test started are ended, by their process ids.
 """
+import glob
 import json
 import os
 import re
@@ -134,6 +135,19 @@ class Domain:
     def start(self):
         """Starts the gateway again on the same data; returns when it serves."""
         quickstart(self.root, "--start", self.short)
+
+    def start_behind(self, *before, options=()):
+        """Starts the gateway through a command that becomes it, such as env or unshare, and with
+        further options of serve; returns at once."""
+        with open(os.path.join(self.dir, "gateway.log"), "ab") as log:
+            process = subprocess.Popen([*before, BINARY, "serve", "--config", f"{self.dir}/gateway.yaml", *options],
+                                       stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+        threading.Thread(target=process.wait, daemon=True).start()
+        with open(os.path.join(self.dir, "gateway.pid"), "w", encoding="utf-8") as file:
+            file.write(f"{process.pid}\n")
+
+    def wait_until_it_serves(self):
+        wait_until(lambda: self.cdgate("status").code == 0, f"{self.name} serves")
 
     def resident_bytes(self):
         with open(f"/proc/{self.pid()}/status", encoding="utf-8") as file:
@@ -303,11 +317,16 @@ class DomainsTest(unittest.TestCase):
         cls.forwarder = cls.via() if cls.via else None
         cls.failed = False
         try:
+            cls.prepare(os.path.join(cls.dir, "domains"))
             cls.domains = Domains(os.path.join(cls.dir, "domains"), cls.forwarder, cls.options)
         except BaseException:
             cls.failed = True
             cls._end()
             raise
+
+    @classmethod
+    def prepare(cls, directory):
+        """What has to be in the domains' directory before the quickstart, which keeps it."""
 
     @classmethod
     def tearDownClass(cls):
@@ -346,6 +365,15 @@ class DomainsTest(unittest.TestCase):
         result = domain.cdgate("subscribe", "--from", "earliest", "--max", str(count), "--filter", f"id LIKE '{pattern}'",
                                "-o", "json", identity="subscriber")
         return self.assert_run(result).json_lines()
+
+
+def clock_off_by(seconds):
+    """A command behind which a program's wall clock is ahead by that much, or behind where it is
+    negative. Skips where there is no libfaketime."""
+    library = glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")
+    if not library:
+        raise unittest.SkipTest("faketime is not installed")
+    return ["env", f"LD_PRELOAD={library[0]}", f"FAKETIME={seconds:+d}s", "FAKETIME_DONT_FAKE_MONOTONIC=1"]
 
 
 def install_node_example(name):

@@ -314,5 +314,165 @@ TEST(GrantRegistryTest, ReplacesAtOnceAndKeepsWhatIsInUse) {
   EXPECT_FALSE(before->MayCall(User("ann"), kFreeze, Listener::kApi).ok());
 }
 
+Grant ForPeers(const std::string& name, const std::string& principal, admin::v1::Role role,
+               const std::vector<std::string>& peers) {
+  Grant grant = MakeGrant(name, principal, role);
+  for (const std::string& peer : peers) grant.add_peers(peer);
+  return grant;
+}
+
+TEST(GrantsTest, AGrantForPeersReachesTheseAlone) {
+  const auto grants = Compile(
+      {ForPeers("a", "user/ann", admin::v1::ROLE_OPERATOR, {"beta.example", "%.partners.example"}),
+       ForPeers("b", "user/ann", admin::v1::ROLE_AUDITOR, {"gamma.example"}),
+       MakeGrant("c", "user/bob", admin::v1::ROLE_OPERATOR)});
+  const MethodRow& freeze = *FindMethod(kFreeze);
+  CDGATE_EXPECT_OK(grants->MayCall(User("ann"), freeze, Listener::kApi));
+  const PeerScope ann = grants->ScopeOf(User("ann"), freeze);
+  EXPECT_FALSE(ann.all());
+  EXPECT_TRUE(ann.Covers("beta.example"));
+  EXPECT_TRUE(ann.Covers("x.partners.example"));
+  EXPECT_FALSE(ann.Covers("gamma.example"));  // of another role
+  EXPECT_FALSE(ann.Covers("partners.example"));
+  EXPECT_THAT(
+      ann.Check("ann", freeze.method, "gamma.example"),
+      test::HasReasonAndMessage(Reason::kScopeNotGranted, AllOf(HasSubstr("gamma.example"),
+                                                                HasSubstr("%.partners.example"))));
+  EXPECT_THAT(ann.Check("ann", freeze.method, ""),
+              test::HasReasonAndMessage(Reason::kScopeNotGranted, HasSubstr("as a whole")));
+  // What both roles may call reaches both.
+  EXPECT_TRUE(grants->ScopeOf(User("ann"), *FindMethod(kStatus)).Covers("gamma.example"));
+  EXPECT_TRUE(grants->ScopeOf(User("bob"), freeze).all());
+  EXPECT_TRUE(grants->ScopeOf(Principal::Local("root"), freeze).all());
+  EXPECT_FALSE(grants->ScopeOf(User("eve"), freeze).Covers("beta.example"));
+}
+
+TEST(GrantsTest, AGrantForAllPeersBesidesOneForSomeIsForAll) {
+  const auto grants =
+      Compile({ForPeers("a", "user/ann", admin::v1::ROLE_OPERATOR, {"beta.example"}),
+               MakeGrant("b", "user/%", admin::v1::ROLE_OPERATOR)});
+  EXPECT_TRUE(grants->ScopeOf(User("ann"), *FindMethod(kFreeze)).all());
+}
+
+TEST(GrantsTest, PeersAreDomainsOfRolesOfAdministration) {
+  for (const char* const bad : {"", "https://beta.example", "Beta.example", "beta example"}) {
+    EXPECT_THAT(CheckGrant(ForPeers("a", "user/ann", admin::v1::ROLE_OPERATOR, {bad})),
+                test::HasReasonAndMessage(Reason::kInvalidArgument, HasSubstr("peers")))
+        << bad;
+  }
+  for (const auto role : {admin::v1::ROLE_PUBLISHER, admin::v1::ROLE_SUBSCRIBER}) {
+    EXPECT_THAT(CheckGrant(ForPeers("a", "user/ann", role, {"beta.example"})),
+                test::HasReason(Reason::kInvalidArgument));
+  }
+  const std::vector<std::string> many(1001, "beta.example");
+  EXPECT_FALSE(CheckGrant(ForPeers("a", "user/ann", admin::v1::ROLE_AUDITOR, many)).ok());
+}
+
+TEST(GrantsTest, PrincipalsOfIdentityProvidersAreNamedExactlyOrByPattern) {
+  Grant exact = MakeGrant("a", "", admin::v1::ROLE_OPERATOR);
+  exact.set_principal("oidc:corp:ada@alpha.example");
+  Grant pattern = MakeGrant("b", "", admin::v1::ROLE_AUDITOR);
+  pattern.set_principal("oidc:corp:%@alpha.example");
+  const auto grants = Compile({exact, pattern});
+  const auto roles = [&](const char* provider, const char* subject) {
+    return grants->RolesOf(Principal::Oidc("alpha.example", provider, subject));
+  };
+  EXPECT_TRUE(roles("corp", "ada@alpha.example").Has(Role::kOperator));
+  EXPECT_TRUE(roles("corp", "bob@alpha.example").Has(Role::kAuditor));
+  EXPECT_FALSE(roles("corp", "bob@alpha.example").Has(Role::kOperator));
+  EXPECT_TRUE(roles("mail", "ada@alpha.example").empty());
+  EXPECT_TRUE(roles("corp", "ada@beta.example").empty());
+  for (const char* const bad : {"oidc:corp:", "oidc::ada", "oidc:%:ada", "oidc:Corp:ada",
+                                "oidc:corp", "oidc:corp:a b", "token:ci", "local:root", "%"}) {
+    exact.set_principal(bad);
+    EXPECT_THAT(CheckGrant(exact), test::HasReason(Reason::kInvalidArgument)) << bad;
+  }
+}
+
+TEST(PrincipalTest, ParsesWhatItPrintsAndNothingElse) {
+  for (const Principal& one :
+       {Service("jenkins"), Gateway("beta.example"), Principal::Local("root"),
+        Principal::Token("alpha.example", "ci", ""),
+        Principal::Oidc("alpha.example", "corp", "repo:a/b:ref")}) {
+    const auto parsed = Principal::Parse(one.id, "alpha.example");
+    ASSERT_TRUE(parsed.ok()) << one.id;
+    EXPECT_EQ(parsed->id, one.id);
+    EXPECT_EQ(parsed->kind, one.kind);
+    EXPECT_EQ(parsed->domain, one.domain);
+    EXPECT_EQ(parsed->is_gateway, one.is_gateway);
+  }
+  for (const char* const bad : {"", "ann", "oidc:corp", "oidc:corp:", "oidc:corp:%", "token:",
+                                "token:A", "local:", "spiffe://", "https://alpha.example/x"}) {
+    EXPECT_THAT(Principal::Parse(bad, "alpha.example"), test::HasReason(Reason::kInvalidArgument))
+        << bad;
+  }
+}
+
+// What Explain() says of the whole and of each grant fits together, for every method, listener
+// and kind of principal.
+TEST(GrantsTest, AnExplanationIsTheVerdictOfWhatDecides) {
+  const auto grants = Compile({
+      Publisher("pub", "service/%", {"/ci/%"}, {"dev.cdevents.build%"}),
+      Publisher("pub2", "service/jenkins", {"/other"}),
+      MakeGrant("sub", "service/reader", admin::v1::ROLE_SUBSCRIBER),
+      MakeGrant("all", "user/bob", admin::v1::ROLE_OPERATOR),
+      ForPeers("some", "user/ann", admin::v1::ROLE_OPERATOR, {"beta.example"}),
+      ForPeers("more", "user/ann", admin::v1::ROLE_AUDITOR, {"gamma.%"}),
+  });
+  size_t allowed = 0;
+  for (const Principal& who : {Service("jenkins"), Service("reader"), User("ann"), User("bob"),
+                               User("eve"), Gateway("alpha.example"), Principal::Local("root")}) {
+    for (const MethodRow& row : MethodTable()) {
+      for (const Listener listener : {Listener::kApi, Listener::kLocal, Listener::kPeers}) {
+        for (const char* const peer : {"", "beta.example", "gamma.example"}) {
+          const auto verdict =
+              grants->Explain({.principal = who, .row = row, .listener = listener, .peer = peer});
+          absl::Status expected = grants->MayCall(who, row, listener);
+          const bool asked =
+              row.reach == Reach::kRequest || (row.reach == Reach::kHandler && *peer != '\0');
+          if (expected.ok() && asked) {
+            expected = grants->ScopeOf(who, row).Check(who.id, row.method, peer);
+          }
+          ASSERT_EQ(verdict.status, expected) << who.id << row.method << peer;
+          if (!row.listeners.Has(listener) || row.admits != Admits::kRoles) continue;
+          const bool suffices =
+              std::any_of(verdict.grants.begin(), verdict.grants.end(),
+                          [](const auto& grant) { return grant.why_not.empty(); });
+          const bool local = who.kind == Principal::Kind::kLocal;
+          EXPECT_TRUE(local || suffices == verdict.status.ok()) << who.id << row.method << peer;
+          EXPECT_EQ(verdict.grant.empty(), !verdict.status.ok() || local);
+          if (verdict.status.ok()) ++allowed;
+        }
+      }
+    }
+  }
+  EXPECT_GT(allowed, 100U);
+}
+
+TEST(GrantsTest, ExplainsWhyAnEventMayNotBePublished) {
+  const auto grants = Compile({Publisher("ci", "service/jenkins", {"/ci/%"}, {"a"}),
+                               Publisher("other", "service/jenkins", {"/other"})});
+  const Principal jenkins = Service("jenkins");
+  const auto ask = [&](const char* source, const char* type) {
+    return grants->Explain({.principal = jenkins,
+                            .row = *FindMethod(kPublish),
+                            .listener = Listener::kApi,
+                            .source = source,
+                            .type = type});
+  };
+  EXPECT_EQ(ask("/ci/1", "a").grant, "ci");
+  EXPECT_EQ(ask("/other", "b").grant, "other");
+  const auto type = ask("/ci/1", "b");
+  EXPECT_THAT(type.status, test::HasReason(Reason::kTypeNotGranted));
+  EXPECT_EQ(type.grants.at(0).why_not, "its types do not match");
+  EXPECT_EQ(type.grants.at(1).why_not, "its sources do not match");
+  EXPECT_THAT(ask("/x", "a").status, test::HasReason(Reason::kSourceNotGranted));
+  const Principal token = Principal::Token("alpha.example", "t", "ci");
+  const auto by_token = grants->Explain(
+      {.principal = token, .row = *FindMethod(kPublish), .listener = Listener::kApi});
+  CDGATE_EXPECT_OK(by_token.status);
+  EXPECT_EQ(by_token.grant, "ci");
+}
+
 }  // namespace
 }  // namespace cdgate::authz

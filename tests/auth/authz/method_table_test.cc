@@ -12,6 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "tests/support/golden.h"
 
 namespace cdgate::authz {
@@ -70,20 +71,56 @@ std::string WhomItAdmits(const MethodRow& row) {
   return "";
 }
 
+// What a grant that is for some peers only reaches by it.
+std::string WhatPeersReach(const MethodRow& row) {
+  switch (row.reach) {
+    case Reach::kAnywhere: return "";
+    case Reach::kRequest: return "named";
+    case Reach::kHandler: return "shown";
+  }
+  return "";
+}
+
+// "## Operator" and all that it may call.
+std::string SectionOf(Role role) {
+  std::string name(RoleName(role));
+  name[0] = static_cast<char>(name[0] - 'a' + 'A');
+  std::string section = absl::StrCat("\n## ", name, "\n");
+  std::string service;
+  for (const MethodRow& row : MethodTable()) {
+    const bool may = row.roles.Has(role) || row.admits == Admits::kAnyGranted ||
+                     row.admits == Admits::kAnyPrincipal;
+    if (!may || !row.listeners.Has(Listener::kApi)) continue;
+    const std::vector<std::string> parts = absl::StrSplit(row.method.substr(1), '/');
+    if (parts[0] != service) absl::StrAppend(&section, "\n`", parts[0], "`:\n");
+    service = parts[0];
+    absl::StrAppend(&section, "- `", parts[1], "`\n");
+  }
+  return section;
+}
+
 TEST(MethodTableTest, IsDocumented) {
   constexpr Listener kListeners[] = {Listener::kPeers, Listener::kApi, Listener::kEnrolment,
                                      Listener::kLocal};
   std::string page =
       "# Methods\n\nWhere each is served, and the roles that may call it, any one of them. "
       "Principals "
-      "on the local\nsocket are operator, policy author and auditor.\n\nThis page is written from "
+      "on the local\nsocket are operator, policy author and auditor.\n\nA grant may be for some "
+      "peers only ([security.md](security.md)). The last column says what it then\nreaches: "
+      "*named*: the request has to name one of these peers; *shown*: what concerns these peers is "
+      "shown or\nchanged; empty: peers do not matter.\n\nThis page is written from "
       "`auth/authz/method_table.cc` by the test `MethodTableTest` with\n`--update_golden`.\n\n"
-      "| method | listeners | roles |\n|---|---|---|\n";
+      "| method | listeners | roles | peers |\n|---|---|---|---|\n";
   for (const MethodRow& row : MethodTable()) {
     absl::StrAppend(&page, "| `", row.method.substr(1), "` | ",
                     NamesOf(row.listeners, kListeners, ListenerName), " | ", WhomItAdmits(row),
-                    " |\n");
+                    " | ", WhatPeersReach(row), " |\n");
   }
+  absl::StrAppend(&page,
+                  "\n# What each role may call\n\nExactly this, and nothing else, on the api "
+                  "listener. `AccessService` answers everybody about himself, operators\nand "
+                  "auditors about all.\n");
+  for (const Role role : AllRoles()) absl::StrAppend(&page, SectionOf(role));
   EXPECT_TRUE(test::MatchesGolden("docs/methods.md", page));
 }
 
@@ -94,6 +131,18 @@ TEST(MethodTableTest, RowsMakeSense) {
   }
 }
 
+// A grant with peers reaches nothing that nobody thought about.
+TEST(MethodTableTest, PeersMatterForAllOfAdministrationAndNothingElse) {
+  size_t looked_at_by_handlers = 0;
+  for (const MethodRow& row : MethodTable()) {
+    const bool administration = row.admits == Admits::kRoles && !row.roles.Has(Role::kPublisher) &&
+                                !row.roles.Has(Role::kSubscriber);
+    EXPECT_EQ(row.reach != Reach::kAnywhere, administration) << row.method;
+    if (row.reach == Reach::kHandler) ++looked_at_by_handlers;
+  }
+  EXPECT_EQ(looked_at_by_handlers, 9U);  // tests/e2e/access_test.py calls them
+}
+
 TEST(MethodTableTest, NothingButEnrolmentIsWhereNobodyIsVerified) {
   for (const MethodRow& row : MethodTable()) {
     const bool enrol = row.method == "/cdgate.federation.v1.EnrolmentService/Enrol";
@@ -102,11 +151,12 @@ TEST(MethodTableTest, NothingButEnrolmentIsWhereNobodyIsVerified) {
   }
 }
 
-TEST(MethodTableTest, OnlyTheLinkAndHealthAreForPeers) {
+TEST(MethodTableTest, OnlyWhatConcernsTheLinkIsForPeers) {
   for (const MethodRow& row : MethodTable()) {
     if (!row.listeners.Has(Listener::kPeers)) continue;
     EXPECT_THAT(std::string(row.method),
                 testing::AnyOf("/cdgate.federation.v1.FederationService/Link",
+                               "/cdgate.federation.v1.PeeringService/GetAgreement",
                                "/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"));
   }
 }

@@ -6,8 +6,13 @@
 
 #include <filesystem>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "auth/crypto/passphrase.h"
+#include "auth/crypto/private_key.h"
+#include "auth/trust/bundle_document.h"
 #include "gateway/base/file.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/status_matchers.h"
@@ -113,6 +118,51 @@ TEST_F(IdentityStoreTest, RefusesAKeyThatEverybodyCanRead) {
   Install(ca_.Gateway("gw1"));
   ASSERT_EQ(chmod(dir_.File("tls.key").c_str(), 0644), 0);
   EXPECT_THAT(Create(), test::HasReasonAndMessage(Reason::kCredentialsInvalid, HasSubstr("chmod")));
+}
+
+TEST_F(IdentityStoreTest, OpensAnEncryptedKeyWithItsPassphraseAlone) {
+  const auto leaf = ca_.Gateway("gw1");
+  Install(leaf);
+  const auto passphrase = crypto::Passphrase::FromText("hush").value();
+  CDGATE_ASSERT_OK(base::WriteFileAtomically(
+      dir_.File("tls.key"), crypto::PrivateKey::FromPem(leaf.key_pem)->ToPem(passphrase), 0600));
+  EXPECT_THAT(Create(), test::HasReasonAndMessage(Reason::kCredentialsInvalid,
+                                                  HasSubstr("no passphrase is given")));
+  IdentityOptions options = Options();
+  options.key_passphrase_path = dir_.File("passphrase");
+  CDGATE_ASSERT_OK(base::WriteFileAtomically(dir_.File("passphrase"), "hash\n", 0600));
+  EXPECT_THAT(IdentityStore::Create(options, registry_, clock_),
+              test::HasReasonAndMessage(Reason::kCredentialsInvalid, HasSubstr("does not open")));
+  CDGATE_ASSERT_OK(base::WriteFileAtomically(dir_.File("passphrase"), "hush\n", 0600));
+  CDGATE_ASSERT_OK_AND_ASSIGN(const auto store, IdentityStore::Create(options, registry_, clock_));
+  // The TLS library gets it as it needs it.
+  EXPECT_EQ(Published(*store, "tls.key"), leaf.key_pem);
+}
+
+TEST_F(IdentityStoreTest, TakesABundleAsSpiffeDocument) {
+  Install(ca_.Gateway("gw1"));
+  trust::BundleDocument document;
+  document.roots = {ca_.ca().certificate()};
+  CDGATE_ASSERT_OK(base::WriteFileAtomically(dir_.File("bundle.pem"), document.ToJson().value()));
+  CDGATE_ASSERT_OK_AND_ASSIGN(const auto store, Create());
+  EXPECT_EQ(store->Current()->bundle_pem, ca_.bundle_pem());
+  EXPECT_EQ(Published(*store, "roots.pem"), ca_.bundle_pem());
+  CDGATE_ASSERT_OK(base::WriteFileAtomically(dir_.File("bundle.pem"), "{\"keys\":[]}"));
+  EXPECT_THAT(store->Reload(),
+              test::HasReasonAndMessage(Reason::kCredentialsInvalid, HasSubstr("bundle.pem")));
+}
+
+TEST_F(IdentityStoreTest, ReloadsAtTheSameTimeWaitForEachOther) {
+  Install(ca_.Gateway("gw1"));
+  CDGATE_ASSERT_OK_AND_ASSIGN(const auto store, Create());
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      for (int n = 0; n < 10; ++n) CDGATE_EXPECT_OK(store->Reload());
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_FALSE(store->FilesChanged());
 }
 
 TEST_F(IdentityStoreTest, RefusesMissingFilesNamingThem) {

@@ -171,17 +171,22 @@ class Server {
 };
 
 // One call over a connection of its own.
-inline grpc::Status Call(const Server& server,
-                         const std::shared_ptr<grpc::ChannelCredentials>& credentials) {
+inline grpc::Status CallAddress(const std::string& address,
+                                const std::shared_ptr<grpc::ChannelCredentials>& credentials) {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  const auto stub = grpc::health::v1::Health::NewStub(
-      grpc::CreateCustomChannel(server.address(), credentials, arguments));
+  const auto stub =
+      grpc::health::v1::Health::NewStub(grpc::CreateCustomChannel(address, credentials, arguments));
   grpc::ClientContext context;
   context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(20));
   grpc::health::v1::HealthCheckResponse response;
   return stub->Check(&context, {}, &response);
+}
+
+inline grpc::Status Call(const Server& server,
+                         const std::shared_ptr<grpc::ChannelCredentials>& credentials) {
+  return CallAddress(server.address(), credentials);
 }
 
 }  // namespace cdgate::credentials

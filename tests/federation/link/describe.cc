@@ -117,6 +117,9 @@ struct Describer {
   std::string operator()(const link::PeerCaughtUp& o) const {
     return absl::StrCat("peer caught up as of ", At(o.as_of));
   }
+  std::string operator()(const link::PeerExports& o) const {
+    return o.stopped ? "peer stopped its exports" : "peer resumed its exports";
+  }
   std::string operator()(const link::SetTimer& o) const { return absl::StrCat("timer ", At(o.at)); }
   std::string operator()(const link::StateChanged& o) const {
     return absl::StrCat("state ", link::StateName(o.from), " -> ", link::StateName(o.to));
@@ -168,7 +171,8 @@ std::string DescribeFrame(const Frame& frame) {
           "heartbeat last=", h.last_position(), " as_of=",
           h.has_caught_up_as_of() ? At(absl::FromUnixSeconds(h.caught_up_as_of().seconds()))
                                   : "none",
-          " epoch=", h.link_epoch(), " token=", h.token(), " size=", frame.ByteSizeLong());
+          " epoch=", h.link_epoch(), " token=", h.token(),
+          h.exports_stopped() ? " exports stopped" : "", " size=", frame.ByteSizeLong());
     }
     case Frame::kGroups: return DescribeGroups(frame.groups());
     case Frame::kTrust: return absl::StrCat("trust ", frame.trust().document());

@@ -161,6 +161,7 @@ Frame MakeFrame(const Arguments& args) {
     frame.mutable_heartbeat()->set_last_position(args.Number("last"));
     frame.mutable_heartbeat()->set_token(args.Text("token"));
     frame.mutable_heartbeat()->set_link_epoch(args.Text("epoch"));
+    frame.mutable_heartbeat()->set_exports_stopped(args.Has("stopped"));
   } else if (kind == "goaway") {
     frame.mutable_go_away()->set_reason(args.Text("reason"));
     frame.mutable_go_away()->set_message(args.Text("message"));
@@ -237,6 +238,7 @@ class Player {
     config.export_rate = {static_cast<uint32_t>(args.Number("export_rate")),
                           static_cast<uint32_t>(args.Number("export_burst"))};
     config.interest.set_version(args.Number("interest"));
+    config.exports_held = args.Has("held");
     config.replay = MakeJob(args);
     config.replay_through = Sequence(args.Number("through"));
     const std::vector<std::string> cursor =
@@ -314,6 +316,7 @@ class Player {
       epoch.set_policy_version(args.Number("version"));
       return Step(node, link::PolicyChanged{epoch, rate});
     }
+    if (name == "exports") return Step(node, link::ExportsHeld{args.Has("held")});
     if (name == "interest") {
       link::InterestChanged change{{}, rate};
       change.interest.set_version(args.Number("version"));

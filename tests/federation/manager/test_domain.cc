@@ -56,6 +56,7 @@ TestDomain::TestDomain(const std::string& domain, FakeClock& clock, TestEnrolNet
   InstallIdentity(ca_.bundle_pem());
   identity_ = credentials::IdentityStore::Create({.certificate_path = dir_.File("tls.crt"),
                                                   .key_path = dir_.File("tls.key"),
+                                                  .key_passphrase_path = {},
                                                   .bundle_path = dir_.File("bundle.pem"),
                                                   .crl_paths = {},
                                                   .expected_id = {},

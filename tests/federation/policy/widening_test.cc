@@ -251,6 +251,20 @@ admin::v1::Grant GrantOf(const std::string& text) {
   return grant;
 }
 
+TEST(WideningTest, GrantsWidenByPeersThatAreAdded) {
+  const auto why = [](const std::string& before, const std::string& after) {
+    const std::string base = "principal: 'p' role: ROLE_OPERATOR ";
+    const admin::v1::Grant old = GrantOf(base + before);
+    return WhyWidens(&old, GrantOf(base + after));
+  };
+  EXPECT_THAT(why("", "peers: 'beta.example'"), IsEmpty());
+  EXPECT_THAT(why("peers: 'a' peers: 'b'", "peers: 'b'"), IsEmpty());
+  EXPECT_THAT(why("peers: 'a'", "peers: 'a' peers: 'b'"),
+              testing::ElementsAre(testing::HasSubstr("b is added")));
+  EXPECT_THAT(why("peers: 'a'", "peers: '%'"), testing::SizeIs(1));
+  EXPECT_THAT(why("peers: 'a'", ""), testing::ElementsAre(testing::HasSubstr("all peers")));
+}
+
 TEST(WideningTest, GrantsWidenByPlaneAndByRole) {
   const auto why = [](const std::string& before, const std::string& after) {
     const admin::v1::Grant old = GrantOf(before);

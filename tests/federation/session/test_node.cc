@@ -124,7 +124,8 @@ TestNode::Run::Run(TestNode& node)
                                                     .random = base::SystemRandom()},
                                         .metrics = metrics,
                                         .dialer = *dialer,
-                                        .heartbeat = node.heartbeat_}));
+                                        .heartbeat = node.heartbeat_,
+                                        .frozen = node.frozen_}));
   network.SetLinks(domain, links.get());
   watch =
       store->Watch([this](state::ResourceSnapshotPtr now) { links->Reconcile(std::move(now)); });

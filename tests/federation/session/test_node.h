@@ -61,6 +61,7 @@ class TestNode {
   void Start();
   // At the next Start().
   void set_heartbeat(absl::Duration heartbeat) { heartbeat_ = heartbeat; }
+  void set_frozen(bool frozen) { frozen_ = frozen; }
   // The key of its tokens is lost at the next Start().
   void LoseTokenKey() { ++key_number_; }
 
@@ -94,6 +95,7 @@ class TestNode {
   const std::shared_ptr<state::MemoryKvStorage> fold_disk_;
   int key_number_ = 1;
   absl::Duration heartbeat_ = absl::Seconds(5);
+  bool frozen_ = false;
 
   struct Run {
     explicit Run(TestNode& node);

@@ -96,6 +96,8 @@ class AdminTest : public testing::Test {
     call->method = method;
     call->listener = listener;
     call->principal = principal;
+    call->row = entry->row;
+    call->peers = CurrentGrants()->ScopeOf(principal, *entry->row);
     const test::Answer<grpc::ByteBuffer> answer;
     entry->guarded.handler().unary(call, rpc::Serialise(request), answer.Taker());
     return answer.Wait();

@@ -36,8 +36,8 @@ CliRun RunCli(const std::vector<std::string>& arguments, const std::string& inpu
                           return it == environment.end() ? std::string() : it->second;
                         }};
   const int code = Run(static_cast<int>(argv.size()), argv.data(), streams,
-                       {.serve = [&](const std::string& config_path) {
-                         err << config_path;
+                       {.serve = [&](const std::string& config_path, bool frozen) {
+                         err << config_path << (frozen ? " frozen" : "");
                          return 42;
                        }});
   close(fd);

@@ -1,4 +1,4 @@
-// The verbs that talk to a gateway, against one that answers what the test tells it to.
+// Verbs that talk to a gateway, against one that answers what the test tells it to.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -26,7 +26,6 @@ using base::Reason;
 using testing::AllOf;
 using testing::HasSubstr;
 using testing::IsEmpty;
-
 constexpr char kTestdata[] = "tests/gateway/cli/testdata/";
 
 std::string Event(const std::string& id) {
@@ -191,27 +190,22 @@ TEST_F(DaemonVerbsTest, ListsTakeEveryPage) {
   gateway_.Answer("ListPeers", last);
   EXPECT_EQ(
       Run({"peer", "list"}).out,
-      "DOMAIN        STATE  SINCE                 POLICY  LAG               REASON\n"
-      "beta.example  down   2026-01-02T03:04:05Z  v3      12, oldest 1m30s  HEARTBEAT_LOST\n");
+      "DOMAIN        STATE  SINCE                 UNTIL       POLICY  LAG               REASON\n"
+      "beta.example  down   2026-01-02T03:04:05Z  2027-01-02  v3      12, oldest 1m30s  "
+      "HEARTBEAT_LOST\n");
   gateway_.Answer("ListPeers", admin::v1::ListPeersResponse());
   const CliRun none = Run({"peer", "list"});
   EXPECT_THAT(none.out, IsEmpty());
   EXPECT_THAT(none.err, HasSubstr("cdgate peer invite"));
 }
 
-TEST_F(DaemonVerbsTest, FreezeResumeRemove) {
+TEST_F(DaemonVerbsTest, FreezeAndResume) {
   gateway_.Answer("FreezePeer", Peer().peer());
   gateway_.Answer("ResumePeer", Peer().peer());
-  admin::v1::RemovePeerResponse removed;
-  removed.set_events_given(1);
-  removed.set_events_received(2);
-  gateway_.Answer("RemovePeer", removed);
   EXPECT_EQ(Run({"peer", "freeze", "beta.example", "--reason", "key lost"}).out,
             "frozen beta.example\n");
   EXPECT_EQ(Last<admin::v1::FreezePeerRequest>("FreezePeer").reason(), "key lost");
   EXPECT_EQ(Run({"peer", "resume", "beta.example"}).out, "resumed beta.example\n");
-  EXPECT_EQ(Run({"peer", "remove", "beta.example"}).out,
-            "removed beta.example; it holds 1 event of ours, we hold 2 events of its\n");
 }
 
 // --- policies and grants

@@ -56,6 +56,21 @@ class FakeGateway::Admin final : public admin::v1::AdminService::Service {
   CDGATE_FAKE_METHOD_NAMED(GetSchema, GetSchemaRequest, Schema)
   CDGATE_FAKE_METHOD(DeleteSchema)
   CDGATE_FAKE_METHOD(GetStatus)
+
+ private:
+  FakeGateway& gateway_;
+};
+
+class FakeGateway::Agreements final : public admin::v1::AgreementService::Service {
+ public:
+  explicit Agreements(FakeGateway& gateway) : gateway_(gateway) {}
+  CDGATE_FAKE_METHOD_NAMED(RenewPeer, RenewPeerRequest, Peer)
+  CDGATE_FAKE_METHOD_NAMED(UpdatePeer, UpdatePeerRequest, Peer)
+  CDGATE_FAKE_METHOD(GetHoldings)
+  CDGATE_FAKE_METHOD(DoctorPeer)
+  CDGATE_FAKE_METHOD_NAMED(StopExports, StopExportsRequest, ExportSwitch)
+  CDGATE_FAKE_METHOD_NAMED(ResumeExports, ResumeExportsRequest, ExportSwitch)
+  CDGATE_FAKE_METHOD_NAMED(GetExports, GetExportsRequest, ExportSwitch)
 #undef CDGATE_FAKE_METHOD
 #undef CDGATE_FAKE_METHOD_NAMED
 
@@ -78,10 +93,13 @@ class FakeGateway::Events final : public events::v1::EventsService::Service {
 };
 
 FakeGateway::FakeGateway()
-    : admin_(std::make_unique<Admin>(*this)), events_(std::make_unique<Events>(*this)) {
+    : admin_(std::make_unique<Admin>(*this)),
+      agreements_(std::make_unique<Agreements>(*this)),
+      events_(std::make_unique<Events>(*this)) {
   grpc::ServerBuilder builder;
   builder.AddListeningPort(address(), grpc::InsecureServerCredentials());
   builder.RegisterService(admin_.get());
+  builder.RegisterService(agreements_.get());
   builder.RegisterService(events_.get());
   server_ = builder.BuildAndStart();
 }

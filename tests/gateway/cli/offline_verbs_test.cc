@@ -56,11 +56,24 @@ TEST(CommandLineTest, HelpListsTheVerbs) {
 TEST(CommandLineTest, EveryVerbHasHelpWithAnExample) {
   const std::vector<std::string> verbs = {"serve",
                                           "ca init",
+                                          "ca crl",
+                                          "ca rotate",
                                           "cert issue",
+                                          "cert renew",
+                                          "cert revoke",
+                                          "cert list",
+                                          "bundle show",
+                                          "bundle convert",
                                           "cert show",
                                           "peer invite",
                                           "peer accept",
                                           "peer approve",
+                                          "peer renew",
+                                          "peer set",
+                                          "peer doctor",
+                                          "export stop",
+                                          "export resume",
+                                          "export status",
                                           "peer list",
                                           "peer show",
                                           "peer freeze",
@@ -346,7 +359,7 @@ TEST(CompletionVerbTest, TheBashScriptOffersWhatMayFollow) {
       base::WriteFileAtomically(dir.File("cdgate"), RunCli({"completion", "bash"}).out));
   const std::string script = dir.File("cdgate");
   EXPECT_EQ(Offered(script, "cdgate sub", 1), "subscribe subscription\n");
-  EXPECT_EQ(Offered(script, "cdgate peer re", 2), "resume remove redrive\n");
+  EXPECT_EQ(Offered(script, "cdgate peer re", 2), "resume renew remove redrive\n");
   EXPECT_EQ(Offered(script, "cdgate subscribe --gateway a:1 --fr", 4), "--from\n");
   EXPECT_EQ(Offered(script, "cdgate nonsense --g", 2), "\n");
 }

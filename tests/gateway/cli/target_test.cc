@@ -6,6 +6,7 @@
 #include <string>
 
 #include "gateway/base/file.h"
+#include "gateway/cli/token_file.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/temp_dir.h"
 
@@ -91,6 +92,38 @@ TEST_F(TargetTest, NamesWhatIsWrongInTheFile) {
     EXPECT_THAT(Resolve(context),
                 test::HasReasonAndMessage(Reason::kInvalidConfig, HasSubstr(c.named)));
   }
+}
+
+TEST_F(TargetTest, TokenFileOfTheFlagThenOfTheEnvironmentAndNeverForASocket) {
+  environment_["CDGATE_TOKEN_FILE"] = "/env";
+  TargetFlags flags;
+  flags.gateway = "a:1";
+  flags.identity = "/id";
+  EXPECT_EQ(Resolve(flags)->token_file, "/env");
+  flags.token_file = "/flag";
+  EXPECT_EQ(Resolve(flags)->token_file, "/flag");
+  flags.gateway = "unix:/s";
+  EXPECT_THAT(Resolve(flags),
+              test::HasReasonAndMessage(Reason::kInvalidArgument, HasSubstr("CDGATE_TOKEN_FILE")));
+}
+
+TEST_F(TargetTest, ATokenFileHoldsOneTokenAndIsNobodyElses) {
+  const std::string path = dir_.File("token");
+  EXPECT_THAT(ReadTokenFile(path), test::HasReason(Reason::kFileUnreadable));
+  const auto write = [&](const std::string& text, mode_t mode) {
+    CDGATE_ASSERT_OK(base::WriteFileAtomically(path, text, mode));
+  };
+  write(" a.b.c\n", 0600);
+  EXPECT_EQ(ReadTokenFile(path).value(), "a.b.c");
+  for (const char* const bad : {"", " \n", "a b", "a\nb", "ä"}) {
+    write(bad, 0600);
+    EXPECT_THAT(ReadTokenFile(path), test::HasReason(Reason::kCredentialsInvalid)) << bad;
+  }
+  write("secret", 0644);
+  EXPECT_THAT(ReadTokenFile(path),
+              test::HasReasonAndMessage(Reason::kCredentialsInvalid, HasSubstr("chmod 600")));
+  write(std::string(8000, 'a'), 0600);
+  EXPECT_FALSE(ReadTokenFile(path).ok());
 }
 
 }  // namespace

@@ -96,6 +96,7 @@ links: {heartbeat: 60s, max_backoff: 1m}
 classification:
   scales: [{name: impact, labels: [low, high]}, {name: access, labels: [open, closed]}]
   regulations: [NIS2, DORA]
+audit: {retention: 30d, file_bytes: 1MiB}
 )";
   const auto config = ParseGatewayConfig(yaml, "gateway.yaml");
   CDGATE_ASSERT_OK(config);
@@ -118,6 +119,58 @@ TEST(GatewayConfigTest, ReadsFilesAndTakesPathsFromTheirFolder) {
 }
 
 // Each message names file, line, key, what is wrong and what would be right.
+std::string Provider(const std::string& more) {
+  return std::string(kLeast) + "identity_providers:\n  - {name: corp, issuer: x" + more + "}\n";
+}
+
+TEST(GatewayConfigTest, IdentityProvidersHaveDefaultsAndPathsOfTheFile) {
+  const auto config = ParseGatewayConfig(Provider(", audiences: [cdgate], jwks_file: keys.json"),
+                                         "/srv/alpha/gateway.yaml");
+  CDGATE_ASSERT_OK(config);
+  const v1::IdentityProvider& provider = config->identity_providers(0);
+  EXPECT_EQ(provider.jwks_file(), "/srv/alpha/keys.json");
+  EXPECT_EQ(provider.claim(), "sub");
+  EXPECT_THAT(provider.algorithms(), testing::ElementsAre("RS256", "PS256", "ES256"));
+  EXPECT_EQ(provider.max_lifetime().seconds(), 86400);
+  EXPECT_EQ(provider.clock_skew().seconds(), 30);
+  EXPECT_EQ(provider.refresh().seconds(), 600);
+  EXPECT_EQ(provider.max_key_age().seconds(), 86400);
+  const auto exact = ParseGatewayConfig(
+      Provider(", audiences: [a, b], jwks_url: \"https://id/jwks\", ca_file: ca.pem, claim: email, "
+               "algorithms: [ES512], max_lifetime: 10m, clock_skew: 0s, refresh: 1h, max_key_age: "
+               "1h"),
+      "gateway.yaml");
+  CDGATE_ASSERT_OK(exact);
+  EXPECT_EQ(exact->identity_providers(0).clock_skew().seconds(), 0);
+}
+
+TEST(GatewayConfigTest, IdentityProvidersThatAreWrongAreNamed) {
+  const std::string good = ", audiences: [cdgate], jwks_file: k";
+  const std::string url = ", audiences: [cdgate], jwks_url: \"https://id/jwks\"";
+  const std::pair<std::string, std::string> cases[] = {
+      {Provider(", jwks_file: k"), "audiences"},
+      {Provider(", audiences: [\"\"], jwks_file: k"), "audiences"},
+      {Provider(", audiences: [a]"), "jwks_file"},
+      {Provider(good + ", jwks_url: \"https://id\""), "jwks_url"},
+      {Provider(", audiences: [a], jwks_url: \"http://id/jwks\""), "https://HOST/PATH"},
+      {Provider(good + ", ca_file: c"), "ca_file"},
+      {Provider(good + ", algorithms: [none]"), "RS256"},
+      {Provider(good + ", algorithms: [HS256]"), "RS256"},
+      {Provider(good + ", max_lifetime: 32d"), "max_lifetime"},
+      {Provider(good + ", clock_skew: 6m"), "clock_skew"},
+      {Provider(url + ", refresh: 30s"), "refresh"},
+      {Provider(url + ", refresh: 2h, max_key_age: 1h"), "max_key_age"},
+      {Provider(good) + "  - {name: corp, issuer: y, audiences: [a], jwks_file: k}\n", "name"},
+      {Provider(good) + "  - {name: other, issuer: x, audiences: [a], jwks_file: k}\n", "issuer"},
+      {std::string(kLeast) + "identity_providers: [{name: A, issuer: x}]\n", "name"},
+  };
+  for (const auto& [yaml, why] : cases) {
+    EXPECT_THAT(ParseGatewayConfig(yaml, "gateway.yaml"),
+                test::HasReasonAndMessage(Reason::kInvalidConfig, testing::HasSubstr(why)))
+        << yaml;
+  }
+}
+
 TEST(GatewayConfigTest, ErrorsReadWell) {
   const std::pair<const char*, std::string> kCases[] = {
       {"nothing", ""},
@@ -154,6 +207,8 @@ TEST(GatewayConfigTest, ErrorsReadWell) {
       {"drain without unit", std::string(kLeast) + "drain_timeout: 10\n"},
       {"heartbeat", std::string(kLeast) + "links: {heartbeat: 500ms}\n"},
       {"heartbeat too long", std::string(kLeast) + "links: {heartbeat: 61s}\n"},
+      {"audit retention", std::string(kLeast) + "audit: {retention: 23h}\n"},
+      {"audit file bytes", std::string(kLeast) + "audit: {file_bytes: 1KiB}\n"},
       {"backoff", std::string(kLeast) + "links: {max_backoff: 0s}\n"},
       {"socket path", std::string(kLeast) + "data_dir2: x\n"},
       {"long socket", "domain: a\ndata_dir: /" + std::string(120, 'd') +

@@ -1,0 +1,172 @@
+#include "gateway/app/renewal.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "cdgate/config/v1/config.pb.h"
+#include "gateway/app/renewal_schedule.h"
+#include "gateway/base/errors.h"
+#include "gateway/base/file.h"
+#include "gateway/base/logging.h"
+#include "gateway/base/status_macros.h"
+
+namespace cdgate::app {
+namespace {
+
+using credentials::IdentityStore;
+
+constexpr base::BackoffOptions kPauses{.first = absl::Seconds(5), .cap = absl::Minutes(10)};
+constexpr char kCounter[] = "cdgate_certificate_renewals_total";
+constexpr char kCounterHelp[] = "Renewals of the gateway's certificate by the gateway, by result.";
+
+absl::Duration ToDuration(const google::protobuf::Duration& duration) {
+  return absl::Seconds(duration.seconds()) + absl::Nanoseconds(duration.nanos());
+}
+
+std::string TimeText(absl::Time time) {
+  return absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", time, absl::UTCTimeZone());
+}
+
+}  // namespace
+
+Renewal::Renewal(RenewalOptions options, std::unique_ptr<RenewalSource> source, RenewalDeps deps)
+    : options_(std::move(options)),
+      source_(std::move(source)),
+      deps_(deps),
+      files_(options_.directory, options_.in_use),
+      renewed_(deps.metrics.AddCounter(kCounter, kCounterHelp, {{"result", "renewed"}})),
+      failed_(deps.metrics.AddCounter(kCounter, kCounterHelp, {{"result", "failed"}})),
+      backoff_(kPauses) {}
+
+std::unique_ptr<Renewal> Renewal::FromConfig(const config::v1::GatewayConfig& config,
+                                             const credentials::IdentityOptions& in_use,
+                                             RenewalDeps deps) {
+  if (!config.identity().has_renewal()) return nullptr;
+  const config::v1::Renewal& renewal = config.identity().renewal();
+  std::unique_ptr<RenewalSource> source;
+  if (!renewal.ca().empty()) {
+    source = RenewFromCa(renewal.ca(), renewal.ca_passphrase_file(), ToDuration(renewal.validity()),
+                         in_use, deps.clock);
+  } else {
+    source = RenewByProgram({renewal.command().begin(), renewal.command().end()},
+                            ToDuration(renewal.command_timeout()), in_use);
+  }
+  return std::make_unique<Renewal>(
+      RenewalOptions{.before = ToDuration(renewal.before()),
+                     .directory = base::JoinPath(config.data_dir(), "renewal"),
+                     .in_use = in_use},
+      std::move(source), deps);
+}
+
+absl::StatusOr<std::unique_ptr<IdentityStore>> Renewal::Open(trust::TrustRegistry& registry) {
+  CDGATE_RETURN_IF_ERROR(files_.FinishInstall());
+  auto opened = IdentityStore::Create(options_.in_use, registry, deps_.clock);
+  if (opened.ok()) return opened;
+  base::LogError(base::LogLevel::kWarning, "certificate cannot be used; renewing it at once",
+                 opened.status());
+  const absl::Status replaced = Replace(nullptr);
+  Note(replaced);
+  if (!replaced.ok()) {
+    return base::Annotate(replaced,
+                          absl::StrCat(opened.status().message(), "; renewing it failed"));
+  }
+  return IdentityStore::Create(options_.in_use, registry, deps_.clock);
+}
+
+void Renewal::Tick() {
+  const auto current = identity_->Current();
+  {
+    base::MutexLock lock(mu_);
+    if (running_ || stopped_ || deps_.clock.Monotonic() < next_try_) return;
+    const InUse in_use{current->not_before, current->not_after, renewed_at_};
+    if (deps_.clock.Now() < RenewalDue(in_use, options_.before)) return;
+    running_ = true;
+  }
+  if (deps_.executor.TryPost([this] { Run(); })) return;
+  base::MutexLock lock(mu_);
+  running_ = false;  // the next tick tries again
+}
+
+void Renewal::Run() {
+  const absl::Status status = ReplaceAndReload();
+  Note(status);
+  base::MutexLock lock(mu_);
+  running_ = false;
+}
+
+absl::Status Renewal::Replace(const credentials::IdentityInfo* in_use) {
+  CDGATE_ASSIGN_OR_RETURN(const std::string folder, files_.MakeFolder());
+  CDGATE_RETURN_IF_ERROR(source_->Renew(folder));
+  // An empty folder: the source replaced the files by itself.
+  if (!files_.HasCertificate()) return absl::OkStatus();
+  return files_.Install(deps_.clock.Now(), in_use);
+}
+
+absl::Status Renewal::ReplaceAndReload() {
+  const auto before = identity_->Current();
+  CDGATE_RETURN_IF_ERROR(Replace(before.get()));
+  CDGATE_RETURN_IF_ERROR(identity_->Reload());
+  if (identity_->Current()->serial != before->serial) return absl::OkStatus();
+  return base::MakeError(base::Reason::kCredentialsInvalid,
+                         absl::StrCat("the renewal brought no certificate: none is in the folder "
+                                      "CDGATE_RENEWAL_DIR, and ",
+                                      options_.in_use.certificate_path, " is as it was"));
+}
+
+void Renewal::Note(const absl::Status& status) {
+  if (status.ok()) {
+    renewed_.Add();
+    base::Log(base::LogLevel::kInfo, "certificate renewed");
+    base::MutexLock lock(mu_);
+    renewed_at_ = deps_.clock.Now();
+    failures_ = 0;
+    next_try_ = -absl::InfiniteDuration();
+    backoff_.Reset();
+    return;
+  }
+  failed_.Add();
+  absl::Duration pause;
+  {
+    base::MutexLock lock(mu_);
+    ++failures_;
+    last_failure_ = status;
+    pause = backoff_.Next(deps_.random.Unit());
+    next_try_ = deps_.clock.Monotonic() + pause;
+  }
+  base::LogError(base::LogLevel::kError, "certificate not renewed; the last good one stays", status,
+                 {{"next_try_in", absl::FormatDuration(absl::Trunc(pause, absl::Seconds(1)))}});
+}
+
+std::vector<std::string> Renewal::Problems() const {
+  const absl::Time end = identity_->Current()->not_after;
+  base::MutexLock lock(mu_);
+  if (failures_ == 0) return {};
+  return {absl::StrCat("the gateway's certificate was not renewed (",
+                       failures_ == 1 ? "once" : absl::StrCat(failures_, " times"),
+                       "): ", last_failure_.message(), "; the last good one is valid until ",
+                       TimeText(end), ", and it is tried again")};
+}
+
+void Renewal::Stop() {
+  {
+    base::MutexLock lock(mu_);
+    stopped_ = true;
+  }
+  source_->Cancel();
+}
+
+std::vector<std::string> CertificateProblems(const credentials::IdentityInfo& in_use,
+                                             const Renewal* renewal, absl::Time now) {
+  std::vector<std::string> out;
+  const absl::Duration left = in_use.not_after - now;
+  if (left < ExpiryWarning({in_use.not_before, in_use.not_after})) {
+    out.push_back(absl::StrCat("the gateway's certificate expires in ",
+                               absl::FormatDuration(absl::Trunc(left, absl::Minutes(1))),
+                               "; renew it with cdgate cert renew"));
+  }
+  if (renewal == nullptr) return out;
+  for (std::string& problem : renewal->Problems()) out.push_back(std::move(problem));
+  return out;
+}
+
+}  // namespace cdgate::app
