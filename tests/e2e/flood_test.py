@@ -31,7 +31,7 @@ SUBSCRIBE = "/cdgate.events.v1.EventsService/Subscribe"
 NAMES = ("cdgate-flooded", "cdgate-floods")
 GATEWAY, ATTACKERS = "10.213.0.1", "10.213.0"  # .2 and up
 CGROUP = "/sys/fs/cgroup/cpu/cdgate-floods"
-MOST_MEMORY = 512 << 20
+MOST_MEMORY = 1 << 30
 RATE = 100  # innocent calls a second
 
 # SubscribeRequest: start { from { earliest: true } max_outstanding_events: 10000 auto_ack: true }
