@@ -209,13 +209,13 @@ std::vector<Case> Cases() {
          return Shows(leaf);
        }},
       {"StaleRevocationList",
-       {Reason::kCertificateUntrusted, Reason::kRevocationListStale},
+       {Reason::kRevocationListStale},
        [](World& w) {
          w.UseLists({w.RootList({}, absl::Now() - absl::Hours(24 * 60))});
          return Shows(w.Of(kBeta));
        }},
       {"NoListOfTheIntermediate",
-       {Reason::kCertificateUntrusted, Reason::kRevocationListStale},
+       {Reason::kRevocationListStale},
        [](World& w) {
          w.UseLists({w.RootList({})});
          return Shows(w.Below(false));
