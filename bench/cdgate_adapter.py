@@ -37,6 +37,13 @@ advertise:
 logging:
   level: warning
 """
+ATTESTOR = """\
+attestor:
+  certificate: {dir}/attestor/tls.crt
+  key: {dir}/attestor/tls.key
+"""
+
+FOLDERS = {"user/admin": "admin", "service/bench": "bench", "attestor/gw1": "attestor"}
 
 GRANTS = {
     "a": """\
@@ -106,10 +113,11 @@ class Cdgate(Adapter):
     title = "cdgate, reader keeps its position"
     order = 1
     packages = ("libgrpc++-dev", "librocksdb-dev")
-    guarantees = ("ack after fsync in A; validation, 20 rules on both sides, exactly once by identity; B acknowledges to A "
+    guarantees = ("ack after fsync in A; validation, 20 rules and signed statements on both sides, exactly once by identity; B acknowledges to A "
                   "after fsync; the subscriber resumes after its own position, exactly once")
     sub_extra = []
     redact = False
+    statements = True
 
     def start(self, dom):
         d = self.env.sub_dir(dom)
@@ -124,13 +132,14 @@ class Cdgate(Adapter):
     def _set_up(self, dom, d, config):
         port = self.env.port
         ca = f"{d}/ca"
+        text = CONFIG + ATTESTOR if self.statements else CONFIG
         self._local("ca", "init", DOMAINS[dom], "--ca", ca)
         host = ["--dns", "localhost", "--ip", "127.0.0.1"]
         self._local("cert", "issue", "gateway/gw1", "--ca", ca, "--out", f"{d}/gateway", *host)
-        for name in ("user/admin", "service/bench"):
-            self._local("cert", "issue", name, "--ca", ca, "--out", f"{d}/{os.path.basename(name)}")
+        for name in FOLDERS:
+            self._local("cert", "issue", name, "--ca", ca, "--out", f"{d}/{FOLDERS[name]}")
         peers = port(dom + "-peers")
-        write(config, CONFIG.format(
+        write(config, text.format(
             domain=DOMAINS[dom], dir=d, api=port(dom), peers=peers, enrolment=port(dom + "-enrolment"), ops=port(dom + "-ops"),
             advertised=self.env.link_port(peers) if dom == "a" else peers))
 
@@ -188,6 +197,14 @@ class CdgateNamed(Cdgate):
     tests = ("throughput", "fanout")
     guarantees = Cdgate.guarantees.rpartition(";")[0] + "; the subscriber resumes after its last ack, at least once, marked"
     sub_extra = ["--name", "bench"]
+
+
+class CdgateUnsigned(Cdgate):
+    name = "cdgate-unsigned"
+    title = "cdgate, gateways that sign no statements"
+    order = 4
+    guarantees = Cdgate.guarantees.replace("20 rules and signed statements", "20 rules")
+    statements = False
 
 
 class CdgateRedacting(Cdgate):

@@ -11,17 +11,20 @@
 # For scripts, the domains alone, from an existing binary and without events:
 #
 #   deploy/quickstart.sh --dir DIR --no-build [--cdgate BINARY] [--peer-via HOST:PORT] [--show]
+#                        [--no-attestor]
 #
 # leaves DIR/{alpha,beta}/{gateway.yaml,gateway.pid,gateway.log,ca,identity,data}, where
-# identity has the folders gateway, admin, publisher and subscriber, each for --identity;
+# identity has the folders gateway, admin, publisher and subscriber, each for --identity, and
+# attestor, by which the gateway signs what it says of events;
 # and DIR/env.sh, which sets CDGATE_ALPHA and CDGATE_BETA to the addresses of the APIs.
 # With --peer-via, beta dials alpha at that address; with --show, events are published and
-# shown as well. Running it again changes nothing that is there already.
+# shown as well; with --no-attestor, the gateways sign nothing. Running it again changes nothing
+# that is there already.
 set -euo pipefail
 # shellcheck source=deploy/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-dir=$cdgate_root/build/quickstart cdgate='' build=yes show=yes action=run only='' peer_via=''
+dir=$cdgate_root/build/quickstart cdgate='' build=yes show=yes action=run only='' peer_via='' attestor=yes
 while [ $# -gt 0 ]; do
   case $1 in
     --dir | --cdgate | --start | --peer-via)
@@ -36,6 +39,7 @@ while [ $# -gt 0 ]; do
       ;;
     --no-build) build=no show=no ;;
     --show) show=yes ;;
+    --no-attestor) attestor=no ;;
     --stop) action=stop ;;
     -h | --help) sed -n '2,/^set -e/{/^#/s/^# \{0,1\}//p}' "$0" && exit 0 ;;
     *) die "unknown argument $1; see deploy/quickstart.sh --help" ;;
@@ -104,6 +108,15 @@ identity:
   bundle: $home/identity/gateway/bundle.pem
   renewal:
     ca: $home/ca
+YAML
+    [ "$attestor" = no ] || cat <<YAML
+attestor:
+  certificate: $home/identity/attestor/tls.crt
+  key: $home/identity/attestor/tls.key
+  renewal:
+    ca: $home/ca
+YAML
+    cat <<YAML
 listeners:
   peers: 127.0.0.1:$(free_port)
   api: 127.0.0.1:$(free_port)
@@ -169,14 +182,15 @@ quiet() {
 make_identities() {
   local home=$dir/$1 name
   [ -e "$home/ca/ca.key" ] || quiet "$cdgate" ca init "$1.example" --ca "$home/ca"
-  for name in gateway/gw1 user/admin service/publisher service/subscriber; do
+  for name in gateway/gw1 attestor/gw1 user/admin service/publisher service/subscriber; do
     local folder=${name#*/}
-    # The gateway renews its own, the others live as long as somebody tries this out.
+    # The gateway renews its own two, the others live as long as somebody tries this out.
     local names=(--valid 30d)
-    if [ "$name" = gateway/gw1 ]; then
-      folder=gateway
-      names=(--dns localhost --ip 127.0.0.1)
-    fi
+    case $name in
+      gateway/*) folder=gateway names=(--dns localhost --ip 127.0.0.1) ;;
+      attestor/*) folder=attestor names=() ;;
+    esac
+    if [ "$folder" = attestor ] && [ "$attestor" = no ]; then continue; fi
     [ -e "$home/identity/$folder/bundle.pem" ] ||
       quiet "$cdgate" cert issue "$name" --ca "$home/ca" --out "$home/identity/$folder" ${names[@]+"${names[@]}"}
   done

@@ -133,7 +133,7 @@ void AuditLog::Run() {
   if (deps_.state_commit) journal_->set_state_commit(deps_.state_commit());
   absl::Status status = journal_->AppendCheckpoint("stop");
   if (status.ok()) status = journal_->Sync();
-  if (!status.ok()) Break(status, 0);
+  if (!status.ok()) return Break(status, 0);
   Publish();
 }
 

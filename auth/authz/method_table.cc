@@ -51,7 +51,8 @@ std::vector<MethodRow> MakeTable() {
   }
   for (const absl::string_view method :
        {"/cdgate.events.v1.EventsService/GetEvent", "/cdgate.events.v1.EventsService/ListEvents",
-        "/cdgate.events.v1.EventsService/Subscribe", "/cdgate.events.v1.EventsService/Watch"}) {
+        "/cdgate.events.v1.EventsService/Subscribe", "/cdgate.events.v1.EventsService/Watch",
+        "/cdgate.events.v1.ProofService/GetEventProof"}) {
     add(method, kApiOnly, Admits::kRoles, {Role::kSubscriber});
   }
 
@@ -61,8 +62,8 @@ std::vector<MethodRow> MakeTable() {
   // policy author's.
   for (const absl::string_view method :
        {"/cdgate.admin.v1.AdminService/AcceptInvite", "/cdgate.admin.v1.AdminService/ApplyGrant",
-        "/cdgate.admin.v1.AdminService/ApprovePeer", "/cdgate.admin.v1.AdminService/CreateInvite",
-        "/cdgate.admin.v1.AdminService/DeleteGrant",
+        "/cdgate.admin.v1.AdminService/ApprovePeer", "/cdgate.admin.v1.AdminService/CheckInvite",
+        "/cdgate.admin.v1.AdminService/CreateInvite", "/cdgate.admin.v1.AdminService/DeleteGrant",
         "/cdgate.admin.v1.AdminService/DeleteSubscription",
         "/cdgate.admin.v1.AdminService/AddSchema", "/cdgate.admin.v1.AdminService/DeleteSchema",
         "/cdgate.admin.v1.AdminService/ApplyGroup", "/cdgate.admin.v1.AdminService/DeleteGroup",
@@ -112,13 +113,32 @@ std::vector<MethodRow> MakeTable() {
     add(method, kAdmin, Admits::kRoles, kEverybodyInAdmin);
   }
 
-  // Whoever runs the gateway may deny, and ends a denial.
+  // What is offered and asked for: whoever may write a policy answers, since that is what lets
+  // anything cross.
+  for (const absl::string_view method : {"/cdgate.admin.v1.CatalogueService/ListOffers",
+                                         "/cdgate.admin.v1.CatalogueService/GetPeerCatalogue",
+                                         "/cdgate.admin.v1.CatalogueService/ListAccessRequests"}) {
+    add(method, kAdmin, Admits::kRoles, kEverybodyInAdmin);
+  }
+  for (const absl::string_view method : {"/cdgate.admin.v1.CatalogueService/RequestAccess",
+                                         "/cdgate.admin.v1.CatalogueService/WithdrawAccess"}) {
+    add(method, kAdmin, Admits::kRoles, {Role::kOperator, Role::kPolicyAuthor});
+  }
+  for (const absl::string_view method : {"/cdgate.admin.v1.CatalogueService/ApproveAccess",
+                                         "/cdgate.admin.v1.CatalogueService/DenyAccess"}) {
+    add(method, kAdmin, Admits::kRoles, {Role::kPolicyAuthor, Role::kPolicyApprover});
+  }
+
+  // Whoever runs the gateway may deny, ends a denial, and vouches for a peer's bundle.
   for (const absl::string_view method :
-       {"/cdgate.admin.v1.TrustService/AddDenial", "/cdgate.admin.v1.TrustService/DeleteDenial"}) {
+       {"/cdgate.admin.v1.TrustService/AddDenial", "/cdgate.admin.v1.TrustService/DeleteDenial",
+        "/cdgate.admin.v1.TrustService/CheckPeerBundle",
+        "/cdgate.admin.v1.TrustService/SetPeerBundle"}) {
     add(method, kAdmin, Admits::kRoles, kOperators);
   }
   for (const absl::string_view method :
-       {"/cdgate.admin.v1.TrustService/ListDenials", "/cdgate.admin.v1.TrustService/ListTrust"}) {
+       {"/cdgate.admin.v1.TrustService/GetAttestor", "/cdgate.admin.v1.TrustService/ListAttestors",
+        "/cdgate.admin.v1.TrustService/ListDenials", "/cdgate.admin.v1.TrustService/ListTrust"}) {
     add(method, kAdmin, Admits::kRoles, kOperatorsAndAuditors);
   }
   // The audit log is the auditors'.

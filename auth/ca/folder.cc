@@ -82,6 +82,17 @@ absl::Status CheckDnsName(const std::string& name) {
                    absl::StrCat("\"", base::Shorten(name), "\" is not a DNS name"));
 }
 
+// Nobody connects to what signs statements.
+absl::Status CheckHasNoHost(const crypto::LeafRequest& request) {
+  if (request.use == crypto::LeafUse::kTls ||
+      (request.dns_names.empty() && request.ip_names.empty())) {
+    return absl::OkStatus();
+  }
+  return MakeError(Reason::kInvalidArgument,
+                   "an attestor signs statements and has no address: leave out DNS names and IP "
+                   "addresses");
+}
+
 // Each once, the oldest first, whichever issues.
 std::string RootsOf(const std::vector<Authority>& authorities) {
   std::map<std::pair<absl::Time, std::string>, std::string> roots;
@@ -109,7 +120,9 @@ crypto::LeafRequest RequestLike(const Certificate& leaf) {
   if (leaf.key_description() == "Ed25519") request.key_type = crypto::KeyType::kEd25519;
   if (leaf.uri_names().empty()) return request;
   const auto id = trust::SpiffeId::Parse(leaf.uri_names().front());
-  if (id.ok()) request.common_name = std::string(absl::StripPrefix(id->path(), "/"));
+  if (!id.ok()) return request;
+  request.common_name = std::string(absl::StripPrefix(id->path(), "/"));
+  if (id->is_attestor()) request.use = crypto::LeafUse::kStatements;
   return request;
 }
 
@@ -198,11 +211,14 @@ absl::Status Folder::WriteBundle() {
 
 // --- leaves
 
-absl::Status Folder::CheckLeaf(const crypto::IssuedCertificate& leaf, absl::Time now) const {
+absl::Status Folder::CheckLeaf(const crypto::IssuedCertificate& leaf, crypto::LeafUse use,
+                               absl::Time now) const {
+  const auto purpose =
+      use == crypto::LeafUse::kStatements ? crypto::Purpose::kStatements : crypto::Purpose::kServer;
   CDGATE_ASSIGN_OR_RETURN(const auto store, trust::MakeTrustStore(domain(), bundle_pem_, {}));
   CDGATE_ASSIGN_OR_RETURN(const auto chain, Certificate::ParsePemChain(leaf.certificate_pem));
   const auto verified = trust::VerifyAgainst(*store, domain(), chain.front().ToPem(),
-                                             leaf.certificate_pem, crypto::Purpose::kServer, now);
+                                             leaf.certificate_pem, purpose, now);
   if (verified.ok()) return absl::OkStatus();
   return MakeError(Reason::kInvalidArgument, absl::StrCat("nobody would take this certificate: ",
                                                           verified.status().message()));
@@ -211,10 +227,11 @@ absl::Status Folder::CheckLeaf(const crypto::IssuedCertificate& leaf, absl::Time
 absl::StatusOr<crypto::IssuedCertificate> Folder::Issue(const crypto::LeafRequest& request,
                                                         absl::Time now) {
   for (const std::string& name : request.dns_names) CDGATE_RETURN_IF_ERROR(CheckDnsName(name));
+  CDGATE_RETURN_IF_ERROR(CheckHasNoHost(request));
   CDGATE_ASSIGN_OR_RETURN(const Authority current, Authority::Read(directory_));
   CDGATE_ASSIGN_OR_RETURN(const CertificateAuthority ca, current.Issuing(passphrase_));
   CDGATE_ASSIGN_OR_RETURN(crypto::IssuedCertificate leaf, ca.Issue(request, now));
-  CDGATE_RETURN_IF_ERROR(CheckLeaf(leaf, now));
+  CDGATE_RETURN_IF_ERROR(CheckLeaf(leaf, request.use, now));
   CDGATE_ASSIGN_OR_RETURN(const Certificate issued, Certificate::FromPem(leaf.certificate_pem));
   register_.ForgetExpired(now - kKeptAfterExpiry);
   register_.entries.push_back(Entry::Of(issued, ca.certificate()));

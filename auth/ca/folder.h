@@ -35,10 +35,13 @@ namespace cdgate::ca {
 // How long certificates of gateways, services and people are valid unless something else is asked
 // for. Short, so that one that leaks is of little use for long; gateways renew their own.
 inline constexpr absl::Duration kLeafValidity = absl::Hours(24 * 7);
+// The same of attestors. Longer, as each new one has to get to everybody who verifies what it
+// signs, and a connection's key is what meets strangers.
+inline constexpr absl::Duration kAttestorValidity = absl::Hours(24 * 90);
 // The same of revocation lists: by then there has to be another one.
 inline constexpr absl::Duration kListValidity = absl::Hours(24 * 7);
 
-// A request for a certificate with the names, the lifetime and the kind of key of `leaf`.
+// A request for a certificate with the names, the lifetime, the use and the kind of key of `leaf`.
 crypto::LeafRequest RequestLike(const crypto::Certificate& leaf);
 
 // What was written into crl.pem.
@@ -73,7 +76,7 @@ class Folder {
 
   // A leaf with a new key, verified as others will. INVALID_ARGUMENT for names that a
   // certificate of this CA cannot have: an id of another domain, a DNS name outside
-  // the constraints.
+  // the constraints, an attestor's with a use or a name for connections.
   absl::StatusOr<crypto::IssuedCertificate> Issue(const crypto::LeafRequest& request,
                                                   absl::Time now);
 
@@ -120,7 +123,8 @@ class Folder {
   absl::Status WriteBundle();
   absl::StatusOr<AuthorityOptions> OptionsOf(const Authority& authority) const;
   absl::Status KeepCurrent(const Authority& current, bool with_root_key) const;
-  absl::Status CheckLeaf(const crypto::IssuedCertificate& leaf, absl::Time now) const;
+  absl::Status CheckLeaf(const crypto::IssuedCertificate& leaf, crypto::LeafUse use,
+                         absl::Time now) const;
   absl::Status AddList(const crypto::CertificateAuthority& issuer, absl::Duration validity,
                        absl::Time now, std::string* pem, Lists* lists) const;
   absl::Status AddRootList(const Authority& authority, absl::Time now, std::string* pem,

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
+#include "auth/trust/spiffe_id.h"
 #include "gateway/base/encoding.h"
 #include "gateway/base/errors.h"
 #include "gateway/base/status_macros.h"
@@ -185,6 +186,11 @@ std::string EntryText(const Entry& entry) {
   return out + "}\n";
 }
 
+bool IsRevokedAttestor(const Entry& entry) {
+  const auto id = trust::SpiffeId::Parse(entry.id);
+  return entry.revoked.has_value() && id.ok() && id->is_attestor();
+}
+
 }  // namespace
 
 Entry Entry::Of(const crypto::Certificate& certificate, const crypto::Certificate& issuer) {
@@ -257,7 +263,9 @@ Entry* Register::Find(absl::string_view serial) {
 
 void Register::ForgetExpired(absl::Time before) {
   entries.erase(std::remove_if(entries.begin(), entries.end(),
-                               [&](const Entry& entry) { return entry.not_after < before; }),
+                               [&](const Entry& entry) {
+                                 return entry.not_after < before && !IsRevokedAttestor(entry);
+                               }),
                 entries.end());
 }
 

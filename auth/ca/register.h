@@ -61,7 +61,8 @@ struct Register {
 
   // Null where there is none.
   Entry* Find(absl::string_view serial);
-  // Forgets what expired before `before`: lists need it no more.
+  // Forgets what expired before `before`: lists need it no more. Attestors that are revoked stay,
+  // as what they signed is still judged when they have ended.
   void ForgetExpired(absl::Time before);
 };
 

@@ -40,6 +40,12 @@ absl::Status CheckKeyIsPrivate(const std::string& path) {
   return absl::OkStatus();
 }
 
+// A certificate that connects does so as both ends.
+std::vector<crypto::Purpose> PurposesOf(const IdentityOptions& options) {
+  if (options.use == IdentityUse::kStatements) return {crypto::Purpose::kStatements};
+  return {crypto::Purpose::kServer, crypto::Purpose::kClient};
+}
+
 absl::StatusOr<trust::SpiffeId> IdOf(const Certificate& leaf, const IdentityOptions& options) {
   const auto id = trust::ClaimedId(leaf);
   if (!id.ok()) return InvalidBecause(options.certificate_path, id.status());
@@ -47,7 +53,15 @@ absl::StatusOr<trust::SpiffeId> IdOf(const Certificate& leaf, const IdentityOpti
     return Invalid(options.certificate_path, absl::StrCat("the certificate is of ", id->text(),
                                                           " and not of ", options.expected_id));
   }
-  return id;
+  if (!options.expected_domain.empty() && id->trust_domain() != options.expected_domain) {
+    return Invalid(options.certificate_path,
+                   absl::StrCat("the certificate is of ", id->text(), " and not of our domain, ",
+                                options.expected_domain));
+  }
+  const absl::Status use = trust::CheckUse(*id, PurposesOf(options).front());
+  if (use.ok()) return id;
+  return Invalid(options.certificate_path,
+                 absl::StrCat("the certificate is of ", id->text(), ": ", use.message()));
 }
 
 // The key unencrypted, as it is published where nobody else looks.
@@ -68,15 +82,30 @@ absl::StatusOr<std::string> OpenKey(absl::string_view key_pem, const IdentityOpt
                               options.certificate_path, ", serial ", leaf.serial()));
 }
 
+// Which the verification of what signs statements leaves to others.
+absl::Status CheckIsValid(const crypto::ChainFacts& facts, const IdentityOptions& options,
+                          absl::Time now) {
+  if (now >= facts.not_before && now <= facts.not_after) return absl::OkStatus();
+  const bool ended = now > facts.not_after;
+  return Invalid(
+      options.certificate_path,
+      absl::StrCat(
+          "the certificate, or one above it, ", ended ? "has ended at " : "is not valid before ",
+          absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", ended ? facts.not_after : facts.not_before,
+                           absl::UTCTimeZone()),
+          ended ? ": renew it with cdgate cert renew" : ": check the clocks"));
+}
+
 // As others will verify it, in both directions.
 absl::Status CheckChain(const std::vector<Certificate>& chain, const trust::SpiffeId& id,
                         const Material& material, const IdentityOptions& options, absl::Time now) {
   const auto store = trust::MakeTrustStore(id.trust_domain(), material.info.bundle_pem,
                                            material.crl_pems, options.crl_grace);
   if (!store.ok()) return InvalidBecause(options.bundle_path, store.status());
-  for (const auto purpose : {crypto::Purpose::kServer, crypto::Purpose::kClient}) {
-    const absl::Status status = crypto::VerifyChain(chain.front(), chain, **store, purpose, now);
-    if (!status.ok()) return InvalidBecause(options.certificate_path, status);
+  for (const crypto::Purpose purpose : PurposesOf(options)) {
+    const auto facts = crypto::VerifiedChain(chain.front(), chain, **store, purpose, now);
+    if (!facts.ok()) return InvalidBecause(options.certificate_path, facts.status());
+    CDGATE_RETURN_IF_ERROR(CheckIsValid(*facts, options, now));
   }
   return absl::OkStatus();
 }

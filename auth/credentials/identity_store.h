@@ -33,6 +33,9 @@ namespace cdgate::credentials {
 
 struct Material;  // identity_files.h
 
+// What an identity is for: to connect, or to sign statements (attestor.h).
+enum class IdentityUse { kConnections, kStatements };
+
 struct IdentityOptions {
   std::string certificate_path;        // PEM chain, leaf first
   std::string key_path;                // PEM PKCS#8; readable by the owner only
@@ -43,6 +46,9 @@ struct IdentityOptions {
   absl::Duration crl_grace = absl::ZeroDuration();
   // The SPIFFE ID that the certificate must have; empty: any proper one.
   std::string expected_id;
+  // The trust domain that it must be of; empty: any.
+  std::string expected_domain = {};
+  IdentityUse use = IdentityUse::kConnections;
   // Where the published directory is made; empty: $RUNTIME_DIRECTORY, /dev/shm or $TMPDIR.
   std::string publish_under;
 };

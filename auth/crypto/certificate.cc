@@ -2,8 +2,10 @@
 
 #include <arpa/inet.h>
 
+#include <optional>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "auth/crypto/digest.h"
 #include "auth/crypto/openssl.h"
@@ -42,6 +44,22 @@ absl::StatusOr<GeneralNamesPtr> AlternativeNames(const X509* x509) {
     return Malformed("the certificate's alternative names cannot be read");
   }
   return names;
+}
+
+// Whether one of the URI names among `subtrees` stands for `host` (RFC 5280, 4.2.1.10); nothing
+// where there is none at all.
+std::optional<bool> UriHostIn(const STACK_OF(GENERAL_SUBTREE) * subtrees, absl::string_view host) {
+  std::optional<bool> found;
+  for (int i = 0; i < sk_GENERAL_SUBTREE_num(subtrees); ++i) {
+    const GENERAL_NAME* base = sk_GENERAL_SUBTREE_value(subtrees, i)->base;
+    if (base->type != GEN_URI) continue;
+    const std::string name = TextOf(base->d.uniformResourceIdentifier);
+    const bool below = absl::StartsWith(name, ".");
+    const bool stands_for =
+        below ? absl::EndsWithIgnoreCase(host, name) : absl::EqualsIgnoreCase(host, name);
+    found = found.value_or(false) || stands_for;
+  }
+  return found;
 }
 
 // True where the PEM reader stopped because nothing more was there.
@@ -154,6 +172,12 @@ bool Certificate::may_sign_data() const {
   return (X509_get_key_usage(x509_.get()) & KU_DIGITAL_SIGNATURE) != 0;
 }
 
+bool Certificate::may_be_used_for_tls() const {
+  // All bits where the extension is absent.
+  return (X509_get_extended_key_usage(x509_.get()) &
+          (XKU_SSL_SERVER | XKU_SSL_CLIENT | XKU_ANYEKU | XKU_SGC)) != 0;
+}
+
 std::string Certificate::key_description() const {
   const ErrorScope errors;
   return KeyDescription(X509_get0_pubkey(x509_.get()));
@@ -168,6 +192,15 @@ bool Certificate::IsIssuedBy(const Certificate& issuer) const {
   const ErrorScope errors;
   return X509_check_issued(issuer.handle(), x509_.get()) == X509_V_OK &&
          X509_verify(x509_.get(), X509_get0_pubkey(issuer.handle())) == 1;
+}
+
+bool Certificate::PermitsUriHost(absl::string_view host) const {
+  const ErrorScope errors;
+  const NameConstraintsPtr constraints(static_cast<NAME_CONSTRAINTS*>(
+      X509_get_ext_d2i(x509_.get(), NID_name_constraints, nullptr, nullptr)));
+  if (constraints == nullptr) return true;
+  if (UriHostIn(constraints->excludedSubtrees, host).value_or(false)) return false;
+  return UriHostIn(constraints->permittedSubtrees, host).value_or(true);
 }
 
 bool Certificate::MatchesKey(const PrivateKey& key) const {

@@ -67,6 +67,8 @@ class Certificate {
   bool may_sign_data() const;
   // True where keyUsage is present.
   bool has_key_usage() const;
+  // extendedKeyUsage allows one of the ends of TLS, or any use; also where it is absent.
+  bool may_be_used_for_tls() const;
   // "P-256", "Ed25519", "RSA 2048": of the public key, for people.
   std::string key_description() const;
   // Issuer and subject are equal and the signature is its own.
@@ -74,6 +76,10 @@ class Certificate {
 
   // `issuer` names and signed it. Nothing else of either is looked at.
   bool IsIssuedBy(const Certificate& issuer) const;
+
+  // False where its name constraints, of which other kinds than URI do not matter here, let
+  // nothing below it name a URI whose host is `host`.
+  bool PermitsUriHost(absl::string_view host) const;
 
   // True where `key` is the private half of this certificate's public key.
   bool MatchesKey(const PrivateKey& key) const;

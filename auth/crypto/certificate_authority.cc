@@ -160,6 +160,12 @@ absl::StatusOr<std::string> ChainPem(const X509* x509, const std::vector<Certifi
   return out;
 }
 
+// Without the extension a certificate is for any use, TLS among them. What signs statements is
+// for the signing of documents (RFC 9336).
+const char* ExtendedKeyUsage(LeafUse use) {
+  return use == LeafUse::kTls ? "serverAuth,clientAuth" : "1.3.6.1.5.5.7.3.36";
+}
+
 void AddCaExtensions(X509* x509, X509* issuer, absl::string_view domain,
                      const char* basic_constraints) {
   AddExtension(x509, issuer, NID_basic_constraints, basic_constraints);
@@ -324,7 +330,7 @@ absl::StatusOr<IssuedCertificate> CertificateAuthority::Issue(const LeafRequest&
               std::min(now + request.validity, certificate().not_after()));
   AddExtension(leaf.get(), issuer, NID_basic_constraints, "critical,CA:FALSE");
   AddExtension(leaf.get(), issuer, NID_key_usage, "critical,digitalSignature");
-  AddExtension(leaf.get(), issuer, NID_ext_key_usage, "serverAuth,clientAuth");
+  AddExtension(leaf.get(), issuer, NID_ext_key_usage, ExtendedKeyUsage(request.use));
   CDGATE_RETURN_IF_ERROR(AddAlternativeNames(leaf.get(), request));
   SignCertificate(leaf.get(), issuer, key_);
   CDGATE_ASSIGN_OR_RETURN(std::string pem, ChainPem(leaf.get(), chain_));

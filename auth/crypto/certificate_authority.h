@@ -50,6 +50,12 @@ struct RootOptions {
   std::string label = {};
 };
 
+// What a leaf is for.
+enum class LeafUse {
+  kTls,         // both ends of TLS
+  kStatements,  // signs statements, and is refused in TLS by every verifier
+};
+
 struct LeafRequest {
   // Exactly these URI names, one for every proper leaf; tests make improper ones.
   std::vector<std::string> uri_names;
@@ -59,6 +65,7 @@ struct LeafRequest {
   KeyType key_type = KeyType::kP256;
   // The subject's common name, for people; cut to 64 bytes.
   std::string common_name;
+  LeafUse use = LeafUse::kTls;
 };
 
 struct IssuedCertificate {
@@ -85,8 +92,8 @@ class CertificateAuthority {
                                                       const RootOptions& options,
                                                       absl::Time now) const;
 
-  // A leaf for both ends of TLS, with a new key and a random 128-bit serial. It never
-  // outlives this CA's own certificate: its end is cut to that.
+  // A leaf with a new key and a random 128-bit serial. It never outlives this CA's own
+  // certificate: its end is cut to that.
   // INVALID_ARGUMENT for a malformed IP address or an empty validity.
   absl::StatusOr<IssuedCertificate> Issue(const LeafRequest& request, absl::Time now) const;
 

@@ -8,6 +8,7 @@
 #include <openssl/sha.h>
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "auth/crypto/openssl.h"
@@ -64,6 +65,30 @@ void Sha256Hasher::Reset() { CheckOpenSsl(SHA256_Init(context_.get()) == 1, "SHA
 
 void Sha256Hasher::Update(absl::string_view bytes) {
   CheckOpenSsl(SHA256_Update(context_.get(), bytes.data(), bytes.size()) == 1, "SHA256_Update");
+}
+
+// Pads by itself (FIPS 180-4, 5.1.1), so that all there is goes through in whole blocks: what a
+// digest of a hundred bytes costs besides is mostly copies into the context's own block.
+Sha256Digest Sha256Hasher::Hash(absl::string_view bytes) {
+  constexpr size_t kLengthBytes = 8;
+  const size_t whole = bytes.size() / SHA256_CBLOCK * SHA256_CBLOCK;
+  const size_t rest = bytes.size() - whole;
+  uint8_t last[2 * SHA256_CBLOCK] = {};
+  if (rest > 0) std::memcpy(last, bytes.data() + whole, rest);
+  last[rest] = 0x80;
+  const size_t size = rest + 1 + kLengthBytes <= SHA256_CBLOCK ? SHA256_CBLOCK : sizeof last;
+  const uint64_t bits = uint64_t{bytes.size()} * 8;
+  for (size_t i = 0; i < kLengthBytes; ++i) {
+    last[size - 1 - i] = static_cast<uint8_t>(bits >> (8 * i));
+  }
+  Reset();
+  if (whole > 0) Update(bytes.substr(0, whole));
+  Update({reinterpret_cast<const char*>(last), size});
+  Sha256Digest digest;
+  for (size_t i = 0; i < kSha256Bytes; ++i) {
+    digest[i] = static_cast<uint8_t>(context_->h[i / 4] >> (24 - 8 * (i % 4)));
+  }
+  return digest;
 }
 
 Sha256Digest Sha256Hasher::FinalTo() {

@@ -51,6 +51,10 @@ class Sha256Hasher {
   Sha256Hasher(Sha256Hasher&&) noexcept;
   Sha256Hasher& operator=(Sha256Hasher&&) noexcept;
 
+  // The digest of `bytes` alone, whatever came since Reset(): the shortest way for short ones.
+  // Call Reset() before the next use of the others.
+  Sha256Digest Hash(absl::string_view bytes);
+
   void Reset();
   void Update(absl::string_view bytes);
   // The digest of what came since Reset(). Call Reset() before the next use.

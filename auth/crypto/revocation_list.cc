@@ -89,4 +89,11 @@ std::vector<RevocationList::Entry> RevocationList::entries() const {
   return out;
 }
 
+bool RevocationList::IsIssuedBy(const Certificate& issuer) const {
+  const ErrorScope errors;
+  return X509_NAME_cmp(X509_CRL_get_issuer(crl_.get()), X509_get_subject_name(issuer.handle())) ==
+             0 &&
+         X509_CRL_verify(crl_.get(), X509_get0_pubkey(issuer.handle())) == 1;
+}
+
 }  // namespace cdgate::crypto

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "auth/crypto/certificate.h"
 
 struct X509_crl_st;
 
@@ -50,6 +51,9 @@ class RevocationList {
   // The cRLNumber; 0 where there is none or it does not fit.
   uint64_t number() const;
   std::vector<Entry> entries() const;
+
+  // `issuer` names and signed it.
+  bool IsIssuedBy(const Certificate& issuer) const;
 
   // For the .cc files of this library.
   X509_crl_st* handle() const { return crl_.get(); }

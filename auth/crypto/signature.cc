@@ -1,7 +1,10 @@
 #include "auth/crypto/signature.h"
 
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "auth/crypto/openssl.h"
+#include "auth/crypto/public_key.h"
 #include "gateway/base/errors.h"
 
 namespace cdgate::crypto {
@@ -25,6 +28,18 @@ bool IsP256(const EVP_PKEY* key) {
 bool DigestFor(const EVP_PKEY* key, const EVP_MD** digest) {
   *digest = IsP256(key) ? EVP_sha256() : nullptr;
   return *digest != nullptr || EVP_PKEY_is_a(key, "ED25519") == 1;
+}
+
+bool Fits(EVP_PKEY* key, absl::string_view bytes, absl::string_view signature) {
+  const EVP_MD* digest = nullptr;
+  if (key == nullptr || signature.size() > kMaxSignatureBytes || !DigestFor(key, &digest)) {
+    return false;
+  }
+  const DigestContextPtr context(EVP_MD_CTX_new());
+  return context != nullptr &&
+         EVP_DigestVerifyInit(context.get(), nullptr, digest, nullptr, key) == 1 &&
+         EVP_DigestVerify(context.get(), Data(signature), signature.size(), Data(bytes),
+                          bytes.size()) == 1;
 }
 
 }  // namespace
@@ -55,16 +70,33 @@ absl::StatusOr<std::string> SignBytes(const PrivateKey& key, absl::string_view b
 bool SignatureFits(const Certificate& certificate, absl::string_view bytes,
                    absl::string_view signature) {
   const ErrorScope errors;
-  EVP_PKEY* const key = X509_get0_pubkey(certificate.handle());
+  return Fits(X509_get0_pubkey(certificate.handle()), bytes, signature);
+}
+
+absl::StatusOr<PublicKey> PublicKey::FromPem(absl::string_view pem) {
+  const ErrorScope errors;
+  const BioPtr bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+  CheckOpenSsl(bio != nullptr, "BIO_new_mem_buf");
+  return FromHandle(std::shared_ptr<EVP_PKEY>(
+      PEM_read_bio_PUBKEY(bio.get(), nullptr, nullptr, nullptr), EVP_PKEY_free));
+}
+
+absl::StatusOr<PublicKey> PublicKey::Of(const PrivateKey& key) {
+  CheckOpenSsl(EVP_PKEY_up_ref(key.handle()) == 1, "EVP_PKEY_up_ref");
+  return FromHandle(std::shared_ptr<EVP_PKEY>(key.handle(), EVP_PKEY_free));
+}
+
+absl::StatusOr<PublicKey> PublicKey::FromHandle(std::shared_ptr<EVP_PKEY> key) {
   const EVP_MD* digest = nullptr;
-  if (key == nullptr || signature.size() > kMaxSignatureBytes || !DigestFor(key, &digest)) {
-    return false;
-  }
-  const DigestContextPtr context(EVP_MD_CTX_new());
-  return context != nullptr &&
-         EVP_DigestVerifyInit(context.get(), nullptr, digest, nullptr, key) == 1 &&
-         EVP_DigestVerify(context.get(), Data(signature), signature.size(), Data(bytes),
-                          bytes.size()) == 1;
+  if (key != nullptr && DigestFor(key.get(), &digest)) return PublicKey(std::move(key));
+  return base::MakeError(
+      base::Reason::kCredentialsInvalid,
+      "not a public key of P-256 or Ed25519 in PEM; openssl pkey -pubout writes one");
+}
+
+bool PublicKey::SignatureFits(absl::string_view bytes, absl::string_view signature) const {
+  const ErrorScope errors;
+  return Fits(key_.get(), bytes, signature);
 }
 
 }  // namespace cdgate::crypto

@@ -46,21 +46,52 @@ absl::Status VerifyError(X509_STORE_CTX* context) {
       {{"depth", absl::StrCat(X509_STORE_CTX_get_error_depth(context))}});
 }
 
-// What the callback below judges a list by.
-struct CrlGrace {
-  absl::Duration grace;
+// What the callback below judges times by.
+struct TimeRules {
+  absl::Duration crl_grace;
   absl::Time now;
+  bool any_validity;  // whether a certificate may have ended, or not begun
 };
 
+bool IsWithinGrace(const X509_CRL* list, const TimeRules& rules) {
+  return list != nullptr && X509_CRL_get0_nextUpdate(list) != nullptr &&
+         rules.now < ToAbslTime(X509_CRL_get0_nextUpdate(list)) + rules.crl_grace;
+}
+
 // OpenSSL refuses a list from the second it ends; ours is good for the grace besides.
-int AllowGrace(int ok, X509_STORE_CTX* context) {
-  if (ok == 1 || X509_STORE_CTX_get_error(context) != X509_V_ERR_CRL_HAS_EXPIRED) return ok;
-  const auto* allowed = static_cast<const CrlGrace*>(X509_STORE_CTX_get_app_data(context));
-  const X509_CRL* list = X509_STORE_CTX_get0_current_crl(context);
-  if (list == nullptr || X509_CRL_get0_nextUpdate(list) == nullptr) return 0;
-  if (allowed->now >= ToAbslTime(X509_CRL_get0_nextUpdate(list)) + allowed->grace) return 0;
-  X509_STORE_CTX_set_error(context, X509_V_OK);
-  return 1;
+int JudgeTimes(int ok, X509_STORE_CTX* context) {
+  if (ok == 1) return ok;
+  const auto* rules = static_cast<const TimeRules*>(X509_STORE_CTX_get_app_data(context));
+  bool allowed = false;
+  switch (X509_STORE_CTX_get_error(context)) {
+    case X509_V_ERR_CRL_HAS_EXPIRED:
+      allowed = IsWithinGrace(X509_STORE_CTX_get0_current_crl(context), *rules);
+      break;
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+    case X509_V_ERR_CERT_NOT_YET_VALID: allowed = rules->any_validity; break;
+    default: break;
+  }
+  if (allowed) X509_STORE_CTX_set_error(context, X509_V_OK);
+  return allowed ? 1 : 0;
+}
+
+const char* DefaultsFor(Purpose purpose) {
+  switch (purpose) {
+    case Purpose::kClient: return "ssl_client";
+    case Purpose::kServer: return "ssl_server";
+    case Purpose::kStatements: break;
+  }
+  return "default";  // any use: CheckUse() looks
+}
+
+absl::Status CheckUse(const Certificate& leaf, Purpose purpose) {
+  if (purpose != Purpose::kStatements || !leaf.may_be_used_for_tls()) return absl::OkStatus();
+  return base::MakeError(
+      base::Reason::kCertificateWrongUse,
+      absl::StrCat("certificate ", base::Shorten(leaf.subject(), 120), ", serial ", leaf.serial(),
+                   ": it could be used for TLS; one that signs statements has an extended key "
+                   "usage without serverAuth and clientAuth, as cdgate cert issue attestor/NAME "
+                   "makes it"));
 }
 
 std::string Sha256Fingerprint(const X509* certificate) {
@@ -71,10 +102,12 @@ std::string Sha256Fingerprint(const X509* certificate) {
 }
 
 ChainFacts FactsOf(X509_STORE_CTX* context) {
-  ChainFacts facts{.not_after = absl::InfiniteFuture(), .authorities = {}};
+  ChainFacts facts{
+      .not_before = absl::InfinitePast(), .not_after = absl::InfiniteFuture(), .authorities = {}};
   const STACK_OF(X509)* chain = X509_STORE_CTX_get0_chain(context);
   for (int i = 0; i < sk_X509_num(chain); ++i) {
     const X509* certificate = sk_X509_value(chain, i);
+    facts.not_before = std::max(facts.not_before, ToAbslTime(X509_get0_notBefore(certificate)));
     facts.not_after = std::min(facts.not_after, ToAbslTime(X509_get0_notAfter(certificate)));
     if (i > 0) facts.authorities.push_back(Sha256Fingerprint(certificate));
   }
@@ -83,8 +116,7 @@ ChainFacts FactsOf(X509_STORE_CTX* context) {
 
 void SetParameters(X509_STORE_CTX* context, const TrustStore& store, Purpose purpose,
                    absl::Time now) {
-  CheckOpenSsl(X509_STORE_CTX_set_default(
-                   context, purpose == Purpose::kClient ? "ssl_client" : "ssl_server") == 1,
+  CheckOpenSsl(X509_STORE_CTX_set_default(context, DefaultsFor(purpose)) == 1,
                "X509_STORE_CTX_set_default");
   X509_VERIFY_PARAM* parameters = X509_STORE_CTX_get0_param(context);
   unsigned long flags = X509_V_FLAG_X509_STRICT;
@@ -142,10 +174,11 @@ absl::StatusOr<ChainFacts> VerifiedChain(const Certificate& leaf,
       X509_STORE_CTX_init(context.get(), store.handle(), leaf.handle(), untrusted.get()) == 1,
       "X509_STORE_CTX_init");
   SetParameters(context.get(), store, purpose, now);
-  CrlGrace grace{store.crl_grace(), now};
-  X509_STORE_CTX_set_app_data(context.get(), &grace);
-  X509_STORE_CTX_set_verify_cb(context.get(), AllowGrace);
+  TimeRules rules{store.crl_grace(), now, purpose == Purpose::kStatements};
+  X509_STORE_CTX_set_app_data(context.get(), &rules);
+  X509_STORE_CTX_set_verify_cb(context.get(), JudgeTimes);
   if (X509_verify_cert(context.get()) != 1) return VerifyError(context.get());
+  if (absl::Status use = CheckUse(leaf, purpose); !use.ok()) return use;
   return FactsOf(context.get());
 }
 
@@ -156,7 +189,7 @@ base::Reason ReasonOfVerifyError(int error) {
     case X509_V_ERR_CERT_REVOKED: return base::Reason::kCertificateRevoked;
     case X509_V_ERR_UNABLE_TO_GET_CRL:
     case X509_V_ERR_CRL_HAS_EXPIRED: return base::Reason::kRevocationListStale;
-
+    case X509_V_ERR_INVALID_PURPOSE: return base::Reason::kCertificateWrongUse;
     // What no CA may issue, whoever it is: the certificate itself breaks the rules.
     case X509_V_ERR_UNABLE_TO_DECRYPT_CERT_SIGNATURE:
     case X509_V_ERR_UNABLE_TO_DECODE_ISSUER_PUBLIC_KEY:
@@ -187,7 +220,7 @@ base::Reason ReasonOfVerifyError(int error) {
     case X509_V_ERR_SIGNATURE_ALGORITHM_INCONSISTENCY: return base::Reason::kCertificateMalformed;
 
     // Everything else, also what later releases of OpenSSL add: no way to a root of this
-    // bundle, not for this use, or its revocation cannot be known.
+    // bundle, or its revocation cannot be known.
     default: return base::Reason::kCertificateUntrusted;
   }
 }

@@ -23,8 +23,10 @@ struct x509_store_st;
 
 namespace cdgate::crypto {
 
-// What the holder of the leaf is in the handshake.
-enum class Purpose { kClient, kServer };
+// What the leaf is for: its holder is one of the two ends of a handshake, or signs statements.
+// What signs statements must be of no use in TLS: the leaf has an extended key usage, without
+// serverAuth, clientAuth and anyExtendedKeyUsage.
+enum class Purpose { kClient, kServer, kStatements };
 
 // Immutable; thread-safe.
 class TrustStore {
@@ -59,14 +61,19 @@ class TrustStore {
 // root of `store`, everything valid at `now`, nothing revoked, strict X.509 rules kept,
 // and the leaf fit for `purpose`. Keys and signatures need at least 112 bits of security.
 // Otherwise CERTIFICATE_EXPIRED, CERTIFICATE_NOT_YET_VALID, CERTIFICATE_REVOKED,
-// REVOCATION_LIST_STALE, CERTIFICATE_MALFORMED or, for every other fault,
-// CERTIFICATE_UNTRUSTED. The message names the certificate at fault. About half a millisecond.
+// REVOCATION_LIST_STALE, CERTIFICATE_WRONG_USE, CERTIFICATE_MALFORMED or, for every other
+// fault, CERTIFICATE_UNTRUSTED. The message names the certificate at fault. About half a
+// millisecond.
+//
+// With kStatements `now` is for revocation lists alone: a statement is judged by when it was
+// signed, which is the caller's affair, by the times in ChainFacts.
 absl::Status VerifyChain(const Certificate& leaf, const std::vector<Certificate>& intermediates,
                          const TrustStore& store, Purpose purpose, absl::Time now);
 
 // A chain that verified.
 struct ChainFacts {
-  absl::Time not_after;  // when the first of its certificates ends, the root's included
+  absl::Time not_before;  // when the last of its certificates begins
+  absl::Time not_after;   // when the first of its certificates ends, the root's included
   // FingerprintSha256() of each certificate above the leaf.
   std::vector<std::string> authorities;
 };

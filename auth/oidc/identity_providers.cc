@@ -122,6 +122,41 @@ absl::StatusOr<std::string> SubjectOf(const element& claims, const ProviderOptio
 
 }  // namespace
 
+// Thread-safe.
+class Provider {
+ public:
+  explicit Provider(ProviderOptions options) : options_(std::move(options)) {}
+
+  const ProviderOptions& options() const { return options_; }
+
+  void SetKeys(JwkSetPtr keys, absl::Time good_until) {
+    base::MutexLock lock(mu_);
+    keys_.swap(keys);  // the old ones die outside the lock
+    good_until_ = good_until;
+  }
+  // The keys in force; null: none.
+  JwkSetPtr KeysAt(absl::Time now) const {
+    base::MutexLock lock(mu_);
+    return now < good_until_ ? keys_ : nullptr;
+  }
+  // It is not configured like that any more, for ever.
+  void Withdraw() {
+    base::MutexLock lock(mu_);
+    withdrawn_ = true;
+  }
+  bool withdrawn() const {
+    base::MutexLock lock(mu_);
+    return withdrawn_;
+  }
+
+ private:
+  const ProviderOptions options_;
+  mutable base::Mutex mu_;
+  JwkSetPtr keys_ CDGATE_GUARDED_BY(mu_);
+  absl::Time good_until_ CDGATE_GUARDED_BY(mu_) = absl::InfinitePast();
+  bool withdrawn_ CDGATE_GUARDED_BY(mu_) = false;
+};
+
 // A token taken apart, nothing of it verified.
 struct IdentityProviders::Parts {
   event::JsonParser header_parser;
@@ -155,35 +190,62 @@ struct IdentityProviders::Parts {
 };
 
 IdentityProviders::IdentityProviders(Deps deps, std::vector<ProviderOptions> providers)
-    : deps_(std::move(deps)), providers_(std::move(providers)), keys_(providers_.size()) {
-  for (size_t i = 0; i < providers_.size(); ++i) by_issuer_[providers_[i].issuer] = i;
+    : deps_(std::move(deps)), set_(std::make_shared<const Set>()) {
+  Replace(std::move(providers));
 }
 
-void IdentityProviders::SetKeys(size_t provider, JwkSetPtr keys, absl::Time good_until) {
+void IdentityProviders::Replace(std::vector<ProviderOptions> providers) {
+  auto next = std::make_shared<Set>();
+  std::shared_ptr<const Set> before;
+  {
+    base::MutexLock lock(mu_);
+    for (ProviderOptions& options : providers) {
+      const auto same = absl::c_find_if(set_->providers, [&options](const ProviderPtr& one) {
+        return one->options() == options;
+      });
+      ProviderPtr provider =
+          same != set_->providers.end() ? *same : std::make_shared<Provider>(std::move(options));
+      next->by_issuer[provider->options().issuer] = provider;
+      next->providers.push_back(std::move(provider));
+    }
+    before = std::exchange(set_, next);
+  }
+  for (const ProviderPtr& provider : before->providers) {
+    if (!absl::c_linear_search(next->providers, provider)) provider->Withdraw();
+  }
+}
+
+std::shared_ptr<const IdentityProviders::Set> IdentityProviders::Current() const {
   base::MutexLock lock(mu_);
-  keys_[provider].set.swap(keys);  // the old ones die outside the lock
-  keys_[provider].good_until = good_until;
+  return set_;
 }
 
-JwkSetPtr IdentityProviders::KeysOf(size_t provider) const {
-  const absl::Time now = deps_.clock.Now();
-  base::MutexLock lock(mu_);
-  const Keys& keys = keys_[provider];
-  return now < keys.good_until ? keys.set : nullptr;
+ProviderPtr IdentityProviders::Find(absl::string_view name) const {
+  const auto current = Current();
+  for (const ProviderPtr& one : current->providers) {
+    if (one->options().name == name) return one;
+  }
+  return nullptr;
 }
 
-absl::StatusOr<size_t> IdentityProviders::ProviderOf(const Parts& parts) const {
+void IdentityProviders::SetKeys(const ProviderPtr& provider, JwkSetPtr keys,
+                                absl::Time good_until) {
+  provider->SetKeys(std::move(keys), good_until);
+}
+
+absl::StatusOr<ProviderPtr> IdentityProviders::ProviderOf(const Parts& parts) const {
   const auto issuer = Text(parts.claims, "iss");
   if (!issuer) return Invalid("has no issuer (iss)");
-  const auto found = by_issuer_.find(*issuer);
-  if (found != by_issuer_.end()) return found->second;
+  const std::shared_ptr<const Set> current = Current();
+  const auto found = current->by_issuer.find(*issuer);
+  if (found != current->by_issuer.end()) return found->second;
   return Invalid(absl::StrCat("is of the issuer ", base::Shorten(*issuer),
                               ", which is no identity provider of this gateway"));
 }
 
-absl::StatusOr<const Jwk*> IdentityProviders::KeyOf(const Parts& parts, size_t provider,
+absl::StatusOr<const Jwk*> IdentityProviders::KeyOf(const Parts& parts, const Provider& provider,
                                                     const JwkSet& keys) const {
-  const ProviderOptions& options = providers_[provider];
+  const ProviderOptions& options = provider.options();
   const absl::string_view algorithm = Text(parts.header, "alg").value_or("");
   if (!options.algorithms.contains(algorithm)) {
     return Invalid(absl::StrCat("is signed by ", algorithm.empty() ? "no algorithm" : "",
@@ -195,7 +257,7 @@ absl::StatusOr<const Jwk*> IdentityProviders::KeyOf(const Parts& parts, size_t p
   if (!id) return Invalid("does not say by which key it is signed (kid)");
   const Jwk* const key = keys.Find(*id);
   if (key == nullptr) {
-    if (deps_.on_unknown_key) deps_.on_unknown_key(provider);
+    if (deps_.on_unknown_key) deps_.on_unknown_key(options.name);
     return Invalid(absl::StrCat("is signed by the key ", base::Shorten(*id),
                                 ", which is none of the provider ", options.name));
   }
@@ -207,14 +269,14 @@ absl::StatusOr<const Jwk*> IdentityProviders::KeyOf(const Parts& parts, size_t p
 absl::StatusOr<IdentityTokenPtr> IdentityProviders::VerifyNew(absl::string_view text) const {
   Parts parts;
   CDGATE_RETURN_IF_ERROR(parts.Read(text));
-  CDGATE_ASSIGN_OR_RETURN(const size_t provider, ProviderOf(parts));
-  const ProviderOptions& options = providers_[provider];
-  const JwkSetPtr keys = KeysOf(provider);
+  CDGATE_ASSIGN_OR_RETURN(const ProviderPtr provider, ProviderOf(parts));
+  const ProviderOptions& options = provider->options();
+  const JwkSetPtr keys = provider->KeysAt(deps_.clock.Now());
   if (keys == nullptr) {
     return Invalid(absl::StrCat("cannot be verified: the keys of the provider ", options.name,
                                 " could not be read, or not for too long"));
   }
-  CDGATE_ASSIGN_OR_RETURN(const Jwk* const key, KeyOf(parts, provider, *keys));
+  CDGATE_ASSIGN_OR_RETURN(const Jwk* const key, KeyOf(parts, *provider, *keys));
   if (!key->Verifies(text)) return Invalid("has a signature that does not verify");
   if (!IsForUs(parts.claims, options.audiences)) {
     return Invalid(
@@ -249,11 +311,16 @@ absl::Status IdentityProviders::StillGood(const IdentityToken& token) const {
   if (deps_.clock.Now() >= token.expires) {
     return Expired(absl::StrCat("of ", token.principal.id, " has expired"));
   }
-  const JwkSetPtr keys = KeysOf(token.provider);
+  const std::string& name = token.provider->options().name;
+  if (token.provider->withdrawn()) {
+    return Invalid(absl::StrCat("of ", token.principal.id, " is of the provider ", name,
+                                ", which is not configured any more as it was"));
+  }
+  const JwkSetPtr keys = token.provider->KeysAt(deps_.clock.Now());
   const Jwk* const key = keys == nullptr ? nullptr : keys->Find(token.key_id);
   if (key != nullptr && key->thumbprint() == token.thumbprint) return absl::OkStatus();
   return Invalid(absl::StrCat("of ", token.principal.id, " is signed by a key that the provider ",
-                              providers_[token.provider].name, " has withdrawn"));
+                              name, " has withdrawn"));
 }
 
 IdentityTokenPtr IdentityProviders::Remembered(const std::string& digest) const {

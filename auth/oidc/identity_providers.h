@@ -3,11 +3,13 @@
 //   IdentityProviders providers({.domain = "alpha.example", .clock = clock},
 //                               {{.name = "corp", .issuer = "https://id.alpha.example",
 //                                 .audiences = {"cdgate"}}});
-//   providers.SetKeys(0, keys, absl::InfiniteFuture());
+//   providers.SetKeys(providers.Find("corp"), keys, absl::InfiniteFuture());
 //   CDGATE_ASSIGN_OR_RETURN(IdentityTokenPtr token, providers.Verify(text));
 //   token->principal.id;                       // "oidc:corp:ada"
 //   ...
 //   if (!providers.StillGood(*token).ok()) EndItsStreams();
+//   ...
+//   providers.Replace(from_the_changed_configuration);
 //
 // A token is a signed JWT (RFC 7519) in the compact form, taken where all of this holds, in
 // this order: it has at most 8 KiB and three parts; header and claims are JSON objects without
@@ -48,12 +50,20 @@ struct ProviderOptions {
   absl::flat_hash_set<std::string> algorithms = {"RS256", "PS256", "ES256"};
   absl::Duration max_lifetime = absl::Hours(24);
   absl::Duration clock_skew = absl::Seconds(30);
+  // Where its keys come from, in words of who reads them. With other keys it is another provider.
+  std::string key_source = "";
+
+  bool operator==(const ProviderOptions&) const = default;
 };
+
+// One provider as it is configured: what tokens that were verified refer to.
+class Provider;
+using ProviderPtr = std::shared_ptr<Provider>;
 
 // A token that was verified. Immutable.
 struct IdentityToken {
   authz::Principal principal;
-  size_t provider;  // its index
+  std::shared_ptr<const Provider> provider;
   std::string key_id;
   std::string thumbprint;  // of the key
   absl::Time expires;      // when it is refused, the skew included
@@ -66,16 +76,22 @@ class IdentityProviders {
   struct Deps {
     std::string domain;        // our own, which the principals are of
     const base::Clock& clock;  // outlives it
-    // Optional. A token names a key that the provider with this index does not have: its keys
-    // may have changed. Called on the thread that verifies; must be fast.
-    std::function<void(size_t provider)> on_unknown_key = nullptr;
+    // Optional. A token names a key that the provider of this name does not have: its keys may
+    // have changed. Called on the thread that verifies; must be fast.
+    std::function<void(const std::string& provider)> on_unknown_key = nullptr;
   };
   // Names and issuers differ from each other; config::ParseGatewayConfig has seen to that.
   IdentityProviders(Deps deps, std::vector<ProviderOptions> providers);
 
-  // From now on these are the keys of a provider, until `good_until`; null: it has none. Tokens
-  // of a key that is not among them are good no more.
-  void SetKeys(size_t provider, JwkSetPtr keys, absl::Time good_until);
+  // From now on these are the providers. One whose options are as before keeps its keys and its
+  // tokens. Tokens of any other one that there was are good no more.
+  void Replace(std::vector<ProviderOptions> providers);
+
+  // Null where there is none.
+  ProviderPtr Find(absl::string_view name) const;
+  // From now on these are the keys of the provider, until `good_until`; null: it has none. Tokens
+  // of a key that is not among them are good no more. Of one that was replaced it means nothing.
+  static void SetKeys(const ProviderPtr& provider, JwkSetPtr keys, absl::Time good_until);
 
   // IDENTITY_TOKEN_INVALID and IDENTITY_TOKEN_EXPIRED; the message never quotes the token. What
   // was verified is remembered (4,096 tokens by their digests), so that the next call with it
@@ -85,29 +101,25 @@ class IdentityProviders {
   // OK while the token is not expired and its key is the provider's still; otherwise why.
   absl::Status StillGood(const IdentityToken& token) const;
 
-  const std::vector<ProviderOptions>& options() const { return providers_; }
-
  private:
-  struct Keys {
-    JwkSetPtr set;
-    absl::Time good_until = absl::InfinitePast();
+  // Immutable, but for the keys of each.
+  struct Set {
+    std::vector<ProviderPtr> providers;
+    absl::flat_hash_map<std::string, ProviderPtr> by_issuer;
   };
   struct Parts;
 
-  // The keys in force; null: none.
-  JwkSetPtr KeysOf(size_t provider) const;
-  absl::StatusOr<size_t> ProviderOf(const Parts& parts) const;
-  absl::StatusOr<const Jwk*> KeyOf(const Parts& parts, size_t provider, const JwkSet& keys) const;
+  std::shared_ptr<const Set> Current() const;
+  absl::StatusOr<ProviderPtr> ProviderOf(const Parts& parts) const;
+  absl::StatusOr<const Jwk*> KeyOf(const Parts& parts, const Provider& provider,
+                                   const JwkSet& keys) const;
   absl::StatusOr<IdentityTokenPtr> VerifyNew(absl::string_view text) const;
   IdentityTokenPtr Remembered(const std::string& digest) const;
   void Remember(const std::string& digest, const IdentityTokenPtr& token) const;
 
   const Deps deps_;
-  const std::vector<ProviderOptions> providers_;
-  absl::flat_hash_map<std::string, size_t> by_issuer_;  // fixed after construction
-
   mutable base::Mutex mu_;
-  std::vector<Keys> keys_ CDGATE_GUARDED_BY(mu_);
+  std::shared_ptr<const Set> set_ CDGATE_GUARDED_BY(mu_);
   mutable absl::flat_hash_map<std::string, IdentityTokenPtr> remembered_ CDGATE_GUARDED_BY(mu_);
 };
 

@@ -88,6 +88,10 @@ absl::StatusOr<SpiffeId> SpiffeId::User(absl::string_view domain, absl::string_v
   return WithPath(domain, "user", name);
 }
 
+absl::StatusOr<SpiffeId> SpiffeId::Attestor(absl::string_view domain, absl::string_view name) {
+  return WithPath(domain, "attestor", name);
+}
+
 absl::string_view SpiffeId::trust_domain() const {
   return absl::string_view(text_).substr(kScheme.size(), domain_bytes_);
 }
@@ -100,5 +104,7 @@ bool SpiffeId::is_gateway() const {
   constexpr absl::string_view kGateway = "/gateway/";
   return absl::StartsWith(path(), kGateway) && ValidPathSegment(path().substr(kGateway.size()));
 }
+
+bool SpiffeId::is_attestor() const { return absl::StartsWith(path(), "/attestor/"); }
 
 }  // namespace cdgate::trust

@@ -38,6 +38,7 @@ class SpiffeId {
   static absl::StatusOr<SpiffeId> Gateway(absl::string_view domain, absl::string_view instance);
   static absl::StatusOr<SpiffeId> Service(absl::string_view domain, absl::string_view name);
   static absl::StatusOr<SpiffeId> User(absl::string_view domain, absl::string_view name);
+  static absl::StatusOr<SpiffeId> Attestor(absl::string_view domain, absl::string_view name);
 
   const std::string& text() const { return text_; }
   absl::string_view trust_domain() const;
@@ -46,6 +47,8 @@ class SpiffeId {
 
   // True for spiffe://…/gateway/<instance>, one segment after "gateway".
   bool is_gateway() const;
+  // True for spiffe://…/attestor/…: who signs statements, and never connects.
+  bool is_attestor() const;
 
   friend bool operator==(const SpiffeId& a, const SpiffeId& b) { return a.text_ == b.text_; }
 

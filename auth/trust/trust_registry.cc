@@ -146,7 +146,7 @@ void SnapshotSource::Change(const std::function<void(TrustSnapshot::Parts&)>& ch
 }
 
 absl::Status TrustRegistry::Replace(absl::string_view domain, absl::string_view bundle_pem,
-                                    const std::vector<std::string>& crl_pems) {
+                                    const std::vector<std::string>& crl_pems, Leaving leaving) {
   CDGATE_ASSIGN_OR_RETURN(const auto store,
                           MakeTrustStore(domain, bundle_pem, crl_pems, crl_grace_));
   source_->Change([&](TrustSnapshot::Parts& parts) {
@@ -155,7 +155,7 @@ absl::Status TrustRegistry::Replace(absl::string_view domain, absl::string_view 
     if (before == nullptr) before = StoreIn(parts.stores, name);
     parts.stores.insert_or_assign(name, store);
     parts.with_retired.erase(name);
-    if (before == nullptr) return;
+    if (before == nullptr || leaving == Leaving::kDrop) return;
     if (auto both = WithRetired(*store, *before)) parts.with_retired[name] = std::move(both);
   });
   Notify();

@@ -9,7 +9,8 @@
 // A root that leaves a bundle is *retired*: no new handshake is accepted under it, while
 // connections that stand go on until their certificates end, so that a rotation drops
 // nobody. A root that must not be trusted any more at all is denied besides (deny_list.h),
-// which ends what stands. All roots of a domain that is removed go at once.
+// which ends what stands; or an operator sets the bundle, and what leaves it is dropped. All
+// roots of a domain that is removed go at once.
 #pragma once
 
 #include <atomic>
@@ -96,6 +97,12 @@ class SnapshotSource {
   std::atomic<uint64_t> version_{0};
 };
 
+// What becomes of roots that leave a bundle.
+enum class Leaving {
+  kRetire,  // who is connected under them stays
+  kDrop,    // nobody does, nor under those that were retired before
+};
+
 // The one place trust changes. A failed call leaves everything as it was. Thread-safe.
 class TrustRegistry {
  public:
@@ -113,10 +120,10 @@ class TrustRegistry {
   std::shared_ptr<const TrustSnapshot> Current() const { return source_->Current(); }
   std::shared_ptr<const SnapshotSource> source() const { return source_; }
 
-  // Adds the domain or replaces its bundle and lists, whole; roots that it had and has not
-  // any more are retired. Errors of MakeTrustStore.
+  // Adds the domain or replaces its bundle and lists, whole. Errors of MakeTrustStore.
   absl::Status Replace(absl::string_view domain, absl::string_view bundle_pem,
-                       const std::vector<std::string>& crl_pems);
+                       const std::vector<std::string>& crl_pems,
+                       Leaving leaving = Leaving::kRetire);
 
   // Forgets the domain. Nothing happens where it is not known.
   void Remove(absl::string_view domain);

@@ -52,18 +52,31 @@ struct Judge {
   absl::Time now;
 };
 
+absl::Status UnknownDomain(const SpiffeId& id, absl::string_view remedy) {
+  return base::MakeError(
+      base::Reason::kUnknownTrustDomain,
+      absl::StrCat("no trust bundle is held for the domain ", id.trust_domain(), ": ", remedy));
+}
+
+absl::StatusOr<crypto::ChainFacts> JudgeChain(const Shown& shown,
+                                              const std::vector<Certificate>& intermediates,
+                                              const Judge& judge) {
+  if (absl::Status use = CheckUse(shown.id, judge.purpose); !use.ok()) return use;
+  CDGATE_ASSIGN_OR_RETURN(
+      crypto::ChainFacts chain,
+      crypto::VerifiedChain(shown.leaf, intermediates, *judge.store, judge.purpose, judge.now));
+  if (judge.denied == nullptr) return chain;
+  CDGATE_RETURN_IF_ERROR(judge.denied->CheckCertificate(shown.id.text(), shown.id.trust_domain(),
+                                                        shown.leaf.serial(), chain.authorities));
+  return chain;
+}
+
 absl::StatusOr<VerifiedPeer> VerifyShown(const Shown& shown, absl::string_view chain_pem,
                                          const Judge& judge) {
   const auto intermediates = ParseIntermediates(chain_pem);
   if (!intermediates.ok()) return About(shown.id, intermediates.status());
-  const auto chain =
-      crypto::VerifiedChain(shown.leaf, *intermediates, *judge.store, judge.purpose, judge.now);
+  const auto chain = JudgeChain(shown, *intermediates, judge);
   if (!chain.ok()) return About(shown.id, chain.status());
-  if (judge.denied != nullptr) {
-    const absl::Status denied = judge.denied->CheckCertificate(
-        shown.id.text(), shown.id.trust_domain(), shown.leaf.serial(), chain->authorities);
-    if (!denied.ok()) return About(shown.id, denied);
-  }
   return VerifiedPeer{shown.id, chain->not_after, shown.leaf.serial(), shown.leaf.ToPem(),
                       std::string(chain_pem)};
 }
@@ -71,10 +84,7 @@ absl::StatusOr<VerifiedPeer> VerifyShown(const Shown& shown, absl::string_view c
 absl::StatusOr<VerifiedPeer> VerifyKnown(const Shown& shown, absl::string_view chain_pem,
                                          const Judge& judge) {
   if (judge.store != nullptr) return VerifyShown(shown, chain_pem, judge);
-  return About(shown.id,
-               base::MakeError(base::Reason::kUnknownTrustDomain,
-                               absl::StrCat("no trust bundle is held for the domain ",
-                                            shown.id.trust_domain(), ": peer with it first")));
+  return About(shown.id, UnknownDomain(shown.id, "peer with it first"));
 }
 
 }  // namespace
@@ -94,6 +104,15 @@ absl::StatusOr<SpiffeId> ClaimedId(const Certificate& leaf) {
                                "and neither keyCertSign nor cRLSign"));
   }
   return id;
+}
+
+absl::Status CheckUse(const SpiffeId& id, crypto::Purpose purpose) {
+  const bool for_statements = purpose == crypto::Purpose::kStatements;
+  if (id.is_attestor() == for_statements) return absl::OkStatus();
+  return base::MakeError(base::Reason::kCertificateWrongUse,
+                         for_statements ? "it is no attestor, whose path begins with attestor/, "
+                                          "and signs no statements"
+                                        : "an attestor signs statements and never connects");
 }
 
 absl::StatusOr<VerifiedPeer> Verify(const TrustSnapshot& snapshot, absl::string_view leaf_pem,
@@ -125,6 +144,27 @@ absl::StatusOr<VerifiedPeer> VerifyAgainst(const crypto::TrustStore& store,
                                                         base::Shorten(domain))));
   }
   return VerifyShown(shown, chain_pem, {&store, nullptr, purpose, now});
+}
+
+absl::StatusOr<VerifiedAttestor> VerifyAttestor(const TrustSnapshot& snapshot,
+                                                const std::vector<Certificate>& chain,
+                                                absl::Time now) {
+  if (chain.empty()) {
+    return base::MakeError(base::Reason::kCertificateMalformed, "there is no certificate");
+  }
+  CDGATE_ASSIGN_OR_RETURN(SpiffeId id, ClaimedId(chain.front()));
+  const crypto::TrustStore* store = snapshot.Find(id.trust_domain());
+  if (store == nullptr) {
+    return About(id,
+                 UnknownDomain(id, absl::StrCat("set it with cdgate trust set ", id.trust_domain(),
+                                                " --bundle FILE, or peer with it")));
+  }
+  const Shown shown{chain.front(), id};
+  const auto facts =
+      JudgeChain(shown, chain, {store, &snapshot.denied(), crypto::Purpose::kStatements, now});
+  if (!facts.ok()) return About(id, facts.status());
+  return VerifiedAttestor{std::move(id), chain.front().serial(), facts->not_before,
+                          facts->not_after};
 }
 
 }  // namespace cdgate::trust

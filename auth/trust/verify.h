@@ -2,7 +2,9 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
@@ -30,9 +32,13 @@ struct VerifiedPeer {
 // certificates or lists. Nothing is verified. CERTIFICATE_MALFORMED otherwise.
 absl::StatusOr<SpiffeId> ClaimedId(const crypto::Certificate& leaf);
 
+// Whether `id` may have a certificate for this use: who signs statements never connects, and who
+// connects never signs them. CERTIFICATE_WRONG_USE otherwise.
+absl::Status CheckUse(const SpiffeId& id, crypto::Purpose purpose);
+
 // Verifies `leaf_pem` with the intermediates in `chain_pem` against the bundle of the
 // domain that the leaf claims, and no other, and against the deny list. Reasons:
-// CERTIFICATE_MALFORMED, UNKNOWN_TRUST_DOMAIN, CERTIFICATE_DENIED, and those of
+// CERTIFICATE_MALFORMED, UNKNOWN_TRUST_DOMAIN, CERTIFICATE_DENIED, and those of CheckUse and
 // crypto::VerifyChain; metadata "id" holds the claimed SPIFFE ID where there is one.
 absl::StatusOr<VerifiedPeer> Verify(const TrustSnapshot& snapshot, absl::string_view leaf_pem,
                                     absl::string_view chain_pem, crypto::Purpose purpose,
@@ -50,5 +56,21 @@ absl::StatusOr<VerifiedPeer> VerifyAgainst(const crypto::TrustStore& store,
                                            absl::string_view domain, absl::string_view leaf_pem,
                                            absl::string_view chain_pem, crypto::Purpose purpose,
                                            absl::Time now);
+
+// Who signs statements, from the certificates that came with them.
+struct VerifiedAttestor {
+  SpiffeId id;
+  std::string serial;  // lower-case hex
+  // Statements that were signed before or after count for nothing.
+  absl::Time not_before;
+  absl::Time not_after;
+};
+
+// Verifies `chain`, leaf first, against the current bundle of the domain that the leaf claims
+// and the deny list, as Verify() does for crypto::Purpose::kStatements: `now` is for revocation
+// lists, and the chain may have ended by then. Reasons as there.
+absl::StatusOr<VerifiedAttestor> VerifyAttestor(const TrustSnapshot& snapshot,
+                                                const std::vector<crypto::Certificate>& chain,
+                                                absl::Time now);
 
 }  // namespace cdgate::trust

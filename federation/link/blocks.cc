@@ -77,7 +77,8 @@ Block MakeBlock(Decided decided) {
               .counts = std::move(decided.counts),
               .revised = std::move(decided.revised),
               .state = {},
-              .reason = {}};
+              .reason = {},
+              .tree = std::move(decided.tree)};
   AddCount(kAccepted, AcceptedReason(), block.sequences.size(), &block.counts);
   return block;
 }

@@ -31,6 +31,7 @@ struct Block {
   // What the row says of the events that the epoch allows; empty: they were accepted.
   std::string state, reason;
   uint64_t replay = 0;  // number of the job; 0: the live lane
+  BatchTree tree;       // as in Decided; empty once sent
 
   // Nothing to send, and nothing of its own to tell.
   bool quiet() const { return sequences.empty() && exceptions.empty() && state.empty(); }

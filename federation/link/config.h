@@ -10,6 +10,7 @@
 #include "absl/time/time.h"
 #include "cdgate/federation/v1/link.pb.h"
 #include "cdgate/storage/v1/storage.pb.h"
+#include "federation/link/batch_signer.h"
 #include "federation/link/token.h"
 #include "gateway/base/errors.h"
 #include "gateway/base/types.h"
@@ -19,9 +20,11 @@ namespace cdgate::link {
 inline constexpr uint32_t kProtocolVersion = 1;
 // Every gateway takes frames of this size.
 inline constexpr uint32_t kLeastMaxFrameBytes = 64 * 1024;
-// Batches of several events aim at this where the receiver takes it: what a frame costs
-// is spread over some 200 events, and a heartbeat never waits long behind one.
-inline constexpr uint32_t kFullFrameBytes = 256 * 1024;
+// Batches of several events aim at this where the receiver takes it, or at so many events: what a
+// frame and its signature cost is spread over them, a heartbeat never waits long behind one, and
+// the tree over them has no leaves that stand for none.
+inline constexpr uint32_t kFullFrameBytes = 768 * 1024;
+inline constexpr uint64_t kFullBatchEvents = 512;
 // What a Batch frame holds besides its events, at most.
 inline constexpr size_t kBatchOverheadBytes = 512;
 inline constexpr size_t kMaxBatchEvents = 4096;
@@ -46,13 +49,23 @@ inline constexpr absl::Duration kTokenCommitInterval = absl::Seconds(60);
 // Bounds of a Groups frame; a receiver that takes smaller frames gets fewer groups.
 inline constexpr int kMaxGroups = 64;
 inline constexpr size_t kMaxGroupsBytes = 256 * 1024;
+// Bounds of an Attestors frame; what does not fit goes into the next.
+inline constexpr int kMaxAttestors = 64;
+inline constexpr size_t kMaxAttestorsBytes = 64 * 1024 - 64;
+// Bound of a Catalogue frame; a receiver that takes smaller frames is told of fewer offers, and of
+// all requests and answers.
+inline constexpr size_t kMaxCatalogueBytes = 1 << 20;
+inline constexpr int kMaxAccessRequests = 32;
 // Bound of a TrustUpdate frame; one that the peer does not take is not sent.
 inline constexpr size_t kMaxTrustBytes = 256 * 1024;
 
 // Capabilities: what is sent only where both Hellos name it.
-inline constexpr char kGroupsCapability[] = "groups";  // Groups frames
-inline constexpr char kTrustCapability[] = "trust";    // TrustUpdate frames
-inline constexpr char kReplayCapability[] = "replay";  // Batch.replay
+inline constexpr char kGroupsCapability[] = "groups";        // Groups frames
+inline constexpr char kTrustCapability[] = "trust";          // TrustUpdate frames
+inline constexpr char kReplayCapability[] = "replay";        // Batch.replay
+inline constexpr char kCatalogueCapability[] = "catalogue";  // Catalogue frames
+// Attestors frames, Batch.export_statement, Resume.digest and Heartbeat.receipt
+inline constexpr char kStatementsCapability[] = "statements";
 
 // Events a second on average, and at once. 0 a second: no limit; 0 at once: as many
 // as in one second.
@@ -72,9 +85,10 @@ struct Refuse {
 
 // Where we stand as the receiver; all empty: nowhere yet.
 struct ImportCursor {
-  base::Position position;
-  std::string token;
-  std::string link_epoch;
+  base::Position position = {};
+  std::string token = {};
+  std::string link_epoch = {};
+  std::string digest = {};  // rolling, of what the sender signed; empty: nothing
 
   bool operator==(const ImportCursor&) const = default;
 };
@@ -103,6 +117,9 @@ struct LinkConfig {
   absl::Duration heartbeat = absl::Seconds(5);
   // Set: the link says this and ends.
   std::optional<Refuse> refuse;
+  // What the peer is asked to wait for where the link ends by its own fault (offence.h); zero: it
+  // is not.
+  absl::Duration retry_after_offence;
 
   // --- our log, for what we send
   base::Epoch log_epoch;
@@ -123,6 +140,11 @@ struct LinkConfig {
   std::string fresh_link_epoch;
   // Not owned; outlives the link.
   const TokenSealer* sealer = nullptr;
+  // Not owned; outlives the link. Null: nothing is signed.
+  const BatchSigner* signer = nullptr;
+  // The last receipt of the peer on disk; none: there is none.
+  std::optional<federation::v1::Receipt> receipt;
+  std::string receipt_epoch;  // the link epoch that its position counts in
   storage::v1::PolicyEpoch policy_epoch;
   Rate export_rate;
   // Nothing is sent for now: see ExportsHeld.

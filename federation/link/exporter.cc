@@ -37,6 +37,9 @@ Exporter::Exporter(const LinkConfig& config)
       agreed_(std::max(config.agreed_sequence, Sequence(1))),
       recorded_(config.acknowledged),
       sealer_(config.sealer),
+      signer_(config.signer),
+      receipt_(config.receipt),
+      receipt_epoch_(config.receipt_epoch),
       max_unacknowledged_(std::max<uint64_t>(1, config.max_unacknowledged)),
       held_(config.exports_held),
       replay_(config),
@@ -68,6 +71,7 @@ absl::Status Exporter::OnResume(const federation::v1::Resume& resume, Outputs* o
   if (!interest_seen_) return ProtocolError("Resume before Interest");
   if (resume_seen_) return ProtocolError("a second Resume");
   resume_seen_ = true;
+  CDGATE_RETURN_IF_ERROR(TakeDigest(resume, out));
   if (resume.token().empty()) return BeginFromNothing(resume);
   return BeginAfter(resume, out);
 }
@@ -388,7 +392,7 @@ uint64_t Exporter::RoomForEvents() const {
   };
   if (used_bytes_ >= credit_bytes_) return 0;
   return std::min({left(credit_events_, used_events_), left(max_unacknowledged_, unacknowledged_),
-                   uint64_t{kMaxBatchEvents}});
+                   kFullBatchEvents});
 }
 
 // Events that may be asked for at `now`; 0: none, and WakeAt() says when that may change.
@@ -470,8 +474,9 @@ SendFrame Exporter::TakeBatch() {
 
   SendFrame send;
   send.events = std::move(block.events);
-  KeepSent(std::move(block), first);
   federation::v1::Batch& batch = *send.frame.mutable_batch();
+  Sign(std::exchange(block.tree, {}), first, events, &batch);
+  KeepSent(std::move(block), first);
   batch.set_first_position(first.value());
   batch.set_token(sealer_->Seal(sent_place_, Scope(link_epoch_)));
   batch.set_link_epoch(link_epoch_);

@@ -28,6 +28,7 @@
 #include <deque>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -49,6 +50,7 @@ class Exporter {
   absl::Status OnResume(const federation::v1::Resume& resume, Outputs* out);
   absl::Status OnCredit(const federation::v1::Credit& credit);
   absl::Status OnAck(const federation::v1::Ack& ack);
+  void OnReceipt(const federation::v1::Receipt& receipt, Outputs* out);
 
   // --- answers from whoever drives the link
   void OnDecided(Decided decided);
@@ -66,6 +68,8 @@ class Exporter {
   void SetPeerMaxFrame(uint32_t bytes) { peer_max_frame_ = bytes; }
   // Both sides know of replays.
   void EnableReplay() { replay_.Enable(); }
+  // Both sides know of statements.
+  void EnableStatements() { statements_ = true; }
   // Nothing new is sent from now on; acks still count.
   void Stop();
   // Gives out what is still to be recorded. Last; nothing waits for an Ack any more.
@@ -107,6 +111,10 @@ class Exporter {
   void Begin(const Place& place, std::string link_epoch);
   void PlaceIsKnown();
 
+  absl::Status TakeDigest(const federation::v1::Resume& resume, Outputs* out);
+  void Sign(const BatchTree& tree, base::Position first, size_t count,
+            federation::v1::Batch* batch);
+
   absl::Status CheckAck(const federation::v1::Ack& ack) const;
   void NoteRefusals(const federation::v1::Ack& ack);
   void AcknowledgeThrough(base::Position position);
@@ -145,6 +153,9 @@ class Exporter {
   const base::Sequence agreed_;
   const base::Sequence recorded_;  // acknowledged in the ledger when the link began
   const TokenSealer* const sealer_;
+  const BatchSigner* const signer_;
+  const std::optional<federation::v1::Receipt> receipt_;  // when the link began
+  const std::string receipt_epoch_;
   const uint64_t max_unacknowledged_;
 
   // The peer as a receiver.
@@ -175,6 +186,12 @@ class Exporter {
   std::vector<storage::v1::LedgerRow> rows_;  // to be recorded
   bool record_now_ = false;                   // with the next Pump()
   ReplayLane replay_;
+
+  // What was signed: the rolling digest of all that was sent, and those before it that the peer
+  // may still sign for, by the positions behind them.
+  bool statements_ = false;
+  std::string digest_ = EmptyRollingDigest();
+  std::deque<std::pair<base::Position, std::string>> signed_;
 
   base::Sequence horizon_, horizon_asked_;
   std::optional<storage::v1::PolicyEpoch> sent_epoch_;  // on disk

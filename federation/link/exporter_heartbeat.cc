@@ -4,6 +4,13 @@
 #include "federation/link/exporter.h"
 
 namespace cdgate::link {
+namespace {
+
+// Less than the shortest interval between heartbeats, with room for clocks that are slewed.
+constexpr absl::Duration kLongestAccept = absl::Milliseconds(500);
+static_assert(kLongestAccept < kLeastHeartbeat);
+
+}  // namespace
 
 void Exporter::FillHeartbeat(federation::v1::Heartbeat* heartbeat) {
   record_now_ = true;
@@ -20,8 +27,9 @@ void Exporter::FillHeartbeat(federation::v1::Heartbeat* heartbeat) {
 
 // Whoever reads the head at a time does not see what was accepted just before and is
 // being committed. So the claim for a head is the time of the heartbeat before the one
-// that read it: an accept does not take an interval. Whole seconds, rounded down, are
-// fine enough and of one size.
+// that read it: an accept does not take an interval. A heartbeat that comes early, because
+// exports were stopped or go on, makes no claim. Whole seconds, rounded down, are fine enough
+// and of one size.
 void Exporter::UpdateCaughtUp() {
   const auto redeem = [this] {
     if (!claim_ || sent_place_.sequence < claim_->head) return;
@@ -29,7 +37,10 @@ void Exporter::UpdateCaughtUp() {
     claim_.reset();
   };
   redeem();
-  if (!claim_ && head_before_ != absl::InfinitePast()) claim_ = HeadMoved{head_.head, head_before_};
+  const absl::Duration since = head_.as_of - head_before_;
+  if (since >= absl::ZeroDuration() && since < kLongestAccept) return;
+  const bool counts = since > absl::ZeroDuration() && head_before_ != absl::InfinitePast();
+  if (!claim_ && counts) claim_ = HeadMoved{head_.head, head_before_};
   redeem();
   head_before_ = head_.as_of;
 }

@@ -38,6 +38,7 @@ federation::v1::Resume Importer::MakeResume() {
   resume.set_token(resumed_from_.token);
   resume.set_position(resumed_from_.position.value());
   resume.set_link_epoch(resumed_from_.link_epoch);
+  resume.set_digest(resumed_from_.digest);
   return resume;
 }
 
@@ -98,6 +99,9 @@ absl::Status Importer::OnBatch(FrameReceived received, Outputs* out) {
   commit.replay = batch.replay();
   commit.events = std::move(received.events);
   commit.cursor = {received_, std::move(*batch.mutable_token()), link_epoch_};
+  if (batch.has_export_statement()) {
+    commit.statement = std::move(*batch.mutable_export_statement());
+  }
   out->push_back(std::move(commit));
   return absl::OkStatus();
 }

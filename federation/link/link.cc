@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "federation/link/codec.h"
+#include "federation/link/offence.h"
 #include "gateway/base/encoding.h"
 #include "gateway/base/status_macros.h"
 
@@ -31,6 +32,22 @@ federation::v1::Groups GroupsThatFit(federation::v1::Groups groups, uint32_t max
     groups.mutable_groups()->RemoveLast();
   }
   return groups;
+}
+
+// As many offers as one frame holds.
+federation::v1::Catalogue CatalogueThatFits(federation::v1::Catalogue catalogue,
+                                            uint32_t max_frame_bytes) {
+  constexpr size_t kOverhead = 16;  // of the frame, and to say that it was cut
+  const size_t most = std::min<size_t>(kMaxCatalogueBytes, max_frame_bytes) - kOverhead;
+  size_t size = catalogue.ByteSizeLong();
+  int keep = catalogue.offers_size();
+  for (; keep > 0 && size > most; --keep) {
+    size -= std::min(size, catalogue.offers(keep - 1).ByteSizeLong());
+  }
+  if (keep == catalogue.offers_size()) return catalogue;
+  catalogue.set_truncated(true);
+  catalogue.mutable_offers()->DeleteSubrange(keep, catalogue.offers_size() - keep);
+  return catalogue;
 }
 
 // What a peer may ask us to wait.
@@ -121,6 +138,8 @@ void Link::On(GroupsChanged change) { groups_ = std::move(change.groups); }
 
 void Link::On(TrustChanged change) { trust_ = std::move(change.update); }
 
+void Link::On(AttestorsChanged change) { attestors_.MergeFrom(change.attestors); }
+
 void Link::On(InterestChanged change) {
   config_.interest = std::move(change.interest);
   importer_.SetRate(change.import_rate);
@@ -139,6 +158,9 @@ void Link::On(Drain) {
 void Link::On(End end) {
   CloseStream close{.reason = end.reason, .message = std::move(end.message)};
   close.retry_after = end.retry_after;
+  if (close.retry_after == absl::ZeroDuration() && IsOffence(close.reason)) {
+    close.retry_after = config_.retry_after_offence;
+  }
   if (state_ == State::kIdle) return Finish(std::move(close));
   if (state_ == State::kClosing) return;
   end_ = std::move(close);
@@ -171,7 +193,8 @@ absl::Status Link::OnFrame(FrameReceived received) {
     case Frame::kHeartbeat: return OnHeartbeat(frame.heartbeat());
     case Frame::kGroups: return OnGroups(frame.groups(), received.wire_bytes);
     case Frame::kTrust: return OnTrust(frame.trust(), received.wire_bytes);
-    case Frame::kCatalogue: return absl::OkStatus();  // reserved: ignored in version 1
+    case Frame::kAttestors: return OnAttestors(frame.attestors(), received.wire_bytes);
+    case Frame::kCatalogue: return OnCatalogue(frame.catalogue(), received.wire_bytes);
     default: return ProtocolError("a frame of a kind that version 1 does not have");
   }
 }
@@ -204,6 +227,44 @@ absl::Status Link::OnTrust(const federation::v1::TrustUpdate& update, size_t wir
   return absl::OkStatus();
 }
 
+absl::Status Link::OnCatalogue(const federation::v1::Catalogue& catalogue, size_t wire_bytes) {
+  // Before there was the capability the frame was reserved, and ignored.
+  if (!BothKnow(kCatalogueCapability)) return absl::OkStatus();
+  if (wire_bytes > kMaxCatalogueBytes || catalogue.requests_size() > kMaxAccessRequests ||
+      catalogue.answers_size() > kMaxAccessRequests) {
+    return ProtocolError(
+        absl::StrCat("a Catalogue of ", wire_bytes, " bytes with ", catalogue.requests_size(),
+                     " requests and ", catalogue.answers_size(), " answers, the most are ",
+                     kMaxCatalogueBytes, " bytes and ", kMaxAccessRequests, " of each"));
+  }
+  out_->push_back(CatalogueReceived{catalogue});
+  return absl::OkStatus();
+}
+
+absl::Status Link::OnAttestors(const federation::v1::Attestors& attestors, size_t wire_bytes) {
+  if (!BothKnow(kStatementsCapability)) return ProtocolError("Attestors without the capability");
+  if (attestors.attestors_size() > kMaxAttestors || wire_bytes > kLeastMaxFrameBytes) {
+    return ProtocolError(absl::StrCat(attestors.attestors_size(), " attestors of ", wire_bytes,
+                                      " bytes, the most are ", kMaxAttestors, " of ",
+                                      kLeastMaxFrameBytes));
+  }
+  out_->push_back(AttestorsReceived{attestors});
+  return absl::OkStatus();
+}
+
+// As many as one frame holds; the others stay.
+federation::v1::Attestors Link::TakeAttestors() {
+  federation::v1::Attestors take, rest;
+  size_t bytes = 0;
+  for (auto& attestor : *attestors_.mutable_attestors()) {
+    bytes += attestor.ByteSizeLong() + 4;
+    const bool fits = bytes <= kMaxAttestorsBytes && take.attestors_size() < kMaxAttestors;
+    (fits ? take : rest).add_attestors()->Swap(&attestor);
+  }
+  attestors_ = std::move(rest);
+  return take;
+}
+
 bool Link::TrustDue() const {
   constexpr size_t kOverhead = 16;  // of the frame
   return trust_ && BothKnow(kTrustCapability) &&
@@ -216,6 +277,7 @@ absl::Status Link::OnHeartbeat(const federation::v1::Heartbeat& heartbeat) {
       heartbeat.exports_stopped()) {
     out_->push_back(PeerExports{heartbeat.exports_stopped()});
   }
+  if (heartbeat.has_receipt()) exporter_.OnReceipt(heartbeat.receipt(), out_);
   return importer_.OnHeartbeat(heartbeat, now_, out_);
 }
 
@@ -228,6 +290,7 @@ absl::Status Link::OnHello(const federation::v1::Hello& hello) {
   CDGATE_ASSIGN_OR_RETURN(agreed_, JudgeHello(hello, config_));
   exporter_.SetPeerMaxFrame(agreed_.peer_max_frame_bytes);
   if (BothKnow(kReplayCapability)) exporter_.EnableReplay();
+  if (BothKnow(kStatementsCapability)) exporter_.EnableStatements();
   interest_due_ = resume_due_ = true;
   // What holds us back is told at once.
   heartbeat_at_ = exporter_.held() ? now_ : now_ + config_.heartbeat;
@@ -329,6 +392,11 @@ bool Link::NextControlFrame(Frame* frame) {
         GroupsThatFit(*std::exchange(groups_, std::nullopt), agreed_.peer_max_frame_bytes);
   } else if (TrustDue()) {
     *frame->mutable_trust() = *std::exchange(trust_, std::nullopt);
+  } else if (attestors_.attestors_size() > 0 && BothKnow(kStatementsCapability)) {
+    *frame->mutable_attestors() = TakeAttestors();
+  } else if (catalogue_ && BothKnow(kCatalogueCapability)) {
+    *frame->mutable_catalogue() =
+        CatalogueThatFits(*std::exchange(catalogue_, std::nullopt), agreed_.peer_max_frame_bytes);
   } else if (importer_.HasAck()) {
     *frame->mutable_ack() = importer_.TakeAck();
   } else if (importer_.HasCredit(now_)) {

@@ -72,6 +72,8 @@ class Link {
   void On(ReplayChanged change) { exporter_.OnReplayChanged(change); }
   void On(GroupsChanged change);
   void On(TrustChanged change);
+  void On(AttestorsChanged change);
+  void On(CatalogueChanged change) { catalogue_ = std::move(change.catalogue); }
   void On(InterestChanged change);
   void On(Drain);
   void On(End end);
@@ -80,7 +82,10 @@ class Link {
   absl::Status OnBatch(FrameReceived received);
   absl::Status OnGroups(const federation::v1::Groups& groups, size_t wire_bytes);
   absl::Status OnTrust(const federation::v1::TrustUpdate& update, size_t wire_bytes);
+  absl::Status OnCatalogue(const federation::v1::Catalogue& catalogue, size_t wire_bytes);
+  absl::Status OnAttestors(const federation::v1::Attestors& attestors, size_t wire_bytes);
   bool TrustDue() const;
+  federation::v1::Attestors TakeAttestors();
   absl::Status OnHeartbeat(const federation::v1::Heartbeat& heartbeat);
   absl::Status OnHello(const federation::v1::Hello& hello);
   void OnGoAway(const federation::v1::GoAway& go_away);
@@ -113,8 +118,10 @@ class Link {
   bool writing_ = false;  // a SendFrame waits for its Written
   bool hello_due_ = false;
   bool interest_due_ = false;
-  std::optional<federation::v1::Groups> groups_;      // not sent yet
-  std::optional<federation::v1::TrustUpdate> trust_;  // the same
+  std::optional<federation::v1::Groups> groups_;        // not sent yet
+  std::optional<federation::v1::TrustUpdate> trust_;    // the same
+  std::optional<federation::v1::Catalogue> catalogue_;  // the same
+  federation::v1::Attestors attestors_;                 // the same
   bool resume_due_ = false;
   bool go_away_due_ = false;
   bool go_away_writing_ = false;

@@ -14,6 +14,7 @@
 #include "absl/time/time.h"
 #include "cdgate/federation/v1/link.pb.h"
 #include "cdgate/storage/v1/storage.pb.h"
+#include "federation/link/batch_signer.h"
 #include "federation/link/config.h"
 #include "gateway/base/errors.h"
 #include "gateway/base/types.h"
@@ -85,6 +86,8 @@ struct Decided {
   std::vector<storage::v1::OutcomeCount> counts;
   // Of a replay: the outcomes that the events in `sequences` and `exceptions` had before.
   std::vector<storage::v1::OutcomeCount> revised;
+  // Over the allowed events, in order, where the sender vouches for what it sends.
+  BatchTree tree;
 };
 
 // Answers NeedReplay. Here `counts` are of those events whose outcome the job changed; what
@@ -144,6 +147,18 @@ struct TrustChanged {
   federation::v1::TrustUpdate update;
 };
 
+// What we offer the peer and ask of it; replaces what was before. The peer is told where it knows
+// of catalogues.
+struct CatalogueChanged {
+  federation::v1::Catalogue catalogue;
+};
+
+// Certificates of attestors that the peer may not have; added to those given before. The peer is
+// told where it knows of statements.
+struct AttestorsChanged {
+  federation::v1::Attestors attestors;
+};
+
 // Our import rules or limits changed, or we want the direction stopped or started.
 struct InterestChanged {
   federation::v1::Interest interest;
@@ -160,10 +175,11 @@ struct End {
   absl::Duration retry_after{};
 };
 
-using Input = std::variant<StreamOpened, FrameReceived, FrameMalformed, StreamClosed, Written, Tick,
-                           HeadMoved, Decided, ReplayDecided, PlaceChecked, HorizonWritten,
-                           Committed, PolicyChanged, ExportsHeld, ReplayChanged, GroupsChanged,
-                           TrustChanged, InterestChanged, Drain, End>;
+using Input =
+    std::variant<StreamOpened, FrameReceived, FrameMalformed, StreamClosed, Written, Tick,
+                 HeadMoved, Decided, ReplayDecided, PlaceChecked, HorizonWritten, Committed,
+                 PolicyChanged, ExportsHeld, ReplayChanged, GroupsChanged, TrustChanged,
+                 CatalogueChanged, AttestorsChanged, InterestChanged, Drain, End>;
 
 // --------------------------------------------------------------- outputs
 
@@ -228,6 +244,8 @@ struct CommitImport {
   ImportCursor cursor;
   // They are past ones, offered again: most may be here.
   bool replay = false;
+  // What the peer signed of them; none: nothing.
+  std::optional<storage::v1::TreeSignature> statement;
 };
 
 // Commit the cursor alone, when convenient; superseded by a later CommitImport or
@@ -268,6 +286,27 @@ struct GroupsReceived {
 // The peer told how its domain is to be trusted. Nothing of it is verified.
 struct TrustReceived {
   federation::v1::TrustUpdate update;
+};
+
+// The peer told what it offers and asks for. Nothing of it is judged but its size.
+struct CatalogueReceived {
+  federation::v1::Catalogue catalogue;
+};
+
+// The peer sent certificates of attestors. Nothing of them is verified.
+struct AttestorsReceived {
+  federation::v1::Attestors attestors;
+};
+
+// The peer signed for what it has, and that is what it was sent. The signature is not verified.
+struct ReceiptReceived {
+  federation::v1::Receipt receipt;
+  std::string link_epoch;
+};
+
+// The peer says that it was sent something else than it was, up to that position.
+struct HistoryDisputed {
+  base::Position position{};
 };
 
 // The peer showed its import rules, or stopped the direction. What is decided from now
@@ -319,6 +358,7 @@ struct CloseStream {
 using Output =
     std::variant<SendFrame, NeedEvents, NeedReplay, CheckPlace, WriteHorizon, CommitImport,
                  MoveCursor, RecordLedger, RecordReplay, ReplayDone, GroupsReceived, TrustReceived,
+                 CatalogueReceived, AttestorsReceived, ReceiptReceived, HistoryDisputed,
                  InterestReceived, PeerCaughtUp, PeerExports, SetTimer, StateChanged, CloseStream>;
 using Outputs = std::vector<Output>;
 

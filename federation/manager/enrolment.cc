@@ -199,6 +199,10 @@ void Enrolment::CreateInvite(const std::string& author,
   wanted.purpose = request.purpose();
   wanted.author = author;
   wanted.only_domain = request.domain();
+  wanted.contacts = {request.contacts().begin(), request.contacts().end()};
+  if (request.has_agreement_lifetime()) {
+    wanted.agreement_lifetime = absl::Seconds(request.agreement_lifetime().seconds());
+  }
   if (wanted.endpoint.empty() && !wanted.offline) return done(NoListener());
   auto made = invite::MakeInvite(wanted, deps_.sealer, deps_.clock.Now());
   if (!made.ok()) return done(made.status());
@@ -208,6 +212,7 @@ void Enrolment::CreateInvite(const std::string& author,
   response.set_invite_id(made->invite.id());
   *response.mutable_expire_time() = made->invite.expire_time();
   response.set_fingerprint(base::Fingerprint(identity->bundle_digest));
+  *response.mutable_agreement_lifetime() = made->invite.agreement_lifetime();
   state::Proposal proposal;
   proposal.resources.push_back(InviteEdit(made->invite, 0, author));
   const absl::Status queued =
@@ -260,15 +265,15 @@ absl::StatusOr<Enrolment::Redeemed> Enrolment::Answer(const Claim& claim,
   Redeemed out;
   if (claim.by_reply) {
     const absl::Time end = absl::FromUnixSeconds(invite.expire_time().seconds());
-    out.peer = PendingPeer(claim.party,
-                           invite::AgreementOfReply(claim.proof, end, kAgreementLifetime), true);
+    out.peer = PendingPeer(
+        claim.party, invite::AgreementOfReply(claim.proof, end, invite::LifetimeOf(invite)), true);
     out.peer.set_state(admin::v1::PEER_STATE_APPROVED);
     out.peer.set_approved_by(claim.author);
     return out;
   }
-  *out.response.mutable_party() = OurParty(invite.purpose(), {});
+  *out.response.mutable_party() = OurParty(invite.purpose(), invite.contacts());
   out.response.set_agreement_id(base::Base32Encode(deps_.random.Bytes(16)));
-  *out.response.mutable_expire_time() = ToTimestamp(deps_.clock.Now() + kAgreementLifetime);
+  *out.response.mutable_expire_time() = ToTimestamp(deps_.clock.Now() + invite::LifetimeOf(invite));
   const invite::Agreement agreement = AgreementOf(out.response);
   CDGATE_ASSIGN_OR_RETURN(const std::string secret, invite::OpenSecret(invite, deps_.sealer));
   CDGATE_ASSIGN_OR_RETURN(
@@ -377,17 +382,17 @@ void Enrolment::Accept(const std::string& author, const admin::v1::AcceptInviteR
 void Enrolment::AcceptByDialling(const std::string& author, const invite::Token& token,
                                  const federation::v1::EnrolRequest& enrol,
                                  Done<admin::v1::AcceptInviteResponse> done) {
-  deps_.dialer.Enrol(token.endpoint, token.inviter_domain, enrol,
-                     [this, author, token, proof = enrol.proof(),
-                      done](absl::StatusOr<federation::v1::EnrolResponse> response) {
-                       if (!response.ok()) return done(DialFailed(response.status(), token));
-                       const invite::Agreement agreement = AgreementOf(*response);
-                       const absl::Status checked = invite::CheckInviterProof(
-                           token, proof, response->party(), agreement, response->proof());
-                       if (!checked.ok()) return done(checked);
-                       StoreAccepted(author, PendingPeer(response->party(), agreement, true), "",
-                                     done);
-                     });
+  deps_.dialer.Enrol(
+      token.endpoint, token.inviter_domain, enrol,
+      [this, author, token, proof = enrol.proof(),
+       done](absl::StatusOr<federation::v1::EnrolResponse> response) {
+        if (!response.ok()) return done(DialFailed(response.status(), token));
+        const invite::Agreement agreement = AgreementOf(*response);
+        const absl::Status checked = invite::CheckInviterProof(
+            token, proof, response->party(), agreement, response->proof(), deps_.clock.Now());
+        if (!checked.ok()) return done(checked);
+        StoreAccepted(author, PendingPeer(response->party(), agreement, true), "", done);
+      });
 }
 
 void Enrolment::AcceptByReply(const std::string& author, const invite::Token& token,
@@ -400,7 +405,7 @@ void Enrolment::AcceptByReply(const std::string& author, const invite::Token& to
   const auto code =
       invite::EncodeReply({token.invite_id, token.inviter_domain, enrol.party(), enrol.proof()});
   if (!code.ok()) return done(code.status());
-  const auto agreement = invite::AgreementOfReply(enrol.proof(), token.expires, kAgreementLifetime);
+  const auto agreement = invite::AgreementOfReply(enrol.proof(), token.expires, token.lifetime);
   StoreAccepted(author, PendingPeer(invite::InviterOf(token), agreement, true), *code,
                 std::move(done));
 }

@@ -43,9 +43,6 @@
 
 namespace cdgate::manager {
 
-// How long an agreement lasts unless renewed.
-inline constexpr absl::Duration kAgreementLifetime = absl::Hours(24 * 365);
-
 // Calls EnrolmentService.Enrol at an address.
 class EnrolDialer {
  public:
@@ -94,6 +91,10 @@ class Enrolment {
   // whatever is wrong with the invite or the proof; ALREADY_EXISTS for a peer.
   void HandleEnrol(const trust::VerifiedPeer& caller, const federation::v1::EnrolRequest& request,
                    Done<federation::v1::EnrolResponse> done);
+
+  // What a token says, and whether it could be accepted now. INVITE_MALFORMED.
+  absl::StatusOr<admin::v1::CheckInviteResponse> CheckInvite(
+      const admin::v1::CheckInviteRequest& request) const;
 
   // Redeems a token: dials the inviter, or makes a reply code, and stores the inviter as a
   // pending peer. INVITE_MALFORMED; INVITE_INVALID for one that expired or is for another domain;

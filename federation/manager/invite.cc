@@ -21,10 +21,14 @@ using federation::v1::Party;
 
 constexpr size_t kMaxEndpointBytes = 261;  // a DNS name, a colon, a port
 constexpr size_t kMaxPurposeBytes = 500;
-constexpr int kMaxContacts = 10;
+constexpr size_t kMaxContacts = 10;
 constexpr size_t kMaxContactBytes = 200;
+// Of an answer, which has 8 KiB at most: our bundle, purpose and contacts.
+constexpr size_t kMaxToldBytes = 7 * 1024;
 constexpr size_t kAgreementIdBytes = 16;
 constexpr absl::Duration kMinTtl = absl::Minutes(1);
+// By how much the clocks of two domains, and an answer on its way, may move an end.
+constexpr absl::Duration kEndSlack = absl::Hours(1);
 
 // What tells the two proofs from each other, and from whatever else a key is used for.
 constexpr absl::string_view kAccepterLabel = "cdgate/enrol/v1/accepter";
@@ -95,6 +99,28 @@ std::string TimeText(absl::Time time) {
   return absl::FormatTime(absl::RFC3339_sec, time, absl::UTCTimeZone());
 }
 
+absl::Status CheckPurpose(absl::string_view field, absl::string_view purpose) {
+  if (purpose.size() <= kMaxPurposeBytes && IsPlainText(purpose)) return absl::OkStatus();
+  return InvalidField(field, "has at most 500 bytes and no control characters");
+}
+
+template <typename Texts>
+absl::Status CheckContacts(absl::string_view field, const Texts& contacts) {
+  if (static_cast<size_t>(contacts.size()) > kMaxContacts) {
+    return InvalidField(field, "are at most 10");
+  }
+  for (const std::string& contact : contacts) {
+    if (contact.size() <= kMaxContactBytes && IsPlainText(contact)) continue;
+    return InvalidField(field, "have at most 200 bytes and no control characters");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckLifetime(absl::Duration lifetime) {
+  if (lifetime >= kLeastLifetime && lifetime <= kGreatestLifetime) return absl::OkStatus();
+  return InvalidField("agreement_lifetime", "is at least 1 hour and at most 5 years");
+}
+
 std::string SealLabel(absl::string_view id) { return absl::StrCat(kSealLabel, id); }
 
 absl::Status CheckRequest(const InviteRequest& request, absl::Duration ttl) {
@@ -123,10 +149,33 @@ absl::Status CheckRequest(const InviteRequest& request, absl::Duration ttl) {
     return InvalidField("domain", absl::StrCat("\"", base::Shorten(request.only_domain),
                                                "\" is not that of another domain"));
   }
-  if (request.purpose.size() > kMaxPurposeBytes || !IsPlainText(request.purpose)) {
-    return InvalidField("purpose", "has at most 500 bytes and no control characters");
+  CDGATE_RETURN_IF_ERROR(CheckPurpose("purpose", request.purpose));
+  CDGATE_RETURN_IF_ERROR(CheckContacts("contacts", request.contacts));
+  size_t told = request.bundle_pem.size() + request.purpose.size();
+  for (const std::string& contact : request.contacts) told += contact.size();
+  if (told > kMaxToldBytes) {
+    return InvalidField("contacts",
+                        "have with the purpose and the bundle of our own domain more than 7 KiB");
   }
-  return absl::OkStatus();
+  return CheckLifetime(request.agreement_lifetime.value_or(kDefaultLifetime));
+}
+
+// Who made the token answers, and says of the agreement what our operator was shown. A token of an
+// earlier release states nothing.
+absl::Status CheckAsStated(const Token& token, const Party& inviter, const Agreement& agreement,
+                           absl::Time now) {
+  const bool same_purpose = token.purpose.empty() || token.purpose == inviter.purpose();
+  const bool same_contacts =
+      token.contacts.empty() || std::equal(token.contacts.begin(), token.contacts.end(),
+                                           inviter.contacts().begin(), inviter.contacts().end());
+  const bool same_end = agreement.expires <= now + token.lifetime + kEndSlack;
+  if (same_purpose && same_contacts && same_end) return absl::OkStatus();
+  return base::MakeError(base::Reason::kInviteInvalid,
+                         absl::StrCat(token.inviter_domain, " answers with ",
+                                      !same_end      ? "a later end of the agreement"
+                                      : same_purpose ? "other contacts"
+                                                     : "another purpose",
+                                      " than its invite states; ask for a new one"));
 }
 
 Redemption Refused(std::string detail) { return {InviteInvalid(), std::move(detail), {}}; }
@@ -184,16 +233,14 @@ absl::Status CheckParty(const Party& party) {
     return InvalidField("party.endpoint",
                         absl::StrCat("\"", base::Shorten(party.endpoint()), "\" is not host:port"));
   }
-  if (party.purpose().size() > kMaxPurposeBytes || !IsPlainText(party.purpose())) {
-    return InvalidField("party.purpose", "has at most 500 bytes and no control characters");
-  }
-  if (party.contacts_size() > kMaxContacts) return InvalidField("party.contacts", "are at most 10");
-  for (const std::string& contact : party.contacts()) {
-    if (contact.size() > kMaxContactBytes || !IsPlainText(contact)) {
-      return InvalidField("party.contacts", "have at most 200 bytes and no control characters");
-    }
-  }
-  return absl::OkStatus();
+  CDGATE_RETURN_IF_ERROR(CheckPurpose("party.purpose", party.purpose()));
+  return CheckContacts("party.contacts", party.contacts());
+}
+
+absl::Status CheckTerms(const Token& token) {
+  CDGATE_RETURN_IF_ERROR(CheckPurpose("purpose", token.purpose));
+  CDGATE_RETURN_IF_ERROR(CheckContacts("contacts", token.contacts));
+  return CheckLifetime(token.lifetime);
 }
 
 absl::StatusOr<std::string> AccepterProof(absl::string_view secret, const Binding& binding,
@@ -229,7 +276,7 @@ Agreement AgreementOfReply(absl::string_view accepter_proof, absl::Time invite_e
 
 absl::Status CheckInviterProof(const Token& token, absl::string_view accepter_proof,
                                const Party& inviter, const Agreement& agreement,
-                               absl::string_view proof) {
+                               absl::string_view proof, absl::Time now) {
   CDGATE_RETURN_IF_ERROR(CheckParty(inviter));
   CDGATE_ASSIGN_OR_RETURN(const std::string digest, trust::BundleDigest(inviter.bundle_pem()));
   CDGATE_ASSIGN_OR_RETURN(
@@ -238,7 +285,7 @@ absl::Status CheckInviterProof(const Token& token, absl::string_view accepter_pr
   const bool same_domain = inviter.domain() == token.inviter_domain;
   const bool same_bundle = crypto::ConstantTimeEquals(digest, token.bundle_digest);
   if (same_domain && same_bundle && crypto::ConstantTimeEquals(expected, proof)) {
-    return absl::OkStatus();
+    return CheckAsStated(token, inviter, agreement, now);
   }
   return base::MakeError(
       base::Reason::kInviteInvalid,
@@ -259,10 +306,13 @@ absl::StatusOr<NewInvite> MakeInvite(const InviteRequest& request, const crypto:
   token.secret = request.secret;
   token.expires = absl::FromUnixSeconds(absl::ToUnixSeconds(now + ttl));
   token.only_domain = request.only_domain;
+  token.purpose = request.purpose;
+  token.contacts = request.contacts;
+  token.lifetime =
+      absl::Trunc(request.agreement_lifetime.value_or(kDefaultLifetime), absl::Seconds(1));
   if (request.offline) {
     token.bundle_pem = request.bundle_pem;
     token.peers_endpoint = request.peers_endpoint;
-    token.purpose = request.purpose;
   }
 
   NewInvite out;
@@ -275,7 +325,14 @@ absl::StatusOr<NewInvite> MakeInvite(const InviteRequest& request, const crypto:
   out.invite.set_purpose(request.purpose);
   out.invite.set_author(request.author);
   out.invite.set_domain(request.only_domain);
+  for (const std::string& contact : request.contacts) out.invite.add_contacts(contact);
+  out.invite.mutable_agreement_lifetime()->set_seconds(absl::ToInt64Seconds(token.lifetime));
   return out;
+}
+
+absl::Duration LifetimeOf(const Invite& invite) {
+  return invite.has_agreement_lifetime() ? absl::Seconds(invite.agreement_lifetime().seconds())
+                                         : kDefaultLifetime;
 }
 
 absl::StatusOr<std::string> OpenSecret(const Invite& invite, const crypto::SivSealer& sealer) {

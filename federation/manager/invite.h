@@ -24,6 +24,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -42,6 +43,10 @@ inline constexpr size_t kIdBytes = 10;  // random; 16 characters of base32 as te
 inline constexpr uint32_t kMaxFailures = 5;
 inline constexpr absl::Duration kDefaultTtl = absl::Hours(24);
 inline constexpr absl::Duration kMaxTtl = absl::Hours(24 * 30);
+// How long an agreement holds unless it is stated or renewed otherwise, and what may be stated.
+inline constexpr absl::Duration kDefaultLifetime = absl::Hours(24 * 365);
+inline constexpr absl::Duration kLeastLifetime = absl::Hours(1);
+inline constexpr absl::Duration kGreatestLifetime = absl::Hours(24 * 366 * 5);
 // An EnrolRequest has at most 8 KiB; so has what can be told in one.
 inline constexpr size_t kMaxBundleBytes = 6 * 1024;
 
@@ -56,17 +61,20 @@ struct Token {
   std::string only_domain;  // who may redeem it; empty: any domain
   std::string bundle_pem;   // of that digest; empty where the token was not made offline
   std::string
-      peers_endpoint;   // the inviter's peers listener, "host:port"; may be empty; offline only
-  std::string purpose;  // in the inviter's words; offline only
-  std::string digest;   // TokenDigest of its text; set by DecodeToken, not encoded
+      peers_endpoint;  // the inviter's peers listener, "host:port"; may be empty; offline only
+  // What the inviter states of the agreement: in its words, whom to call there, how long it holds.
+  std::string purpose = {};
+  std::vector<std::string> contacts = {};
+  absl::Duration lifetime = kDefaultLifetime;  // whole seconds
+  std::string digest = {};  // TokenDigest of its text; set by DecodeToken, not encoded
 };
 
 // SHA-256 over all that a token's text says, white space aside.
 std::string TokenDigest(absl::string_view text);
 
-// "cdgate-invite-" and base64url: about 200 characters, with a bundle of one P-256 root
-// about 900. CERTIFICATE_MALFORMED where the bundle does not parse; whether the rest is
-// well-formed is checked by DecodeToken.
+// "cdgate-invite-" and base64url: about 200 characters and what is stated of the agreement, with
+// a bundle of one P-256 root about 900. CERTIFICATE_MALFORMED where the bundle does not parse;
+// whether the rest is well-formed is checked by DecodeToken.
 absl::StatusOr<std::string> EncodeToken(const Token& token);
 
 // White space anywhere is ignored, because mail programs break lines. INVITE_MALFORMED
@@ -103,6 +111,9 @@ bool ValidEndpoint(absl::string_view text);
 // characters. INVALID_ARGUMENT naming the field, CERTIFICATE_MALFORMED for the bundle.
 absl::Status CheckParty(const federation::v1::Party& party);
 
+// The same of what a token states of the agreement: INVALID_ARGUMENT naming the field.
+absl::Status CheckTerms(const Token& token);
+
 // What both proofs are bound to besides the party: the inviter's side of the invite.
 struct Binding {
   std::string invite_id;
@@ -135,11 +146,12 @@ absl::StatusOr<std::string> InviterProof(absl::string_view secret, const Binding
 Agreement AgreementOfReply(absl::string_view accepter_proof, absl::Time invite_expires,
                            absl::Duration lifetime);
 
-// For the accepter, who also compares the digest of the inviter's bundle with the pinned
-// one: both are done here. INVITE_INVALID where either does not fit.
+// For the accepter, who also compares the digest of the inviter's bundle with the pinned one, and
+// what it says of the agreement with what the token states: all are done here. `now`: when the
+// answer came. INVITE_INVALID where one of them does not fit.
 absl::Status CheckInviterProof(const Token& token, absl::string_view accepter_proof,
                                const federation::v1::Party& inviter, const Agreement& agreement,
-                               absl::string_view proof);
+                               absl::string_view proof, absl::Time now);
 
 // Everything that makes an invite. The caller draws the random bytes.
 struct InviteRequest {
@@ -153,14 +165,17 @@ struct InviteRequest {
   std::optional<absl::Duration> ttl;
   std::string purpose;
   std::string author;
-  std::string only_domain;  // empty: any domain may redeem it
+  std::string only_domain;                                // empty: any domain may redeem it
+  std::vector<std::string> contacts = {};                 // of ours
+  std::optional<absl::Duration> agreement_lifetime = {};  // kDefaultLifetime
 };
 struct NewInvite {
   admin::v1::Invite invite;  // to be stored; without the secret in the clear
   std::string token;         // to be shown once
 };
-// INVALID_ARGUMENT for a lifetime outside 1 minute to kMaxTtl, a malformed endpoint or domain, or
-// a bundle that is too large to be told.
+// INVALID_ARGUMENT for a lifetime outside 1 minute to kMaxTtl, one of the agreement outside
+// kLeastLifetime to kGreatestLifetime, a malformed endpoint, domain or contact, or a bundle that is
+// too large to be told.
 absl::StatusOr<NewInvite> MakeInvite(const InviteRequest& request, const crypto::SivSealer& sealer,
                                      absl::Time now);
 
@@ -183,6 +198,9 @@ struct Redemption {
 Redemption Redeem(const admin::v1::Invite* invite, const Binding& binding,
                   const federation::v1::Party& accepter, absl::string_view proof,
                   const crypto::SivSealer& sealer, absl::Time now);
+
+// How long the agreement of an invite holds.
+absl::Duration LifetimeOf(const admin::v1::Invite& invite);
 
 // The secret of an invite that is still open, for InviterProof after Redeem() was OK: read it
 // before, the redeemed invite has it no more. INVITE_INVALID where it cannot be opened.

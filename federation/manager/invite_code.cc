@@ -114,8 +114,8 @@ bool ValidId(absl::string_view id) {
 // What the inviter tells of itself in place of an answer: held to what a party is held to.
 absl::Status CheckOfflinePart(const Token& token) {
   if (token.bundle_pem.empty()) {
-    const bool tells = !token.peers_endpoint.empty() || !token.purpose.empty();
-    return tells ? Malformed("it tells what only an offline invite does") : absl::OkStatus();
+    if (token.peers_endpoint.empty()) return absl::OkStatus();
+    return Malformed("it tells what only an offline invite does");
   }
   const auto digest = trust::BundleDigest(token.bundle_pem);
   if (!digest.ok() || *digest != token.bundle_digest) {
@@ -138,7 +138,21 @@ absl::Status CheckToken(const Token& token) {
       !ValidId(token.invite_id)) {
     return Malformed("a part of it is malformed");
   }
+  if (const absl::Status terms = CheckTerms(token); !terms.ok()) return Malformed(terms.message());
   return CheckOfflinePart(token);
+}
+
+// What is as usual is left out, so that most tokens stay short, and as earlier releases make them.
+void AddTerms(const Token& token, federation::v1::InviteToken* message) {
+  // Earlier releases read the purpose of an offline invite there, and none elsewhere.
+  if (!token.bundle_pem.empty()) {
+    message->set_purpose(token.purpose);
+  } else if (!token.purpose.empty()) {
+    message->mutable_terms()->set_purpose(token.purpose);
+  }
+  for (const std::string& contact : token.contacts) message->mutable_terms()->add_contacts(contact);
+  if (token.lifetime == kDefaultLifetime) return;
+  message->mutable_terms()->mutable_lifetime()->set_seconds(absl::ToInt64Seconds(token.lifetime));
 }
 
 }  // namespace
@@ -153,7 +167,7 @@ absl::StatusOr<std::string> EncodeToken(const Token& token) {
   message.mutable_expire_time()->set_seconds(absl::ToUnixSeconds(token.expires));
   message.set_accepter_domain(token.only_domain);
   message.set_peers_endpoint(token.peers_endpoint);
-  message.set_purpose(token.purpose);
+  AddTerms(token, &message);
   if (!token.bundle_pem.empty()) {
     CDGATE_ASSIGN_OR_RETURN(*message.mutable_bundle(), ToDer(token.bundle_pem));
   }
@@ -172,9 +186,16 @@ absl::StatusOr<Token> DecodeToken(absl::string_view text) {
   token.expires = absl::FromUnixSeconds(message.expire_time().seconds());
   token.only_domain = message.accepter_domain();
   token.peers_endpoint = message.peers_endpoint();
-  token.purpose = message.purpose();
+  token.purpose = message.purpose().empty() ? message.terms().purpose() : message.purpose();
+  token.contacts = {message.terms().contacts().begin(), message.terms().contacts().end()};
+  if (message.terms().has_lifetime()) {
+    token.lifetime = absl::Seconds(message.terms().lifetime().seconds());
+  }
   token.digest = TokenDigest(text);
   CDGATE_ASSIGN_OR_RETURN(token.bundle_pem, ToPem(message.bundle()));
+  if (!message.purpose().empty() && token.bundle_pem.empty()) {
+    return Malformed("it tells what only an offline invite does");
+  }
   CDGATE_RETURN_IF_ERROR(CheckToken(token));
   return token;
 }
@@ -206,6 +227,7 @@ federation::v1::Party InviterOf(const Token& token) {
   party.set_bundle_pem(token.bundle_pem);
   party.set_endpoint(token.peers_endpoint);
   party.set_purpose(token.purpose);
+  for (const std::string& contact : token.contacts) party.add_contacts(contact);
   return party;
 }
 

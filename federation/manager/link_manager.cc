@@ -127,9 +127,7 @@ void LinkManager::Core::Adopt(const std::string& domain, const state::StoredReso
   if (slot->version != resource.version) {
     slot->peer = *std::move(peer);
     slot->version = resource.version;
-    // Whatever kept it down may have been this.
-    slot->next_try = absl::InfinitePast();
-    slot->redial.Reset();
+    slot->BeginAnew();
     slot->end_is_timed = false;
     if (slot->session == nullptr) {
       slot->acknowledged_through = session::AcknowledgedThrough(deps_.session.store, slot->peer);
@@ -144,6 +142,8 @@ std::optional<link::Refuse> LinkManager::Core::RefusalNow(const PeerLink& link) 
                                .ended_text = link.ended_text,
                                .draining = draining_,
                                .started_frozen = frozen_,
+                               .suspended_for = link.suspension.left(Monotonic()),
+                               .offence = link.suspension.what(),
                                .now = deps_.session.clock.Now()});
 }
 
@@ -195,13 +195,13 @@ void LinkManager::Core::StartSession(const std::string& domain, PeerLink& link,
   link.session_number = number;
   link.dialled = dialled;
   link.ended = false;
-  link.groups.clear();
-  link.trust = nullptr;
+  link.ForgetNews();
   session::SessionOptions options;
   options.peer = link.peer;
   options.dialled = dialled;
   options.refuse = RefusalNow(link);
   options.begin_anew = std::exchange(link.begin_anew, false);
+  options.retry_after_offence = link.suspension.AfterNext(Monotonic());
   options.heartbeat = deps_.heartbeat;
   {
     base::MutexLock lock(mu_);
@@ -209,17 +209,18 @@ void LinkManager::Core::StartSession(const std::string& domain, PeerLink& link,
   }
   // The callbacks of a session may outlive the manager's users, not its core.
   const auto self = shared_from_this();
+  const auto tell = [self, domain](auto listener) {
+    return [self, domain, listener](const auto& told) {
+      if (self->deps_.*listener) (self->deps_.*listener)(domain, told);
+    };
+  };
   link.session = Session::Start(
       deps_.session, std::move(options), link.metrics, std::move(stream),
       {.on_up = [self, domain, number] { self->Post([=] { self->OnUp(domain, number); }); },
-       .on_groups =
-           [self, domain](const federation::v1::Groups& groups) {
-             if (self->deps_.on_groups) self->deps_.on_groups(domain, groups);
-           },
-       .on_trust =
-           [self, domain](const federation::v1::TrustUpdate& update) {
-             if (self->deps_.on_trust) self->deps_.on_trust(domain, update);
-           },
+       .on_groups = tell(&LinkManagerDeps::on_groups),
+       .on_trust = tell(&LinkManagerDeps::on_trust),
+       .on_attestors = tell(&LinkManagerDeps::on_attestors),
+       .on_catalogue = tell(&LinkManagerDeps::on_catalogue),
        .on_end =
            [self, domain, number](const link::CloseStream& close) {
              self->Post([=] { self->OnEnd(domain, number, close); });
@@ -242,6 +243,7 @@ void LinkManager::Core::GiveNews(const std::string& domain, PeerLink& link) {
     link.session->SetTrust(*trust);
     link.trust = std::move(trust);
   }
+  if (deps_.catalogue_of) link.GiveCatalogue(deps_.catalogue_of(domain));
   if (!deps_.groups_of) return;
   federation::v1::Groups groups = deps_.groups_of(domain);
   std::string bytes = groups.SerializeAsString();
@@ -306,7 +308,7 @@ PeerLink* LinkManager::Core::Find(const std::string& domain, uint64_t number) {
 void LinkManager::Core::OnUp(const std::string& domain, uint64_t number) {
   PeerLink* link = Find(domain, number);
   if (link == nullptr || link->ended) return;
-  link->redial.OnUp(Monotonic());
+  link->NoteUp(Monotonic());
   link->told_ended.clear();
   SetState(domain, *link, admin::v1::LINK_STATE_UP, "", "");
   base::Log(base::LogLevel::kInfo, "link up",
@@ -322,8 +324,7 @@ void LinkManager::Core::OnEnd(const std::string& domain, uint64_t number,
   // The peer cannot read our place any more (its log began a new life, or it lost its
   // key): from the beginning of the agreement; duplicates are told by identity.
   if (close.by_peer && close.reason == base::Reason::kTokenInvalid) link->begin_anew = true;
-  link->next_try =
-      Soon(link->redial.OnDown(Monotonic(), close.retry_after, deps_.session.random.Unit()));
+  link->next_try = Soon(link->NoteEnd(close, Monotonic(), deps_.session.random.Unit()));
   base::Log(base::LogLevel::kInfo, "link down",
             {{"peer", domain},
              {"reason", base::ReasonLabel(close.reason)},

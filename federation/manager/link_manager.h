@@ -72,6 +72,17 @@ struct LinkManagerDeps {
   // What `peer` said of how to trust it (TrustExchange::OnReceived). Must not block.
   std::function<void(absl::string_view peer, const federation::v1::TrustUpdate& update)> on_trust =
       {};
+  // What we offer `peer` and ask of it (CatalogueExchange::For): the same object while there is
+  // nothing new to tell.
+  std::function<std::shared_ptr<const federation::v1::Catalogue>(absl::string_view peer)>
+      catalogue_of = {};
+  // What `peer` offers and asks for (CatalogueExchange::OnReceived). Must not block.
+  std::function<void(absl::string_view peer, const federation::v1::Catalogue& catalogue)>
+      on_catalogue = {};
+  // Certificates of attestors that `peer` sent (AttestorRegistry::Take). Must not block: half a
+  // millisecond for each that is new.
+  std::function<void(absl::string_view peer, const federation::v1::Attestors& attestors)>
+      on_attestors = {};
 };
 
 class LinkManager {

@@ -30,6 +30,14 @@ Refuse Expired(absl::string_view domain, absl::Time end) {
           kSoon};
 }
 
+Refuse Suspended(const RefusalFacts& facts) {
+  return {
+      Reason::kPeerSuspended,
+      absl::StrCat(facts.domain, " does not hear this peer for a while; its last link ended by ",
+                   facts.offence),
+      absl::Ceil(facts.suspended_for, absl::Seconds(1))};
+}
+
 }  // namespace
 
 std::optional<Refuse> RefusalOf(const admin::v1::Peer& peer, const RefusalFacts& facts) {
@@ -45,6 +53,7 @@ std::optional<Refuse> RefusalOf(const admin::v1::Peer& peer, const RefusalFacts&
   }
   const absl::Time end = EndOf(peer);
   if (facts.now >= end) return Expired(facts.domain, end);
+  if (facts.suspended_for > absl::ZeroDuration()) return Suspended(facts);
   return std::nullopt;
 }
 

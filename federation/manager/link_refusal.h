@@ -19,11 +19,14 @@ struct RefusalFacts {
   absl::string_view ended_text;  // EndedText() where the agreement is gone; empty: it is not
   bool draining = false;
   bool started_frozen = false;  // and nobody resumed since
+  // The peer broke the protocol again and again, at last by `offence`; zero: it did not.
+  absl::Duration suspended_for;
+  absl::string_view offence;
   absl::Time now;
 };
 
 // None where the link may carry events. Each reason has its own: DRAINING, NO_AGREEMENT, FROZEN,
-// AGREEMENT_PENDING, AGREEMENT_EXPIRED.
+// AGREEMENT_PENDING, AGREEMENT_EXPIRED, PEER_SUSPENDED.
 std::optional<link::Refuse> RefusalOf(const admin::v1::Peer& peer, const RefusalFacts& facts);
 
 // Who ended the agreement with `peer`, and when, for the peer: a domain, no person. Not empty.

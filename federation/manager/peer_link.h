@@ -5,14 +5,18 @@
 #include <memory>
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "cdgate/admin/v1/admin.pb.h"
 #include "cdgate/admin/v1/resources.pb.h"
 #include "cdgate/federation/v1/link.pb.h"
+#include "federation/link/messages.h"
 #include "federation/manager/redial.h"
+#include "federation/manager/suspension.h"
 #include "federation/session/peer_metrics.h"
 #include "federation/session/session.h"
 #include "gateway/base/backoff.h"
+#include "gateway/base/errors.h"
 #include "gateway/base/metrics.h"
 #include "gateway/base/types.h"
 #include "gateway/rpc/frame_stream.h"
@@ -24,10 +28,45 @@ struct PeerLink {
   PeerLink(base::Metrics& registry, const std::string& domain, base::BackoffOptions options)
       : metrics(registry, domain), redial(options) {}
 
+  // Something changed that may have kept it down.
+  void BeginAnew() {
+    next_try = absl::InfinitePast();
+    redial.Reset();
+    suspension.Reset();
+  }
+  void NoteUp(absl::Duration now) {
+    redial.OnUp(now);
+    suspension.OnUp(now);
+  }
+  // How long it is not dialled after its link ended like this. `unit` as Redial's.
+  absl::Duration NoteEnd(const link::CloseStream& close, absl::Duration now, double unit) {
+    if (IsOffence(close)) {
+      suspension.OnOffence(now, absl::StrCat(base::ReasonLabel(close.reason), ": ", close.message));
+      if (suspension.left(now) > absl::ZeroDuration()) metrics.suspensions.Add();
+    } else {
+      suspension.OnEnd(now);
+    }
+    const bool abused = !close.by_peer && close.reason == base::Reason::kConnectionAbuse;
+    return abused ? redial.OnAbuse(now, unit) : redial.OnDown(now, close.retry_after, unit);
+  }
+
+  // A new session was told nothing.
+  void ForgetNews() {
+    groups.clear();
+    trust = nullptr;
+    catalogue = nullptr;
+  }
+  void GiveCatalogue(std::shared_ptr<const federation::v1::Catalogue> now) {
+    if (now == nullptr || now == catalogue) return;
+    session->SetCatalogue(*now);
+    catalogue = std::move(now);
+  }
+
   admin::v1::Peer peer;
   uint64_t version = 0;
   session::PeerMetrics metrics;
   Redial redial;
+  Suspension suspension;
 
   std::shared_ptr<session::Session> session;  // until its on_done
   uint64_t session_number = 0;
@@ -40,7 +79,8 @@ struct PeerLink {
   std::string told_ended;     // what the peer said when it ended the agreement; empty: nothing
   bool end_is_timed = false;  // a timer stands at the end of the agreement
   std::string groups;         // that the session was given, serialised
-  std::shared_ptr<const federation::v1::TrustUpdate> trust;  // that it was given
+  std::shared_ptr<const federation::v1::TrustUpdate> trust;    // that it was given
+  std::shared_ptr<const federation::v1::Catalogue> catalogue;  // the same
 
   admin::v1::LinkState state = admin::v1::LINK_STATE_DOWN;
   std::string reason;

@@ -5,7 +5,7 @@
 namespace cdgate::manager {
 
 absl::Duration Redial::OnDown(absl::Duration now, absl::Duration asked, double unit) {
-  if (up_since_ && now - *up_since_ >= kSteady) Reset();
+  if (up_since_ && now - *up_since_ >= kSteady) ForgetOutage();
   up_since_.reset();
   if (!outage_since_) outage_since_ = now;
   const bool quick = now - *outage_since_ < kQuickPhase;
@@ -14,10 +14,25 @@ absl::Duration Redial::OnDown(absl::Duration now, absl::Duration asked, double u
   return std::max(own, asked * (1 + unit / 4));
 }
 
-void Redial::Reset() {
+absl::Duration Redial::OnAbuse(absl::Duration now, double unit) {
+  const bool steady = up_since_ && now - *up_since_ >= std::max(kSteady, paused_);
+  if (steady) abuse_.Reset();
+  up_since_.reset();
+  if (!outage_since_) outage_since_ = now;
+  paused_ = abuse_.Next(unit);
+  return paused_;
+}
+
+void Redial::ForgetOutage() {
   quick_.Reset();
   later_.Reset();
   outage_since_.reset();
+}
+
+void Redial::Reset() {
+  ForgetOutage();
+  abuse_.Reset();
+  paused_ = absl::ZeroDuration();
 }
 
 }  // namespace cdgate::manager

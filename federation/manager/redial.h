@@ -2,12 +2,15 @@
 //
 // A link that was steady comes back soon: a peer that restarts is gone for a second or
 // two, so the first tries after an outage are close together. What stays away, or comes
-// up only to fall again, is tried less and less often, up to the configured cap. All
-// delays are jittered, so that a thousand links cut at once do not come back at once.
+// up only to fall again, is tried less and less often, up to the configured cap. A peer
+// whose connection was cut because it cost more than it carried is left alone for longer:
+// to dial it is to be attacked, and each attack costs until it is noticed. All delays are
+// jittered, so that a thousand links cut at once do not come back at once.
 //
 //   Redial redial(backoff);
 //   redial.OnUp(now);
 //   absl::Duration wait = redial.OnDown(now, retry_after, random.Unit());
+//   absl::Duration wait = redial.OnAbuse(now, random.Unit());  // instead
 //
 // Times are base::Clock::Monotonic(). A value; not thread-safe.
 #pragma once
@@ -26,10 +29,16 @@ inline constexpr absl::Duration kQuickPhase = absl::Seconds(15);
 inline constexpr base::BackoffOptions kQuickBackoff = {
     .first = absl::Milliseconds(100), .cap = absl::Milliseconds(500), .factor = 2.0};
 
+// What follows an attack. It begins anew after a link that was up for as long as the pause
+// before it.
+inline constexpr base::BackoffOptions kAbuseBackoff = {
+    .first = absl::Seconds(15), .cap = absl::Minutes(10), .factor = 2.0};
+
 class Redial {
  public:
   // `later` is what follows the quick phase.
-  explicit Redial(base::BackoffOptions later) : quick_(kQuickBackoff), later_(later) {}
+  explicit Redial(base::BackoffOptions later)
+      : quick_(kQuickBackoff), later_(later), abuse_(kAbuseBackoff) {}
 
   void OnUp(absl::Duration now) { up_since_ = now; }
 
@@ -37,12 +46,19 @@ class Redial {
   // uniform in [0, 1).
   absl::Duration OnDown(absl::Duration now, absl::Duration asked, double unit);
 
-  // Forgets the outage: something changed, and the next try may be the good one.
+  // How long to wait where we cut the connection for abuse; `unit` as above.
+  absl::Duration OnAbuse(absl::Duration now, double unit);
+
+  // Forgets outage and abuse: something changed, and the next try may be the good one.
   void Reset();
 
  private:
+  void ForgetOutage();
+
   base::Backoff quick_;
   base::Backoff later_;
+  base::Backoff abuse_;
+  absl::Duration paused_;  // after the last abuse
   std::optional<absl::Duration> up_since_;
   std::optional<absl::Duration> outage_since_;
 };

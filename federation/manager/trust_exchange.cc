@@ -17,8 +17,10 @@
 namespace cdgate::manager {
 namespace {
 
-storage::v1::PeerTrust HeldOf(const state::ResourceSnapshot& resources, const std::string& peer) {
-  const auto stored = resources.Find(state::kPeerTrustKind, peer);
+// How often an update is judged again because what is held has changed meanwhile.
+constexpr int kTries = 4;
+
+storage::v1::PeerTrust HeldIn(const state::ResourcePtr& stored) {
   storage::v1::PeerTrust held;
   if (stored != nullptr && !held.ParseFromString(stored->value)) held.Clear();
   return held;
@@ -29,15 +31,21 @@ bool SameLists(const federation::v1::TrustDocument& document, const storage::v1:
                     held.revocation_lists().begin(), held.revocation_lists().end());
 }
 
+// `held` with what the document says of lists. A bundle that came over the link is not one that
+// was set by hand.
 state::ResourceEdit ListsEdit(const federation::v1::TrustDocument& document,
-                              const std::string& peer) {
-  storage::v1::PeerTrust trust;
-  trust.set_issue_time_nanos(document.issue_time().seconds() * 1'000'000'000 +
-                             document.issue_time().nanos());
-  *trust.mutable_revocation_lists() = document.revocation_lists();
+                              const std::string& peer, storage::v1::PeerTrust held,
+                              bool new_bundle) {
+  held.set_issue_time_nanos(document.issue_time().seconds() * 1'000'000'000 +
+                            document.issue_time().nanos());
+  *held.mutable_revocation_lists() = document.revocation_lists();
+  if (new_bundle) {
+    held.clear_set_by();
+    held.clear_set_time_nanos();
+  }
   return {.kind = state::kPeerTrustKind,
           .name = peer,
-          .value = trust.SerializeAsString(),
+          .value = held.SerializeAsString(),
           .author = peer};
 }
 
@@ -73,19 +81,32 @@ void TrustExchange::OnReceived(absl::string_view peer, const federation::v1::Tru
     }
     if (done) done(status);
   };
-  const absl::Status taken = Take(std::string(peer), update, told);
-  if (!taken.ok()) told(taken);
+  Try(std::string(peer), update, told, kTries);
+}
+
+void TrustExchange::Try(const std::string& peer, const federation::v1::TrustUpdate& update,
+                        const Done& done, int tries) {
+  const absl::Status taken =
+      Take(peer, update, [this, peer, update, done, tries](const absl::Status& status) {
+        // Somebody else changed what is held: what was taken is judged again by that.
+        const bool again = base::ReasonOf(status) == base::Reason::kEtagMismatch ||
+                           base::ReasonOf(status) == base::Reason::kAlreadyExists;
+        if (!again || tries <= 1) return done(status);
+        Try(peer, update, done, tries - 1);
+      });
+  if (!taken.ok()) done(taken);
 }
 
 absl::Status TrustExchange::Take(const std::string& peer, const federation::v1::TrustUpdate& update,
-                                 const std::function<void(const absl::Status&)>& done) {
+                                 const Done& done) {
   const auto resources = deps_.store.Resources();
   const auto stored = resources->Find(state::kPeerKind, peer);
   if (stored == nullptr) {
     return base::MakeError(base::Reason::kNoAgreement, absl::StrCat("no agreement with ", peer));
   }
   CDGATE_ASSIGN_OR_RETURN(admin::v1::Peer resource, stored->As<admin::v1::Peer>());
-  const storage::v1::PeerTrust held = HeldOf(*resources, peer);
+  const auto stored_trust = resources->Find(state::kPeerTrustKind, peer);
+  const storage::v1::PeerTrust held = HeldIn(stored_trust);
   const auto trust = deps_.trust.Current();
   CDGATE_ASSIGN_OR_RETURN(
       const federation::v1::TrustDocument document,
@@ -109,7 +130,9 @@ absl::Status TrustExchange::Take(const std::string& peer, const federation::v1::
     done(absl::OkStatus());
     return absl::OkStatus();
   }
-  proposal.resources.push_back(ListsEdit(document, peer));
+  proposal.resources.push_back(ListsEdit(document, peer, held, before != after));
+  // Not over what an operator set meanwhile.
+  proposal.resources.back().expected_version = stored_trust == nullptr ? 0 : stored_trust->version;
   return deps_.store.Propose(std::move(proposal),
                              [done](const state::Outcome& outcome) { done(outcome.status); });
 }

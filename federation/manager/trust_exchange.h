@@ -49,8 +49,12 @@ class TrustExchange {
                   std::function<void(const absl::Status&)> done = nullptr);
 
  private:
+  using Done = std::function<void(const absl::Status&)>;
+  void Try(const std::string& peer, const federation::v1::TrustUpdate& update, const Done& done,
+           int tries);
+  // Not OK: `done` is not called.
   absl::Status Take(const std::string& peer, const federation::v1::TrustUpdate& update,
-                    const std::function<void(const absl::Status&)>& done);
+                    const Done& done);
 
   const TrustExchangeDeps deps_;
   base::Mutex mu_;

@@ -1,13 +1,12 @@
 #include "federation/manager/trust_update.h"
 
 #include <algorithm>
-#include <map>
 #include <memory>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "auth/crypto/revocation_list.h"
 #include "federation/link/config.h"
+#include "federation/manager/revocation_numbers.h"
 #include "federation/manager/signed_document.h"
 #include "federation/manager/timestamp.h"
 #include "gateway/base/encoding.h"
@@ -17,7 +16,6 @@
 namespace cdgate::manager {
 namespace {
 
-using crypto::RevocationList;
 using federation::v1::TrustDocument;
 using federation::v1::TrustUpdate;
 
@@ -55,45 +53,24 @@ absl::Status CheckTime(const TrustDocument& document, const TrustUpdateContext& 
   return absl::OkStatus();
 }
 
-// By issuer: the greatest number.
-using Numbers = std::map<std::pair<std::string, std::string>, uint64_t>;
-
-template <typename Pems>
-absl::StatusOr<Numbers> NumbersOf(const Pems& pems) {
-  Numbers out;
-  for (const std::string& pem : pems) {
-    CDGATE_ASSIGN_OR_RETURN(const auto lists, RevocationList::ParsePem(pem));
-    for (const RevocationList& list : lists) {
-      uint64_t& number = out[{list.issuer(), list.issuer_key_id()}];
-      number = std::max(number, list.number());
-    }
-  }
-  return out;
+std::vector<std::string> Texts(const google::protobuf::RepeatedPtrField<std::string>& texts) {
+  return {texts.begin(), texts.end()};
 }
 
-// A list that is older than the one held would let the revoked in again.
 absl::Status CheckNumbers(const TrustDocument& document, const TrustUpdateContext& context) {
-  const auto now = NumbersOf(document.revocation_lists());
-  if (!now.ok()) return Invalid(context.peer, now.status().message());
-  const auto before = NumbersOf(context.held.revocation_lists());
-  if (!before.ok()) return absl::OkStatus();  // what is held is of no use
-  for (const auto& [issuer, number] : *before) {
-    const auto found = now->find(issuer);
-    if (found == now->end() || found->second >= number) continue;
-    return Invalid(context.peer, absl::StrCat("has revocation list ", found->second, " of ",
-                                              base::Shorten(issuer.first), ", older than ", number,
-                                              ", the one held"));
-  }
-  return absl::OkStatus();
+  const auto back =
+      ListThatGoesBack(Texts(document.revocation_lists()), Texts(context.held.revocation_lists()));
+  if (!back.ok()) return Invalid(context.peer, back.status().message());
+  if (back->empty()) return absl::OkStatus();
+  return Invalid(context.peer, absl::StrCat("has ", *back));
 }
 
 absl::Status CheckSigner(const TrustUpdate& received, const TrustDocument& document,
                          const TrustUpdateContext& context) {
   const crypto::TrustStore* held = context.trust.Find(context.peer);
   if (held == nullptr) return Invalid(context.peer, "comes without a bundle held for it");
-  const auto next = trust::MakeTrustStore(
-      context.peer, document.bundle_pem(),
-      {document.revocation_lists().begin(), document.revocation_lists().end()}, context.crl_grace);
+  const auto next = trust::MakeTrustStore(context.peer, document.bundle_pem(),
+                                          Texts(document.revocation_lists()), context.crl_grace);
   if (!next.ok()) return Invalid(context.peer, next.status().message());
   const SealedDocument sealed{kLabel, received.document(), received.signature(),
                               received.certificates()};

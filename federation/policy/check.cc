@@ -294,10 +294,6 @@ void PolicyChecker::CheckTransit(const Origins& transit, const std::string& path
       Warn({path, ""}, field, absl::StrCat(shown, " is listed before"));
     }
   }
-  if (transit.empty()) return;
-  Warn({path, ""}, "transit",
-       "in this release events of third domains are refused all the same, as "
-       "ATTESTATION_UNPROVEN, because nothing proves their origin yet");
 }
 
 void PolicyChecker::CheckLimits(const admin::v1::Limits& limits, const std::string& path) {

@@ -97,8 +97,36 @@ bool MayReceive(const Groups& groups, absl::string_view domain, const filter::Ev
 // Of whom it is, and whether that may pass; none: it may.
 std::optional<Reason> CheckOrigin(const CompiledPolicy::Side& side, absl::string_view origin,
                                   absl::string_view sender) {
-  if (origin == sender) return std::nullopt;
-  return side.transit.contains(origin) ? Reason::kAttestationUnproven : Reason::kTransitNotAllowed;
+  if (origin == sender || side.transit.contains(origin)) return std::nullopt;
+  return Reason::kTransitNotAllowed;
+}
+
+// Whether what came with a received event shows others whose it is: a statement of its origin,
+// and one of each domain that passed it on, the last for the batch that it came in.
+bool HasStatements(const event::StoredView& stored, size_t path) {
+  size_t statements = 0;
+  stored.ForEachStatement([&statements](absl::string_view) { ++statements; });
+  return statements == path && !stored.import_leaf().empty();
+}
+
+// Of an event that was received, whether it may go on to `peer`; none: it may.
+std::optional<Reason> CheckTransit(const filter::EventContext& event, absl::string_view peer,
+                                   const ExportContext& context) {
+  if (event.origin() == context.own_domain) return std::nullopt;
+  if (context.engine_version < 3 || event.record() == nullptr) return Reason::kAttestationUnproven;
+  const event::StoredView& stored = event.record()->stored();
+  size_t path = 0;
+  bool came_through = event.origin() == peer;
+  stored.ForEachPath([&](absl::string_view domain) {
+    ++path;
+    came_through = came_through || domain == peer;
+  });
+  if (came_through) return Reason::kSplitHorizon;
+  if (path >= kMaxHops) return Reason::kHopsExceeded;
+  // Terms say how far it may go; without any it stays.
+  if (event.terms() == nullptr || event.terms()->onward() == 0) return Reason::kTermsExceeded;
+  return HasStatements(stored, path) ? std::nullopt
+                                     : std::optional<Reason>(Reason::kAttestationUnproven);
 }
 
 RuleMemo* InterestMemo(const ExportContext& context) {
@@ -200,6 +228,7 @@ Decision DecideExport(const CompiledPolicy* policy, filter::EventContext& event,
   if (const auto reason = CheckOrigin(policy->exports(), event.origin(), context.own_domain)) {
     return Deny(*reason);
   }
+  if (const auto reason = CheckTransit(event, policy->peer(), context)) return Deny(*reason);
   if (TooLarge(policy->exports(), event)) return Deny(Reason::kTooLarge);
   const CompiledPolicy::Side& side = policy->exports();
   const RuleOutcome first = context.rules != nullptr && trace == nullptr

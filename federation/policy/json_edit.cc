@@ -148,7 +148,7 @@ bool JsonEditor::Member(const Task& task, size_t from, bool* kept) {
   absl::string_view name;
   if (!in_.ReadText(&name)) return false;
   const size_t above = pointer_.size();
-  AppendToPointer(name);
+  event::AppendPointerToken(name, &pointer_);
   in_.SkipSpace();
   if (!in_.Take(':')) return false;
   in_.SkipSpace();
@@ -251,7 +251,7 @@ bool JsonEditor::Array(const Task& task) {
 bool JsonEditor::Element(const Task& task, size_t index) {
   const size_t above = pointer_.size();
   const absl::AlphaNum digits(index);
-  AppendToPointer(digits.Piece());
+  event::AppendPointerToken(digits.Piece(), &pointer_);
   Step step{task};
   if (task.mode == Mode::kTree) {
     step = StepTo(task, digits.Piece());
@@ -268,18 +268,6 @@ bool JsonEditor::Element(const Task& task, size_t index) {
   }
   pointer_.resize(above);
   return done;
-}
-
-// RFC 6901, section 3.
-void JsonEditor::AppendToPointer(absl::string_view name) {
-  pointer_.push_back('/');
-  for (const char c : name) {
-    if (c == '~' || c == '/') {
-      pointer_.append(c == '~' ? "~0" : "~1");
-    } else {
-      pointer_.push_back(c);
-    }
-  }
 }
 
 }  // namespace cdgate::policy

@@ -21,7 +21,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
-#include "federation/policy/json_scan.h"
+#include "gateway/event/json_scan.h"
 #include "gateway/filter/data_path.h"
 
 namespace cdgate::policy {
@@ -125,9 +125,8 @@ class JsonEditor {
     const absl::string_view text = in_.Text(from, in_.at());
     out_.append(text.data(), text.size());
   }
-  void AppendToPointer(absl::string_view name);
 
-  JsonScanner in_;
+  event::JsonScanner in_;
   int depth_ = 0;
   const Replacement* replacement_ = nullptr;
   std::string out_;

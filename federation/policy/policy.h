@@ -51,7 +51,12 @@ inline constexpr size_t kMaxNameBytes = 200;
 // Grows when the same policy would decide the same event otherwise; part of the policy
 // epoch (storage.v1.PolicyEpoch.engine_version).
 //   1: links could only be kept or withheld, and groups were nobody
-inline constexpr uint32_t kEngineVersion = 2;
+//   2: events of third domains never crossed
+inline constexpr uint32_t kEngineVersion = 3;
+
+// Borders that an event may cross, whatever its terms say: no path of federated domains is longer
+// without being a loop.
+inline constexpr uint32_t kMaxHops = 32;
 
 // What the event leaves under. Views into the policy and the event.
 struct TermsView {
@@ -225,7 +230,8 @@ struct ImportContext {
 RuleOutcome TryRules(const CompiledPolicy::Side& side, filter::EventContext& event, RuleMemo* memo);
 
 // Reasons of a denial: NO_POLICY (policy is null), TRANSIT_NOT_ALLOWED (neither of our own
-// origin nor of one in transit), ATTESTATION_UNPROVEN (in transit), TOO_LARGE, NO_RULE,
+// origin nor of one in transit), SPLIT_HORIZON (it came through the peer), HOPS_EXCEEDED,
+// ATTESTATION_UNPROVEN (in transit, and it came without statements), TOO_LARGE, NO_RULE,
 // DENIED_BY_RULE, FILTER_ERROR, CLASSIFICATION_UNKNOWN, TERMS_EXCEEDED,
 // TRANSFORMATION_UNAVAILABLE, NOT_WANTED. What the importer wants is judged by the event as
 // it would arrive: it learns nothing of what it does not get. Where `trace` is not null every

@@ -4,6 +4,7 @@
 
 #include "federation/link/blocks.h"
 #include "federation/session/session_types.h"
+#include "gateway/event/digests.h"
 
 namespace cdgate::session {
 
@@ -20,19 +21,34 @@ storage::v1::LedgerException MakeException(const event::Record& record, absl::st
   return exception;
 }
 
-ExportBlock::ExportBlock(uint64_t request, storage::v1::PolicyEpoch epoch, const Limits& limits)
+ExportBlock::ExportBlock(uint64_t request, storage::v1::PolicyEpoch epoch, const Limits& limits,
+                         std::string seed)
     : limits_(limits) {
+  decided_.tree.seed = std::move(seed);
   decided_.request = request;
   decided_.policy_epoch = std::move(epoch);
   decided_.events.reserve(limits.max_bytes);
 }
 
-void ExportBlock::Send(const RelayWriter& relay, const event::Record& record) {
+link::Decided ExportBlock::TakeDecided() {
+  if (!leaves_.empty()) {
+    attestation::MerkleTree tree;
+    tree.Build(leaves_, decided_.tree.seed);
+    decided_.tree.root = std::string(event::AsBytes(tree.root()));
+  }
+  return std::move(decided_);
+}
+
+void ExportBlock::Send(RelayWriter& relay, const event::Record& record) {
   if (!decided_.sequences.empty() && decided_.events.size() + relay.size() > limits_.max_bytes) {
     full_ = true;  // it begins the next one, and is decided there
     return;
   }
   relay.Append(&decided_.events);
+  if (!decided_.tree.seed.empty()) {
+    const auto place = static_cast<uint32_t>(leaves_.size());
+    leaves_.push_back(relay.Leaf(salts_.Salt(decided_.tree.seed, place)));
+  }
   decided_.sequences.push_back(record.sequence());
   Pass(record);
   full_ = decided_.sequences.size() >= limits_.max_events;

@@ -29,7 +29,9 @@ class ExportBlock {
   struct Limits {
     size_t max_events = 0, max_bytes = 0, max_event_bytes = 0;
   };
-  ExportBlock(uint64_t request, storage::v1::PolicyEpoch epoch, const Limits& limits);
+  // `seed`: of the tree over what is sent; empty: nothing is signed.
+  ExportBlock(uint64_t request, storage::v1::PolicyEpoch epoch, const Limits& limits,
+              std::string seed = "");
 
   // Nothing more has room.
   bool full() const { return full_; }
@@ -40,7 +42,7 @@ class ExportBlock {
     return relay.size() <= limits_.max_event_bytes;
   }
   // Sends and passes the record; where it has no room the block is full without it.
-  void Send(const RelayWriter& relay, const event::Record& record);
+  void Send(RelayWriter& relay, const event::Record& record);
   // The outcome of the record is not as the epoch decides. What is dead-lettered is a dead
   // letter of `peer`.
   void Except(absl::string_view peer, storage::v1::LedgerException exception);
@@ -52,13 +54,15 @@ class ExportBlock {
 
   // What is scanned begins, or would begin, here.
   void set_first(base::Sequence first) { decided_.first = first; }
-  link::Decided&& TakeDecided() { return std::move(decided_); }
+  link::Decided TakeDecided();
   std::vector<storage::v1::DeadLetter>&& TakeDeadLetters() { return std::move(dead_letters_); }
 
  private:
   const Limits limits_;
   link::Decided decided_;
   std::vector<storage::v1::DeadLetter> dead_letters_;
+  attestation::LeafMaker salts_;
+  std::vector<attestation::Digest> leaves_;  // of what is sent, where it is signed
   bool full_ = false;
 };
 

@@ -13,7 +13,7 @@ using base::Reason;
 using base::Sequence;
 
 // One read of the log: several frames, so that a backlog is not read frame by frame.
-constexpr eventlog::ReadLimits kReadLimits = {.max_events = 1024, .max_bytes = 512 << 10};
+constexpr eventlog::ReadLimits kReadLimits = {.max_events = 2048, .max_bytes = 3 << 19};
 
 absl::Duration FromProto(const google::protobuf::Duration& duration) {
   return absl::Seconds(duration.seconds()) + absl::Nanoseconds(duration.nanos());
@@ -22,11 +22,13 @@ absl::Duration FromProto(const google::protobuf::Duration& duration) {
 }  // namespace
 
 ExportReader::ExportReader(const SessionDeps& deps, std::string peer, const PolicyWatch& policy,
-                           const PeerMetrics::Direction& metrics, std::function<bool()> take_policy,
-                           Poster post, Answer answer, Failed failed)
+                           ExportSigner& signer, const PeerMetrics::Direction& metrics,
+                           std::function<bool()> take_policy, Poster post, Answer answer,
+                           Failed failed)
     : deps_(deps),
       peer_(std::move(peer)),
       policy_(policy),
+      signer_(signer),
       metrics_(metrics),
       take_policy_(std::move(take_policy)),
       post_(std::move(post)),
@@ -34,7 +36,8 @@ ExportReader::ExportReader(const SessionDeps& deps, std::string peer, const Poli
       failed_(std::move(failed)),
       earlier_(deps.store, deps.pseudonyms, peer_, deps.domain),
       source_(deps.store, deps.pseudonyms),
-      relay_(deps.domain) {}
+      relay_(deps.domain, deps.sign_origin),
+      turn_(deps, post_) {}
 
 ExportReader::~ExportReader() { Stop(); }
 
@@ -50,14 +53,16 @@ storage::v1::PolicyEpoch ExportReader::policy_epoch() const {
 
 void ExportReader::Stop() {
   need_.reset();
+  turn_.Cancel();
   if (ticket_ != 0) deps_.feed.Cancel(std::exchange(ticket_, 0));
 }
 
 void ExportReader::Ask(const link::NeedEvents& need) {
   Stop();
   need_ = need;
+  if (given_ != nullptr) given_->Drop(need.from);
   if (CommitWith(need.from) == nullptr) return Read(need.from);
-  Decide();
+  DecideInTurn();
 }
 
 void ExportReader::Read(Sequence from) {
@@ -84,7 +89,16 @@ void ExportReader::OnCommits(uint64_t request, eventlog::Feed::Commits commits) 
     return FinishBlock(std::move(gone));
   }
   commits_ = *std::move(commits);
-  Decide();
+  DecideInTurn();
+}
+
+void ExportReader::DecideInTurn() {
+  const event::CommitPtr* const commit = CommitWith(need_->from);
+  if (commit == nullptr || (*commit)->events.empty() ||
+      turn_.Begin((*commit)->events.front().stored().accepted_time_nanos(),
+                  [this] { DecideInTurn(); })) {
+    Decide();
+  }
 }
 
 void ExportReader::Decide() {
@@ -127,16 +141,18 @@ const event::CommitPtr* ExportReader::CommitWith(Sequence sequence) const {
   return it == commits_.end() || (*it)->first_sequence > sequence ? nullptr : &*it;
 }
 
-ExportBlock ExportReader::NewBlock() const {
+ExportBlock ExportReader::NewBlock() {
   return ExportBlock(need_->request, accounting_ ? accounting_->epoch : policy_epoch(),
                      {.max_events = need_->max_events,
                       .max_bytes = need_->account_only ? 0 : need_->max_bytes,
-                      .max_event_bytes = need_->max_event_bytes});
+                      .max_event_bytes = need_->max_event_bytes},
+                     need_->account_only ? "" : signer_.NewSeed());
 }
 
 absl::Status ExportReader::Fill(ExportBlock* block) {
   for (const event::CommitPtr& commit : commits_) {
     if (commit->last_sequence < need_->from) continue;
+    relay_.SetCommit(*commit);
     if (const PolicyPtr& policy = policy_.current().compiled; policy && !accounting_) {
       rules_ = deps_.shared.Of(policy->exports(), *commit, context_, &memo_);
     }
@@ -182,6 +198,8 @@ absl::Status ExportReader::TakeAllowed(const event::Record& record,
       exception = MakeException(record, "dead_lettered", Reason::kTooLarge);
     } else if (!need_->account_only) {
       block->Send(relay_, record);
+      signer_.Note(relay_.statements());
+      if (given_ != nullptr) given_->Note(record);
       return absl::OkStatus();
     } else {
       block->Count("acknowledged_undisclosed", "");

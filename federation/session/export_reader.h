@@ -15,8 +15,11 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "federation/link/messages.h"
+#include "federation/session/catchup_turn.h"
 #include "federation/session/earlier_decisions.h"
 #include "federation/session/export_block.h"
+#include "federation/session/export_signer.h"
+#include "federation/session/given_notes.h"
 #include "federation/session/peer_metrics.h"
 #include "federation/session/policy_watch.h"
 #include "federation/session/relay.h"
@@ -35,9 +38,10 @@ class ExportReader {
 
   // `policy` outlives the reader; `take_policy` refreshes it and says whether it is another
   // now: then the link, which it told, will ask again.
+  // `signer` outlives the reader.
   ExportReader(const SessionDeps& deps, std::string peer, const PolicyWatch& policy,
-               const PeerMetrics::Direction& metrics, std::function<bool()> take_policy,
-               Poster post, Answer answer, Failed failed);
+               ExportSigner& signer, const PeerMetrics::Direction& metrics,
+               std::function<bool()> take_policy, Poster post, Answer answer, Failed failed);
   ~ExportReader();
 
   // Null: the peer showed nothing.
@@ -45,6 +49,8 @@ class ExportReader {
   storage::v1::PolicyEpoch policy_epoch() const;
 
   const InterestPtr& interest() const { return interest_; }
+  // Told what is sent; outlives the reader. Before the first Ask().
+  void SetGiven(GivenNotes* given) { given_ = given; }
 
   // Supersedes what was asked for before.
   void Ask(const link::NeedEvents& need);
@@ -55,8 +61,10 @@ class ExportReader {
   void Read(base::Sequence from);
   void OnCommits(uint64_t request, eventlog::Feed::Commits commits);
   const event::CommitPtr* CommitWith(base::Sequence sequence) const;
+  // Where it is the turn of what is at hand.
+  void DecideInTurn();
   void Decide();
-  ExportBlock NewBlock() const;
+  ExportBlock NewBlock();
   absl::Status Fill(ExportBlock* block);
   absl::Status Take(const event::Record& record, absl::Time commit_time, ExportBlock* block);
   absl::Status TakeAllowed(const event::Record& record, const policy::Decision& decision,
@@ -74,6 +82,7 @@ class ExportReader {
   const SessionDeps& deps_;
   const std::string peer_;
   const PolicyWatch& policy_;
+  ExportSigner& signer_;
   const PeerMetrics::Direction metrics_;
   const std::function<bool()> take_policy_;
   const Poster post_;
@@ -81,6 +90,7 @@ class ExportReader {
   const Failed failed_;
 
   InterestPtr interest_;
+  GivenNotes* given_ = nullptr;  // null: nobody wants to know
   EarlierDecisions earlier_;
   BasisSource source_;
   // While what the peer has is accounted for: what decided that when it left.
@@ -96,6 +106,7 @@ class ExportReader {
 
   std::optional<link::NeedEvents> need_;
   eventlog::Feed::Ticket ticket_ = 0;
+  CatchupTurn turn_;
   std::vector<event::CommitPtr> commits_;
 };
 

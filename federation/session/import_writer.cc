@@ -6,6 +6,7 @@
 
 #include "gateway/base/encoding.h"
 #include "gateway/base/logging.h"
+#include "gateway/base/status_macros.h"
 #include "gateway/event/cloud_event_view.h"
 #include "gateway/event/record.h"
 
@@ -24,15 +25,16 @@ storage::v1::CursorMove ToMove(const std::string& peer, const link::ImportCursor
   move.set_position(cursor.position.value());
   move.set_token(cursor.token);
   move.set_epoch(cursor.link_epoch);
+  move.set_digest(cursor.digest);
   return move;
 }
 
 }  // namespace
 
-ImportWriter::ImportWriter(const SessionDeps& deps, std::string peer, Position on_disk,
-                           const PolicyWatch& policy, const PeerMetrics::Direction& metrics,
-                           std::function<bool()> take_policy, LedgerWriter& ledger, Poster post,
-                           OnCommitted committed, Failed failed)
+ImportWriter::ImportWriter(const SessionDeps& deps, std::string peer, std::string agreement,
+                           const link::ImportCursor& on_disk, const PolicyWatch& policy,
+                           const PeerMetrics::Direction& metrics, std::function<bool()> take_policy,
+                           LedgerWriter& ledger, Poster post, OnCommitted committed, Failed failed)
     : deps_(deps),
       peer_(std::move(peer)),
       policy_(policy),
@@ -42,7 +44,14 @@ ImportWriter::ImportWriter(const SessionDeps& deps, std::string peer, Position o
       post_(std::move(post)),
       committed_(std::move(committed)),
       failed_(std::move(failed)),
-      next_expected_(on_disk) {}
+      sources_(deps.store),
+      on_disk_{on_disk.position, on_disk.link_epoch, on_disk.digest},
+      next_expected_(on_disk.position),
+      turn_(deps, post_) {
+  if (deps.attestors != nullptr) {
+    verifier_.emplace(deps, peer_, std::move(agreement), on_disk.digest);
+  }
+}
 
 ImportWriter::~ImportWriter() { deps_.timers.Cancel(timer_); }
 
@@ -68,14 +77,49 @@ void ImportWriter::ProposeWaiting() {
   const uint64_t end = first_number_ + pending_.size();
   for (uint64_t number = first_number_; number < end && stall_.ok() && !stopped_; ++number) {
     // A proposal may end at once, and with it what was before it.
-    if (number >= first_number_ && !At(number).proposed) Propose(number);
+    if (number < first_number_ || At(number).proposed) continue;
+    if (!IsItsTurn(At(number))) return;
+    Propose(number);
   }
+}
+
+bool ImportWriter::IsItsTurn(const Pending& pending) {
+  const std::vector<event::RelayedView>& events = pending.import.events.views;
+  return events.empty() ||
+         turn_.Begin(events.front().accepted_time_nanos(), [this] { ProposeWaiting(); });
+}
+
+// Once for each, in order: the digest goes on with every batch.
+absl::Status ImportWriter::Verify(Pending* pending,
+                                  const std::vector<admission::Imported>& imported) {
+  if (pending->signed_by) return absl::OkStatus();
+  pending->signed_by.emplace();
+  if (!verifier_) {
+    if (!pending->import.statement) return absl::OkStatus();
+    return base::MakeError(Reason::kProtocolError, "a signed batch without the capability");
+  }
+  CDGATE_ASSIGN_OR_RETURN(*pending->signed_by, verifier_->Take(pending->import, imported));
+  pending->import.cursor.digest = verifier_->digest();
+  return absl::OkStatus();
+}
+
+absl::Status ImportWriter::CheckReceipt(const link::ReceiptReceived& received) {
+  if (verifier_) return verifier_->CheckReceipt(received);
+  return base::MakeError(Reason::kAttestationUnproven, "no keys of attestors are known here");
 }
 
 void ImportWriter::Propose(uint64_t number) {
   Pending& pending = At(number);
+  const std::vector<event::RelayedView>& events = pending.import.events.views;
+  std::vector<admission::Imported> imported =
+      deps_.admission.Import(peer_, events, pending.import.replay);
+  if (const absl::Status verified = Verify(&pending, imported); !verified.ok()) {
+    stopped_ = true;
+    pending_.resize(number - first_number_);  // neither it nor what came behind it
+    return failed_(verified);
+  }
   state::Proposal proposal;
-  Decide(&pending, &proposal);
+  Decide(std::move(imported), &pending, &proposal);
   proposal.cursors.push_back({.move = ToMove(peer_, pending.import.cursor),
                               .expected_position = pending.expected.value()});
   pending.slip = ledger_.Take();
@@ -95,14 +139,13 @@ void ImportWriter::Propose(uint64_t number) {
   OnOutcome(number, std::move(outcome));
 }
 
-void ImportWriter::Decide(Pending* pending, state::Proposal* proposal) {
+void ImportWriter::Decide(std::vector<admission::Imported> imported, Pending* pending,
+                          state::Proposal* proposal) {
   take_policy_();
-  const policy::CompiledPolicy* policy = policy_.current().compiled.get();
+  sources_.Refresh();
   pending->refused.clear();
   pending->positions.clear();
   const std::vector<event::RelayedView>& events = pending->import.events.views;
-  std::vector<admission::Imported> imported =
-      deps_.admission.Import(peer_, events, pending->import.replay);
   proposal->events.reserve(imported.size());
   proposal->records.reserve(imported.size());
   Position position = pending->import.first_position;
@@ -113,34 +156,60 @@ void ImportWriter::Decide(Pending* pending, state::Proposal* proposal) {
       Refuse(events[i], position, reason, "", pending, proposal);
       continue;
     }
-    const absl::string_view stored = in.event.stored;
-    const event::Record& record = proposal->records.emplace_back(base::Sequence(0), stored);
-    context_.Reset(record);
-    const policy::Decision decision =
-        policy::DecideImport(policy, context_,
-                             {.peer = peer_,
-                              .own_domain = deps_.domain,
-                              .environment = policy_.current().environment.get(),
-                              .memo = &memo_});
+    const event::Record& record =
+        proposal->records.emplace_back(base::Sequence(0), in.event.stored);
+    const policy::Decision decision = DecideOne(events[i], record);
     if (!decision.allow) {
       Refuse(events[i], position, decision.reason, decision.rule, pending, proposal);
-      if (decision.keep) {
-        storage::v1::DeadLetter letter;
-        letter.set_reader(ImportCursorName(peer_));
-        letter.set_reason(base::ReasonLabel(decision.reason));
-        letter.set_message("refused by an import rule that says keep");
-        letter.mutable_event()->ParseFromArray(stored.data(), static_cast<int>(stored.size()));
-        proposal->dead_letters.push_back(std::move(letter));
-      }
+      if (decision.keep) Keep(record, decision.reason, proposal);
       proposal->records.pop_back();
       continue;
     }
     tally_.Add(decision.reason);
-    event::AppendImportRule(decision.rule, &in.event.stored);
+    event::AppendImport(decision.rule, pending->signed_by->Leaf(i), &in.event.stored);
     proposal->events.push_back(std::move(in.event));
     pending->positions.push_back(position);
   }
   tally_.Flush(metrics_);
+  if (pending->signed_by->root.empty()) return;
+  proposal->import_statements.push_back(pending->signed_by->statement);
+}
+
+// What the policy lets in, of whom it says to be.
+policy::Decision ImportWriter::DecideOne(const event::RelayedView& event,
+                                         const event::Record& record) {
+  context_.Reset(record);
+  const PeerPolicy& policy = policy_.current();
+  policy::Decision decision = policy::DecideImport(policy.compiled.get(), context_,
+                                                   {.peer = peer_,
+                                                    .own_domain = deps_.domain,
+                                                    .environment = policy.environment.get(),
+                                                    .memo = &memo_});
+  if (!decision.allow) return decision;
+  std::optional<Reason> refused;
+  if (!sources_.May(record.origin(), record.source())) {
+    refused = Reason::kSourceNotOwned;
+  } else if (event.path().size() > 1) {
+    const absl::Status shown = verifier_ ? verifier_->CheckChain(event, *policy.environment)
+                                         : absl::PermissionDeniedError("");
+    if (!shown.ok()) refused = base::ReasonOf(shown).value_or(Reason::kAttestationUnproven);
+  }
+  if (!refused) return decision;
+  policy::Decision denied;
+  denied.reason = *refused;
+  denied.rule = decision.rule;
+  return denied;
+}
+
+void ImportWriter::Keep(const event::Record& record, Reason reason,
+                        state::Proposal* proposal) const {
+  const absl::string_view stored = record.stored().bytes();
+  storage::v1::DeadLetter letter;
+  letter.set_reader(ImportCursorName(peer_));
+  letter.set_reason(base::ReasonLabel(reason));
+  letter.set_message("refused by an import rule that says keep");
+  letter.mutable_event()->ParseFromArray(stored.data(), static_cast<int>(stored.size()));
+  proposal->dead_letters.push_back(std::move(letter));
 }
 
 void ImportWriter::Refuse(const event::RelayedView& event, Position position, Reason reason,
@@ -162,14 +231,16 @@ void ImportWriter::Refuse(const event::RelayedView& event, Position position, Re
   Tell(position, reason, rule, pending);
 }
 
-// What the peer may know is what our policy for it says.
+// What the peer may know is what our policy for it says. That an identity names two events it is
+// told in any case: it can only be mended there.
 void ImportWriter::Tell(Position position, Reason reason, absl::string_view rule,
                         Pending* pending) const {
   federation::v1::Refusal refusal;
   refusal.set_position(position.value());
   const PolicyPtr& policy = policy_.current().compiled;
   const auto told = policy == nullptr ? admin::v1::REASONS_TO_PEER_NONE : policy->reasons_to_peer();
-  if (told == admin::v1::REASONS_TO_PEER_CODE || told == admin::v1::REASONS_TO_PEER_FULL) {
+  if (told == admin::v1::REASONS_TO_PEER_CODE || told == admin::v1::REASONS_TO_PEER_FULL ||
+      reason == Reason::kIdentityConflict) {
     refusal.set_reason(base::ReasonLabel(reason));
   }
   if (told == admin::v1::REASONS_TO_PEER_FULL) refusal.set_rule(std::string(rule));
@@ -209,6 +280,8 @@ bool ImportWriter::SettleFront(link::Committed* committed) {
             [](const auto& a, const auto& b) { return a.position() < b.position(); });
   metrics_.events->Add(static_cast<double>(front.import.events.size()));
   metrics_.refusals->Add(static_cast<double>(front.refused.size()));
+  const link::ImportCursor& cursor = front.import.cursor;
+  on_disk_ = {cursor.position, cursor.link_epoch, cursor.digest};
   if (!front.answer) return false;
   committed->position = front.import.cursor.position;
   std::move(front.refused.begin(), front.refused.end(), std::back_inserter(committed->refused));

@@ -39,6 +39,7 @@ void LedgerWriter::Slip::AddTo(state::Proposal* proposal) const {
                                 dead_letters.end());
   if (cursor) proposal->cursors.push_back({.move = *cursor});
   if (replay_cursor) proposal->cursors.push_back({.move = *replay_cursor});
+  if (receipt_cursor) proposal->cursors.push_back({.move = *receipt_cursor});
 }
 
 // The cursor of a direction that we send on is ours: its token is the sequence.
@@ -78,6 +79,16 @@ void LedgerWriter::Record(link::RecordReplay record) {
   AddRows(std::move(record.rows));
 }
 
+void LedgerWriter::Record(link::ReceiptReceived record) {
+  storage::v1::CursorMove cursor;
+  cursor.set_reader(ReceiptCursorName(peer_));
+  cursor.set_position(record.receipt.position());
+  cursor.set_epoch(record.link_epoch);
+  cursor.set_receipt(record.receipt.SerializeAsString());
+  waiting_.receipt_cursor = std::move(cursor);
+  Arm(kFlushDelay);
+}
+
 void LedgerWriter::AddRows(std::vector<storage::v1::LedgerRow> rows) {
   std::move(rows.begin(), rows.end(), std::back_inserter(waiting_.rows));
   Arm(kFlushDelay);
@@ -97,6 +108,7 @@ void LedgerWriter::Restore(Slip slip) {
   Prepend(std::move(slip.dead_letters), &waiting_.dead_letters);
   if (!waiting_.cursor) waiting_.cursor = std::move(slip.cursor);
   if (!waiting_.replay_cursor) waiting_.replay_cursor = std::move(slip.replay_cursor);
+  if (!waiting_.receipt_cursor) waiting_.receipt_cursor = std::move(slip.receipt_cursor);
   Arm(kFlushDelay);
 }
 

@@ -35,8 +35,11 @@ class LedgerWriter {
     std::vector<storage::v1::DeadLetter> dead_letters;
     std::optional<storage::v1::CursorMove> cursor;
     std::optional<storage::v1::CursorMove> replay_cursor;
+    std::optional<storage::v1::CursorMove> receipt_cursor;
 
-    bool empty() const { return rows.empty() && dead_letters.empty() && !cursor && !replay_cursor; }
+    bool empty() const {
+      return rows.empty() && dead_letters.empty() && !cursor && !replay_cursor && !receipt_cursor;
+    }
     void AddTo(state::Proposal* proposal) const;
   };
 
@@ -47,6 +50,8 @@ class LedgerWriter {
 
   void Record(link::RecordLedger record);
   void Record(link::RecordReplay record);
+  // A receipt whose signature was verified.
+  void Record(link::ReceiptReceived record);
   void AddDeadLetters(std::vector<storage::v1::DeadLetter> dead_letters);
   void WriteHorizon(storage::v1::LedgerRow row);
 

@@ -29,6 +29,16 @@ PeerMetrics::PeerMetrics(base::Metrics& metrics, const std::string& peer)
     : up(metrics.AddGauge("cdgate_link_up", "1 while the link carries events.", {{"peer", peer}})),
       reconnects(metrics.AddCounter("cdgate_link_reconnects_total", "Links that came up.",
                                     {{"peer", peer}})),
+      disputes(metrics.AddCounter("cdgate_link_disputes_total",
+                                  "Times that the peer signed for something else than it was sent.",
+                                  {{"peer", peer}})),
+      suspensions(metrics.AddCounter("cdgate_link_suspensions_total",
+                                     "Times that the peer was not heard for a while.",
+                                     {{"peer", peer}})),
+      loss(metrics.AddGauge("cdgate_link_loss_expected_timestamp_seconds",
+                            "When retention removes the oldest event that the peer has not got, "
+                            "seconds since the Unix epoch; 0: it has all.",
+                            {{"peer", peer}})),
       exports(MakeDirection(metrics, peer, "export")),
       imports(MakeDirection(metrics, peer, "import")) {}
 

@@ -8,6 +8,13 @@
 //   cdgate_link_events_total{peer,direction}            events that crossed
 //   cdgate_link_refusals_total{peer,direction}          of those, not taken by the receiver
 //   cdgate_link_reconnects_total{peer}                  links that came up
+//   cdgate_link_disputes_total{peer}                    times that the peer signed for something
+//                                                       else than it was sent
+//   cdgate_link_suspensions_total{peer}                 times that the peer was not heard for a
+//                                                       while, for breaking the protocol
+//   cdgate_link_loss_expected_timestamp_seconds{peer}   when retention removes the oldest event
+//   that
+//                                                       the peer has not got; 0: it has all
 //   cdgate_decisions_total{peer,direction,reason}       decisions by outcome
 //
 // Thread-safe; lives as long as the Metrics it was made from.
@@ -42,6 +49,9 @@ class PeerMetrics {
 
   base::Gauge& up;
   base::Counter& reconnects;
+  base::Counter& disputes;
+  base::Counter& suspensions;
+  base::Gauge& loss;
   Direction exports;
   Direction imports;
 };

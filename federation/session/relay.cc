@@ -4,6 +4,7 @@
 
 #include "cdgate/federation/v1/link.pb.h"
 #include "federation/link/codec.h"
+#include "gateway/event/digests.h"
 #include "gateway/event/wire_writer.h"
 
 namespace cdgate::session {
@@ -15,6 +16,14 @@ using storage::v1::Terms;
 
 void PutText(uint32_t field, absl::string_view text, std::string* out) {
   if (!text.empty()) event::AppendBytesField(field, text, out);
+}
+
+// By the salt what was removed could be guessed. Where fields are committed to, attributes are
+// among them.
+bool GoesWhole(const event::StoredView& stored, const policy::Outgoing* outgoing) {
+  if (outgoing == nullptr) return true;
+  if ((stored.notes() & event::kNoteFieldsCommitted) != 0) return false;
+  return outgoing->withheld.empty() && outgoing->substituted.empty();
 }
 
 }  // namespace
@@ -32,6 +41,9 @@ uint64_t MarkOf(const event::Record& record) {
 // What protobuf writes: fields by number, and none that has its default.
 void RelayWriter::Set(const event::Record& record, const policy::Decision& decision) {
   rest_.clear();
+  record_ = &record;
+  decision_ = &decision;
+  TakeStatements(record, decision);
   const event::StoredView& stored = record.stored();
   const policy::Outgoing* const outgoing = decision.outgoing;
   cloud_event_ =
@@ -41,9 +53,7 @@ void RelayWriter::Set(const event::Record& record, const policy::Decision& decis
     event::AppendFixed64Field(Event::kAcceptedTimeNanosFieldNumber,
                               static_cast<uint64_t>(stored.accepted_time_nanos()), &rest_);
   }
-  const bool whole =
-      outgoing == nullptr || (outgoing->withheld.empty() && outgoing->substituted.empty());
-  if (whole) PutText(Event::kSaltFieldNumber, stored.salt(), &rest_);
+  if (GoesWhole(stored, outgoing)) PutText(Event::kSaltFieldNumber, stored.salt(), &rest_);
   PutText(Event::kCommitmentFieldNumber, stored.commitment(), &rest_);
   PutText(Event::kPlaneFieldNumber, stored.plane(), &rest_);
   PutText(Event::kClassificationFieldNumber, stored.classification(), &rest_);
@@ -53,11 +63,58 @@ void RelayWriter::Set(const event::Record& record, const policy::Decision& decis
   };
   stored.ForEachPath(put_path);
   put_path(domain_);
-  stored.ForEachStatement([this](absl::string_view statement) {
+  for (const std::string& statement : statements_) {
     event::AppendBytesField(Event::kStatementsFieldNumber, statement, &rest_);
-  });
+  }
   WriteNotes(stored.notes(), outgoing);
   WriteExport(stored, decision);
+  PutText(Event::kFieldProofFieldNumber, FieldProof(record, outgoing), &rest_);
+}
+
+// In place of the salt, where the origin committed to fields: what shows that those which are left
+// are its.
+std::string RelayWriter::FieldProof(const event::Record& record, const policy::Outgoing* outgoing) {
+  const event::StoredView& stored = record.stored();
+  if ((stored.notes() & event::kNoteFieldsCommitted) == 0) return "";
+  if (outgoing == nullptr) return std::string(stored.field_proof());
+  event::CloudEventView sent;
+  sent.AssignStored(outgoing->cloud_event);
+  copy_.Assign(sent, outgoing->withheld, outgoing->substituted);
+  absl::StatusOr<std::string> proof;
+  if (!stored.salt().empty()) {
+    proof = prover_.Alter(record.cloud_event(), stored.salt(), copy_);
+  } else if (!stored.field_proof().empty()) {
+    before_.Assign(record.cloud_event(), stored);
+    proof = prover_.AlterAgain(before_, stored.field_proof(), copy_);
+  }
+  // Without one it is a copy that we alone vouch for.
+  return proof.ok() ? *std::move(proof) : "";
+}
+
+// Of our own events those that nobody may pass on go without.
+void RelayWriter::TakeStatements(const event::Record& record, const policy::Decision& decision) {
+  const bool ours = record.stored().received_from().empty();
+  statements_ = {};
+  if (!ours || decision.terms.onward > 0) statements_ = source_.Of(record);
+}
+
+attestation::Digest RelayWriter::Leaf(const attestation::LeafSalt& salt) {
+  const event::StoredView& stored = record_->stored();
+  const policy::Outgoing* const outgoing = decision_->outgoing;
+  auto content = attestation::ReadDigest(stored.content_digest());
+  if (outgoing == nullptr) {
+    copy_.Assign(record_->cloud_event(), stored);
+  } else {
+    event::CloudEventView sent;
+    sent.AssignStored(outgoing->cloud_event);
+    copy_.Assign(sent, outgoing->withheld, outgoing->substituted);
+    content.reset();
+  }
+  const attestation::CopyDigests digests = leaves_.DigestsOf(copy_, content ? &*content : nullptr);
+  const policy::TermsView& terms = decision_->terms;
+  return leaves_.Export(salt, attestation::ClaimOf(stored), digests,
+                        {terms.onward, terms.classification, terms.groups},
+                        leaves_.Previous(statements_));
 }
 
 void RelayWriter::WriteNotes(uint32_t notes, const policy::Outgoing* outgoing) {

@@ -20,20 +20,23 @@ constexpr absl::Duration kRowsWait = absl::Milliseconds(50);
 
 }  // namespace
 
-ReplayReader::ReplayReader(const SessionDeps& deps, std::string peer, Calls calls, Poster post,
-                           Failed failed)
+ReplayReader::ReplayReader(const SessionDeps& deps, std::string peer, ExportSigner& signer,
+                           Calls calls, Poster post, Failed failed)
     : deps_(deps),
       peer_(std::move(peer)),
+      signer_(signer),
       calls_(std::move(calls)),
       post_(std::move(post)),
       failed_(std::move(failed)),
-      relay_(deps.domain) {}
+      relay_(deps.domain, deps.sign_origin),
+      turn_(deps, post_) {}
 
 ReplayReader::~ReplayReader() { Stop(); }
 
 void ReplayReader::Stop() {
   need_.reset();
   deps_.timers.Cancel(std::exchange(timer_, 0));
+  turn_.Cancel();
   if (ticket_ != 0) deps_.feed.Cancel(std::exchange(ticket_, 0));
 }
 
@@ -42,6 +45,7 @@ void ReplayReader::Stop() {
 void ReplayReader::Ask(const link::NeedReplay& need) {
   Stop();
   need_ = need;
+  if (given_ != nullptr) given_->Drop(need.from);
   Begin();
 }
 
@@ -49,7 +53,7 @@ void ReplayReader::Begin() {
   if (RecordedThrough(deps_.store, peer_) < need_->through) return BeginLater();
   if (!HasCommitWith(need_->from)) return Read(need_->from);
   post_([this, request = need_->request] {
-    if (need_ && need_->request == request) Decide();
+    if (need_ && need_->request == request) DecideInTurn();
   });
 }
 
@@ -85,7 +89,7 @@ void ReplayReader::OnCommits(uint64_t request, eventlog::Feed::Commits commits) 
   ticket_ = 0;
   if (commits.ok()) {
     commits_ = *std::move(commits);
-    return Decide();
+    return DecideInTurn();
   }
   if (base::ReasonOf(commits.status()) != Reason::kTrimmed) return failed_(commits.status());
   const Sequence first = std::max(deps_.store.first().sequence, need_->from);
@@ -95,11 +99,16 @@ void ReplayReader::OnCommits(uint64_t request, eventlog::Feed::Commits commits) 
   Finish(std::move(gone));
 }
 
-ExportBlock ReplayReader::NewBlock() const {
+ExportBlock ReplayReader::NewBlock() {
   return ExportBlock(need_->request, calls_.policy_epoch(),
                      {.max_events = need_->max_events,
                       .max_bytes = need_->max_bytes,
-                      .max_event_bytes = need_->max_event_bytes});
+                      .max_event_bytes = need_->max_event_bytes},
+                     signer_.NewSeed());
+}
+
+void ReplayReader::DecideInTurn() {
+  if (turn_.BeginBacklog([this] { DecideInTurn(); })) Decide();
 }
 
 void ReplayReader::Decide() {
@@ -112,6 +121,7 @@ void ReplayReader::Decide() {
 
 absl::Status ReplayReader::Fill(ExportBlock* block) {
   for (const event::CommitPtr& commit : commits_) {
+    relay_.SetCommit(*commit);
     for (const event::Record& record : commit->events) {
       if (record.sequence() < need_->from) continue;
       if (record.sequence() > need_->through) return absl::OkStatus();
@@ -127,6 +137,8 @@ absl::Status ReplayReader::Take(const event::Record& record, ExportBlock* block)
   if (verdict.send) relay_.Set(record, verdict.decision);
   if (verdict.send && block->HasRoomEver(relay_)) {
     block->Send(relay_, record);
+    signer_.Note(relay_.statements());
+    if (given_ != nullptr) given_->Note(record);
     if (block->last() != record.sequence()) return absl::OkStatus();  // the next one begins with it
     block->Revise(verdict.state_before, verdict.reason_before);
     return absl::OkStatus();

@@ -17,7 +17,9 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "federation/link/messages.h"
+#include "federation/session/catchup_turn.h"
 #include "federation/session/export_block.h"
+#include "federation/session/export_signer.h"
 #include "federation/session/relay.h"
 #include "federation/session/session_types.h"
 #include "gateway/event/record.h"
@@ -51,11 +53,15 @@ class ReplayReader {
         answer;
   };
 
-  ReplayReader(const SessionDeps& deps, std::string peer, Calls calls, Poster post, Failed failed);
+  // `signer` outlives the reader.
+  ReplayReader(const SessionDeps& deps, std::string peer, ExportSigner& signer, Calls calls,
+               Poster post, Failed failed);
   ~ReplayReader();
 
   // Supersedes what was asked for before.
   void Ask(const link::NeedReplay& need);
+  // Told what is sent; outlives the reader. Before the first Ask().
+  void SetGiven(GivenNotes* given) { given_ = given; }
   // Forgets what was asked for. No answer comes after this.
   void Stop();
 
@@ -65,7 +71,8 @@ class ReplayReader {
   bool HasCommitWith(base::Sequence sequence) const;
   void Read(base::Sequence from);
   void OnCommits(uint64_t request, eventlog::Feed::Commits commits);
-  ExportBlock NewBlock() const;
+  ExportBlock NewBlock();
+  void DecideInTurn();
   void Decide();
   absl::Status Fill(ExportBlock* block);
   absl::Status Take(const event::Record& record, ExportBlock* block);
@@ -73,14 +80,17 @@ class ReplayReader {
 
   const SessionDeps& deps_;
   const std::string peer_;
+  ExportSigner& signer_;
   const Calls calls_;
   const Poster post_;
   const Failed failed_;
+  GivenNotes* given_ = nullptr;  // null: nobody wants to know
 
   RelayWriter relay_;
   std::optional<link::NeedReplay> need_;
   eventlog::Feed::Ticket ticket_ = 0;
   base::TimerQueue::Id timer_ = 0;
+  CatchupTurn turn_;
   std::vector<event::CommitPtr> commits_;
 };
 

@@ -24,7 +24,7 @@ constexpr size_t kLinkEpochBytes = 16;
 link::ImportCursor CursorOnDisk(const state::Store& store, const std::string& peer) {
   const auto move = store.Cursor(ImportCursorName(peer));
   if (!move) return {};
-  return {base::Position(move->position()), move->token(), move->epoch()};
+  return {base::Position(move->position()), move->token(), move->epoch(), move->digest()};
 }
 
 link::Rate RateOf(const admin::v1::Limits& limits) {
@@ -66,7 +66,9 @@ Session::Session(const SessionDeps& deps, SessionOptions options, const PeerMetr
       callbacks_(std::move(callbacks)),
       policy_(deps.store, deps.pseudonyms, peer_),
       cursor_(CursorOnDisk(deps.store, peer_)),
-      acknowledged_(RecordedThrough(deps.store, peer_)) {}
+      acknowledged_(RecordedThrough(deps.store, peer_)),
+      given_(deps.given, peer_, deps.clock),
+      replayed_(deps.given, peer_, deps.clock) {}
 
 Session::~Session() {
   deps_.timers.Cancel(timer_);
@@ -85,24 +87,31 @@ void Session::Begin() {
 }
 
 void Session::MakeParts() {
+  link::ImportCursor on_disk = cursor_;
+  if (options_.begin_anew) on_disk.digest.clear();  // which is of what was sent before
   const Poster post = [weak = weak_from_this()](base::Task task) {
     if (const auto self = weak.lock()) self->Post(std::move(task));
   };
   const Failed failed = [this](const absl::Status& why) { Fail(why); };
   const auto take_policy = [this] { return TakePolicy(); };
+  signer_.emplace(deps_, ExportSigner::Parties{.sender = deps_.domain,
+                                               .receiver = peer_,
+                                               .agreement = options_.peer.agreement_id()});
   ledger_.emplace(
       deps_, peer_, post, [this](Sequence through) { Step(link::HorizonWritten{through}); },
       failed);
   exporter_.emplace(
-      deps_, peer_, policy_, metrics_.exports, take_policy, post,
+      deps_, peer_, policy_, *signer_, metrics_.exports, take_policy, post,
       [this](link::Decided decided, std::vector<storage::v1::DeadLetter> letters) {
         ledger_->AddDeadLetters(std::move(letters));
+        GiveCertificates();
         Step(std::move(decided));
       },
       failed);
+  exporter_->SetGiven(&given_);
   importer_.emplace(
-      deps_, peer_, cursor_.position, policy_, metrics_.imports, take_policy, *ledger_, post,
-      [this](link::Committed committed) { Step(std::move(committed)); }, failed);
+      deps_, peer_, options_.peer.agreement_id(), on_disk, policy_, metrics_.imports, take_policy,
+      *ledger_, post, [this](link::Committed committed) { Step(std::move(committed)); }, failed);
   MakeReplayParts(post, failed);
 }
 
@@ -111,7 +120,7 @@ void Session::MakeReplayParts(const Poster& post, const Failed& failed) {
   jobs_->Refresh();
   decider_.emplace(deps_, options_.peer, policy_, [this] { return exporter_->interest(); });
   replayer_.emplace(
-      deps_, peer_,
+      deps_, peer_, *signer_,
       ReplayReader::Calls{
           .take_policy = [this] { return TakePolicy(); },
           .policy_epoch = [this] { return exporter_->policy_epoch(); },
@@ -120,9 +129,11 @@ void Session::MakeReplayParts(const Poster& post, const Failed& failed) {
           .answer =
               [this](link::ReplayDecided decided, std::vector<storage::v1::DeadLetter> letters) {
                 ledger_->AddDeadLetters(std::move(letters));
+                GiveCertificates();
                 Step(std::move(decided));
               }},
       post, failed);
+  replayer_->SetGiven(&replayed_);
 }
 
 void Session::StartStream() {
@@ -150,9 +161,17 @@ link::LinkConfig Session::MakeConfig() const {
   config.peer = peer_;
   config.agreement_id = options_.peer.agreement_id();
   config.capabilities = {link::kGroupsCapability, link::kReplayCapability, link::kTrustCapability};
+  if (deps_.attestors != nullptr) config.capabilities.push_back(link::kStatementsCapability);
+  if (deps_.given != nullptr) config.capabilities.push_back(link::kCatalogueCapability);
+  config.signer = &*signer_;
+  if (const auto move = deps_.store.Cursor(ReceiptCursorName(peer_))) {
+    config.receipt.emplace().ParseFromString(move->receipt());
+    config.receipt_epoch = move->epoch();
+  }
   config.max_frame_bytes = options_.max_frame_bytes;
   config.heartbeat = options_.heartbeat;
   config.refuse = options_.refuse;
+  config.retry_after_offence = options_.retry_after_offence;
 
   const eventlog::Head head = deps_.store.head();
   config.log_epoch = head.epoch;
@@ -322,6 +341,7 @@ void Session::Do(link::SendFrame send) {
     metrics_.exports.events->Add(static_cast<double>(link_->exporter().sent_position().value() + 1 -
                                                      send.frame.batch().first_position()));
   }
+  if (send.frame.has_heartbeat()) AddReceipt(&send.frame);
   std::string head = link::EncodeHead(send);  // counts the events: before they are moved
   stream_->Send(rpc::ToBytes(std::move(head), std::move(send.events)),
                 [weak = weak_from_this()](bool ok) {
@@ -342,12 +362,14 @@ void Session::Do(link::CheckPlace check) {
 
 void Session::Do(link::RecordLedger record) {
   CountRefusals(record.rows);
+  given_.Acknowledged(record.acknowledged_sequence);
   ledger_->Record(std::move(record));
 }
 
 void Session::Do(link::RecordReplay record) {
   CountRefusals(record.rows);
   jobs_->NoteRecorded(record.number, record.through);
+  replayed_.Acknowledged(record.through);
   ledger_->Record(std::move(record));
 }
 
@@ -410,6 +432,8 @@ void Session::Do(link::StateChanged changed) {
   metrics_.up.Set(changed.to == link::State::kUp ? 1 : 0);
   if (changed.to != link::State::kUp) return;
   metrics_.reconnects.Add();
+  signer_->NewSeed();  // what is signed first is known then
+  GiveCertificates();
   callbacks_.on_up();
 }
 
@@ -420,7 +444,10 @@ void Session::Do(link::CloseStream close) {
   replayer_->Stop();
   importer_->Stop();
   ledger_->Flush();
-  const absl::Status why = base::MakeError(close.reason, close.message);
+  absl::Status why = base::MakeError(close.reason, close.message);
+  if (close.retry_after > absl::ZeroDuration() && !close.by_peer) {
+    why = base::WithRetryAfter(std::move(why), close.retry_after);
+  }
   stream_->Close(why);
   // An other side that does not let go is cut off.
   cut_timer_ = deps_.timers.At(deps_.clock.Monotonic() + kCutAfter,

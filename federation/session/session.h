@@ -51,6 +51,8 @@ struct SessionOptions {
   std::optional<link::Refuse> refuse;
   // The peer did not take our last token: begin from nothing.
   bool begin_anew = false;
+  // As LinkConfig has it.
+  absl::Duration retry_after_offence;
   absl::Duration heartbeat = absl::Seconds(5);
   uint32_t max_frame_bytes = 2 << 20;
 };
@@ -84,6 +86,11 @@ class Session : public std::enable_shared_from_this<Session> {
     // The peer told how its domain is to be trusted; nothing of it is verified. Empty: nobody
     // listens.
     std::function<void(const federation::v1::TrustUpdate&)> on_trust = {};
+    // The peer sent certificates of attestors; nothing of them is verified. Empty: they are not
+    // taken. On the session's strand, before what they signed is looked at.
+    std::function<void(const federation::v1::Attestors&)> on_attestors = {};
+    // The peer told what it offers and asks for; nothing of it is judged. Empty: nobody listens.
+    std::function<void(const federation::v1::Catalogue&)> on_catalogue = {};
     // The link is over; nothing crosses any more. Once, before on_done.
     std::function<void(const link::CloseStream&)> on_end;
     // The session is over, nothing of it is left anywhere. Once, last.
@@ -108,6 +115,9 @@ class Session : public std::enable_shared_from_this<Session> {
   // How our domain is to be trusted; replaces what was given before. The peer is told where it
   // knows of that and takes a frame of that size.
   void SetTrust(federation::v1::TrustUpdate update);
+  // What we offer the peer and ask of it; replaces what was given before. The peer is told where
+  // it knows of catalogues.
+  void SetCatalogue(federation::v1::Catalogue catalogue);
   // Ends in order: what is on its way arrives, at most link::kLinger.
   void Drain();
   // Ends at once, saying why: nothing more crosses.
@@ -155,6 +165,12 @@ class Session : public std::enable_shared_from_this<Session> {
   void Do(link::ReplayDone done);
   void Do(link::GroupsReceived received);
   void Do(link::TrustReceived received);
+  void Do(link::AttestorsReceived received);
+  void Do(link::CatalogueReceived received);
+  void Do(link::ReceiptReceived received);
+  void Do(link::HistoryDisputed disputed);
+  void GiveCertificates();
+  void AddReceipt(federation::v1::Frame* frame);
   void Do(link::InterestReceived received);
   void Do(link::PeerCaughtUp caught_up) { peer_caught_up_ = caught_up.as_of; }
   void Do(link::PeerExports exports);
@@ -182,7 +198,10 @@ class Session : public std::enable_shared_from_this<Session> {
   const link::ImportCursor cursor_;    // as on disk at the beginning
   const base::Sequence acknowledged_;  // as in the ledger at the beginning
   // Made by Begin(), in this order.
+  std::optional<ExportSigner> signer_;
   std::optional<LedgerWriter> ledger_;
+  GivenNotes given_;     // by what is new
+  GivenNotes replayed_;  // by what is offered again
   std::optional<ExportReader> exporter_;
   std::optional<ImportWriter> importer_;
   std::optional<ReplayQueue> jobs_;
@@ -200,6 +219,7 @@ class Session : public std::enable_shared_from_this<Session> {
   InterestPtr interest_;
   base::TimerQueue::Id timer_ = 0;
   base::TimerQueue::Id cut_timer_ = 0;
+  base::Position receipt_given_{};
 
   mutable base::Mutex mu_;
   SessionStatus status_ CDGATE_GUARDED_BY(mu_);

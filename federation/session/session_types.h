@@ -8,10 +8,14 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "auth/credentials/attestor.h"
+#include "federation/attestation/attestor_directory.h"
 #include "federation/link/token.h"
 #include "federation/policy/policy.h"
 #include "federation/policy/shared_decisions.h"
+#include "federation/session/given_notes.h"
 #include "federation/session/pseudonym_keeper.h"
+#include "federation/session/statement_source.h"
 #include "gateway/admission/admission.h"
 #include "gateway/base/clock.h"
 #include "gateway/base/executor.h"
@@ -22,6 +26,8 @@
 
 namespace cdgate::session {
 
+class CatchupShare;
+
 // What a gateway's sessions run on. All outlive them.
 struct SessionDeps {
   std::string domain;
@@ -31,8 +37,18 @@ struct SessionDeps {
   eventlog::Feed& feed;
   admission::Admission& admission;
   const link::TokenSealer& sealer;
+  // Signs what we send; null: nobody does.
+  const credentials::StatementSigner* attestor = nullptr;
+  // Keys of statements, ours and others'; null: none can be verified, so what is signed is not
+  // taken, and peers are told that we know nothing of statements.
+  attestation::AttestorDirectory* attestors = nullptr;
+  // Of our own events that were committed without a statement; empty: nobody signs.
+  StatementSource::SignOrigin sign_origin = {};
   const PseudonymKeeper& pseudonyms;
   policy::SharedDecisions& shared;  // of all sessions of the gateway
+  CatchupShare* catchup = nullptr;  // the same; null: backlogs wait for nothing
+  // Remembers what peers were given; null: nobody does, and peers are told of no catalogue.
+  GivenSink* given = nullptr;
   base::Executor& executor;
   base::TimerQueue& timers;
   const base::Clock& clock;
@@ -71,6 +87,11 @@ inline std::string ExportCursorName(absl::string_view peer) {
 // job, the token a sequence.
 inline std::string ReplayCursorName(absl::string_view peer) {
   return absl::StrCat("link/", peer, "/replay");
+}
+
+// The last receipt of the peer for what it was sent.
+inline std::string ReceiptCursorName(absl::string_view peer) {
+  return absl::StrCat("link/", peer, "/receipt");
 }
 
 // Whether a proposal that failed with `status` may succeed later, unchanged.

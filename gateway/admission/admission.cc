@@ -8,10 +8,14 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "auth/trust/spiffe_id.h"
+#include "federation/attestation/copy.h"
+#include "federation/attestation/field_proof.h"
+#include "federation/attestation/origin_leaf.h"
 #include "gateway/base/encoding.h"
 #include "gateway/base/status_macros.h"
 #include "gateway/cdevents/unknown_type.h"
 #include "gateway/event/digests.h"
+#include "gateway/event/event_fields.h"
 #include "gateway/event/record.h"
 #include "gateway/event/utf8.h"
 
@@ -124,18 +128,55 @@ absl::Status CheckSchema(const event::ValidEvent& valid, const schema::SchemaSet
                                                : absl::OkStatus();
 }
 
+bool CommitsToFields(uint32_t notes) { return (notes & event::kNoteFieldsCommitted) != 0; }
+
+// What makes commitments. Reuses its memory.
+struct Committers {
+  crypto::Sha256Hasher hasher;
+  event::FieldCommitter fields;
+  attestation::FieldProver prover;
+  attestation::CopyView copy;
+
+  // Of a copy from which nothing was removed; empty where its fields cannot be committed to.
+  std::string Whole(const event::RelayedView& relayed, const event::ValidEvent& valid) {
+    if (!CommitsToFields(relayed.notes())) {
+      return std::string(
+          event::AsBytes(event::Commitment(relayed.salt(), valid.content_digest(), hasher)));
+    }
+    event::CloudEventView view;
+    if (!view.Assign(relayed.cloud_event())) return "";
+    const auto commitment = fields.Commit(relayed.salt(), view);
+    return commitment ? std::string(event::AsBytes(*commitment)) : "";
+  }
+};
+
+// With a proof a copy shows what is left of it, and needs no salt.
+absl::Status CheckFieldProof(const event::RelayedView& relayed, Committers& committers) {
+  event::CloudEventView view;
+  view.Assign(relayed.cloud_event());
+  committers.copy.Assign(view, relayed.withheld(), relayed.substituted());
+  CDGATE_ASSIGN_OR_RETURN(const crypto::Sha256Digest commitment,
+                          committers.prover.Verify(committers.copy, relayed.field_proof()));
+  if (CommitsToFields(relayed.notes()) && relayed.salt().empty() &&
+      event::AsBytes(commitment) == relayed.commitment()) {
+    return absl::OkStatus();
+  }
+  return base::MakeError(base::Reason::kAttestationInvalid,
+                         "relayed event: its fields are not those that its origin committed to");
+}
+
 // A copy from which something was removed or replaced does not give its origin's digest any
 // more: its commitment stands for the original, and the salt, by which what was removed
 // could be guessed, does not travel with it.
 absl::Status CheckCommitment(const event::RelayedView& relayed, const event::ValidEvent& valid,
-                             crypto::Sha256Hasher& hasher) {
+                             Committers& committers) {
   const bool altered = !relayed.withheld().empty() || !relayed.substituted().empty();
+  if (!relayed.field_proof().empty()) return CheckFieldProof(relayed, committers);
   if (altered && relayed.salt().empty() && relayed.commitment().size() == crypto::kSha256Bytes) {
     return absl::OkStatus();
   }
-  const auto commitment = event::Commitment(relayed.salt(), valid.content_digest(), hasher);
   if (!altered && relayed.salt().size() == event::kSaltBytes &&
-      event::AsBytes(commitment) == relayed.commitment()) {
+      committers.Whole(relayed, valid) == relayed.commitment()) {
     return absl::OkStatus();
   }
   return base::MakeError(base::Reason::kAttestationInvalid,
@@ -144,7 +185,7 @@ absl::Status CheckCommitment(const event::RelayedView& relayed, const event::Val
 
 uint32_t RelayedNotes(const event::RelayedView& relayed, bool replayed) {
   // The canonical form no longer shows what the origin saw of the outer attributes.
-  uint32_t notes = relayed.notes() & event::kNoteOuterDisagrees;
+  uint32_t notes = relayed.notes() & (event::kNoteOuterDisagrees | event::kNoteFieldsCommitted);
   if (!relayed.withheld().empty()) notes |= event::kNoteRedacted;
   if (!relayed.substituted().empty()) notes |= event::kNotePseudonymised;
   return replayed ? notes | event::kNoteReplayed : notes;
@@ -159,9 +200,11 @@ absl::Status Malformed(absl::string_view what) {
 struct Admission::Worker {
   Worker(event::AdmitLimits limits, base::Random& random) : admitter(limits), salts(random) {}
   event::Admitter admitter;
-  crypto::Sha256Hasher hasher;
+  Committers committers;
+  attestation::LeafMaker leaves;
   SaltSource salts;
-  absl::Time now;  // of the call that has it
+  absl::Time now;                 // of the call that has it
+  OriginAttestation attestation;  // the same
 };
 
 // The events of one call.
@@ -186,6 +229,8 @@ class Admission::WorkerLease {
       worker_ = std::make_unique<Worker>(owner_.deps_.limits, owner_.deps_.random);
     }
     worker_->now = owner_.deps_.clock.Now();
+    worker_->attestation =
+        owner_.deps_.attestation ? owner_.deps_.attestation() : OriginAttestation();
   }
   ~WorkerLease() {
     base::MutexLock lock(owner_.mu_);
@@ -240,7 +285,7 @@ absl::Status Admission::AdmitPublished(const authz::Principal& principal,
   CDGATE_RETURN_IF_ERROR(CheckSchema(valid, schemas, right.schema_check, &fields.notes));
 
   const absl::string_view salt = worker.salts.Next();
-  const auto commitment = event::Commitment(salt, valid.content_digest(), worker.hasher);
+  const crypto::Sha256Digest commitment = Commit(valid, salt, worker, &fields.notes);
   fields.origin = deps_.domain;
   fields.accepted_time_nanos = absl::ToUnixNanos(worker.now);
   fields.salt = salt;
@@ -250,7 +295,26 @@ absl::Status Admission::AdmitPublished(const authz::Principal& principal,
   fields.publisher = principal.id;
   const auto identity = deps_.store.identities().Of(deps_.domain, valid.source(), valid.id());
   *out = Finish(std::move(valid), fields, identity);
+  if (!worker.attestation.statements) return absl::OkStatus();
+  const event::StoredView stored = state::ViewOf(*out);
+  event::CloudEventView view;
+  view.AssignStored(stored.cloud_event());
+  out->leaf = attestation::OriginLeafOf(stored, view, worker.leaves);
   return absl::OkStatus();
+}
+
+// To the fields where that was asked for, and the event does not have too many.
+crypto::Sha256Digest Admission::Commit(const event::ValidEvent& valid, absl::string_view salt,
+                                       Worker& worker, uint32_t* notes) {
+  if (worker.attestation.fields) {
+    event::CloudEventView view;
+    view.AssignStored(valid.cloud_event());
+    if (const auto commitment = worker.committers.fields.Commit(salt, view)) {
+      *notes |= event::kNoteFieldsCommitted;
+      return *commitment;
+    }
+  }
+  return event::Commitment(salt, valid.content_digest(), worker.committers.hasher);
 }
 
 state::Proposal Admission::AdmitAll(const authz::Principal& principal,
@@ -292,6 +356,7 @@ void Admission::Settle(const absl::Status& all, const std::vector<state::EventRe
 
 void Admission::Publish(const authz::Principal& principal,
                         absl::Span<const absl::string_view> cloud_events, Done done) {
+  if (deps_.on_publish) deps_.on_publish();
   // Shared, because the store drops its callback where it refuses the proposal.
   const auto pending = std::make_shared<Pending>();
   pending->done = std::move(done);
@@ -345,7 +410,7 @@ absl::Status Admission::AdmitRelayed(absl::string_view peer, const event::Relaye
                                      Worker& worker, state::NewEvent* out) const {
   CDGATE_ASSIGN_OR_RETURN(event::ValidEvent valid, std::move(event));
   CDGATE_RETURN_IF_ERROR(CheckRelayed(peer, relayed, worker.now));
-  CDGATE_RETURN_IF_ERROR(CheckCommitment(relayed, valid, worker.hasher));
+  CDGATE_RETURN_IF_ERROR(CheckCommitment(relayed, valid, worker.committers));
   const auto identity = deps_.store.identities().Of(relayed.origin(), valid.source(), valid.id());
   event::StoredFields fields;
   fields.origin = relayed.origin();
@@ -362,6 +427,7 @@ absl::Status Admission::AdmitRelayed(absl::string_view peer, const event::Relaye
   fields.received_from = peer;
   fields.withheld = relayed.withheld();
   fields.substituted = relayed.substituted();
+  fields.field_proof = relayed.field_proof();
   fields.notes = RelayedNotes(relayed, replayed);
   // What other gateways noted of the schema says nothing of ours.
   std::vector<schema::Fault> faults;

@@ -62,6 +62,12 @@ struct Imported {
   absl::Status status;
 };
 
+// How this domain vouches for what is published here (docs/attestation.md).
+struct OriginAttestation {
+  bool statements = false;  // commits are signed: events get their leaves
+  bool fields = false;      // commitments are to fields
+};
+
 // All outlive the Admission.
 struct AdmissionDeps {
   std::string domain;  // our own
@@ -72,6 +78,10 @@ struct AdmissionDeps {
   const base::Clock& clock;
   base::Random& random;
   base::Metrics& metrics;
+  // Asked for every call; null: neither.
+  std::function<OriginAttestation()> attestation = {};
+  // Told of each call that publishes, at its beginning; null: nobody.
+  std::function<void()> on_publish = {};
 };
 
 class Admission {
@@ -115,6 +125,8 @@ class Admission {
                               const schema::SchemaSet& schemas,
                               absl::StatusOr<event::ValidEvent> event, Worker& worker,
                               state::NewEvent* out) const;
+  static crypto::Sha256Digest Commit(const event::ValidEvent& valid, absl::string_view salt,
+                                     Worker& worker, uint32_t* notes);
   absl::Status AdmitRelayed(absl::string_view peer, const event::RelayedView& relayed,
                             const schema::SchemaSet& schemas,
                             absl::StatusOr<event::ValidEvent> event, bool replayed, Worker& worker,

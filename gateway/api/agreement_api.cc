@@ -1,10 +1,10 @@
 #include "gateway/api/agreement_api.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "federation/manager/invite.h"
 #include "federation/manager/lifetime.h"
 #include "gateway/api/holdings.h"
 #include "gateway/api/times.h"
@@ -20,6 +20,8 @@ namespace {
 using admin::v1::Peer;
 
 constexpr absl::Duration kDay = absl::Hours(24);
+constexpr int kMaxSources = 100;
+constexpr size_t kMaxSourceBytes = 500;
 
 std::string Method(absl::string_view name) {
   return absl::StrCat("/cdgate.admin.v1.AgreementService/", name);
@@ -52,6 +54,34 @@ WideningGate::Reasons WhyLongerWidens(const Peer& before, absl::Time end) {
   if (end <= was) return {};
   return {absl::StrCat("expire_time: the agreement ends at ", TimeText(end), " and not at ",
                        TimeText(was), ", so that more crosses")};
+}
+
+WideningGate::Reasons WhySourcesWiden(const Peer& before, const Peer& after) {
+  if (before.sources().empty()) return {};  // any
+  if (after.sources().empty()) return {"sources: its events may have any source"};
+  WideningGate::Reasons reasons;
+  for (const std::string& source : after.sources()) {
+    const auto& was = before.sources();
+    if (std::find(was.begin(), was.end(), source) != was.end()) continue;
+    reasons.push_back(absl::StrCat("sources: its events may be of ", source));
+  }
+  return reasons;
+}
+
+absl::Status CheckSources(const admin::v1::UpdatePeerRequest& request) {
+  if (request.any_source() && request.sources_size() > 0) {
+    return Invalid("any_source: cannot be with sources; say one of them");
+  }
+  if (request.sources_size() > kMaxSources) {
+    return Invalid(absl::StrCat("sources: ", request.sources_size(), " are too many; at most ",
+                                kMaxSources, ", a pattern with '%' stands for several"));
+  }
+  for (const std::string& source : request.sources()) {
+    if (!source.empty() && source.size() <= kMaxSourceBytes) continue;
+    return Invalid(
+        absl::StrCat("sources: '", base::Shorten(source), "' is empty or longer than 500 bytes"));
+  }
+  return absl::OkStatus();
 }
 
 // The rules are those of what a party says of itself.
@@ -98,6 +128,9 @@ absl::StatusOr<Peer> Updated(Peer peer, const admin::v1::UpdatePeerRequest& requ
   if (request.has_endpoint()) peer.set_endpoint(request.endpoint());
   if (request.has_endpoint() && request.endpoint().empty()) peer.set_dial(false);
   if (request.has_dial()) peer.set_dial(request.dial());
+  CDGATE_RETURN_IF_ERROR(CheckSources(request));
+  if (request.any_source()) peer.clear_sources();
+  if (request.sources_size() > 0) *peer.mutable_sources() = request.sources();
   CDGATE_RETURN_IF_ERROR(CheckNotes(peer));
   return peer;
 }
@@ -140,8 +173,9 @@ void AgreementApi::Update(const rpc::Call& call, const admin::v1::UpdatePeerRequ
   if (!before.ok()) return reply(before.status());
   auto after = Updated(*before, request);
   if (!after.ok()) return reply(after.status());
-  // Who is at the other end is proved by its certificate, wherever we dial: nothing widens.
-  Change(call, **stored, *std::move(after), {}, reply);
+  // Who is at the other end is proved by its certificate, wherever we dial.
+  const WideningGate::Reasons reasons = WhySourcesWiden(*before, *after);
+  Change(call, **stored, *std::move(after), reasons, reply);
 }
 
 void AgreementApi::Change(const rpc::Call& call, const state::StoredResource& before, Peer peer,

@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "cdgate/admin/v1/agreement.pb.h"
+#include "federation/manager/invite.h"
 #include "gateway/api/widening_gate.h"
 #include "gateway/base/clock.h"
 #include "gateway/base/executor.h"
@@ -24,7 +25,7 @@
 namespace cdgate::api {
 
 // The furthest away that an end may be.
-inline constexpr absl::Duration kGreatestLifetime = absl::Hours(24 * 366 * 5);
+inline constexpr absl::Duration kGreatestLifetime = invite::kGreatestLifetime;
 
 // The end that a request asks for. INVALID_ARGUMENT where it says none, or one that is not after
 // `now` or too far away. Pure.

@@ -244,7 +244,7 @@ absl::Status DeadLetterApi::PlanImport(const DeadLetterRow& row, Redrive& redriv
   import.index = index;
   state::NewEvent event = state::MakeNewEvent(
       bytes, store_.identities().Of(record.origin(), record.source(), record.id()));
-  event::AppendImportRule(decision.rule, &event.stored);
+  event::AppendImport(decision.rule, "", &event.stored);
   import.proposal.events.push_back(std::move(event));
   import.proposal.removed_dead_letters.push_back(row.key());
   import.proposal.ledger.push_back(Taken(redrive.peer, row.letter().reason()));

@@ -110,8 +110,10 @@ Finding CertificateThere(const PeerPathFacts& facts) {
           ? "its operator renews the certificate; where that is good, one of the clocks is wrong"
       : reason == Reason::kWrongPeer || reason == Reason::kUnknownTrustDomain
           ? "another gateway answers there; correct the endpoint"
-          : "compare fingerprints with its operator; where its CA is a new one, its bundle has "
-            "to be taken over first";
+          : absl::StrCat(
+                "compare fingerprints with its operator; where its CA is a new one that "
+                "no old one vouches for, cdgate trust set ",
+                facts.peer.domain(), " --bundle FILE");
   return Failed(base::ReasonLabel(reason),
                 absl::StrCat("there is ", WhoIsThere(facts), ": ", why.message()), remedy);
 }

@@ -125,6 +125,10 @@ absl::Status PeerApi::RegisterEnrolment(rpc::Router& router) {
       [&enrolment](const rpc::Call& call, const auto& request, const auto& reply) {
         enrolment.RevokeInvite(call.principal.id, request, reply);
       })));
+  CDGATE_RETURN_IF_ERROR(router.Register(OnPool<CheckInviteRequest, CheckInviteResponse>(
+      Method("CheckInvite"), pool, [&enrolment](const rpc::Call&, const auto& request) {
+        return enrolment.CheckInvite(request);
+      })));
   CDGATE_RETURN_IF_ERROR(router.Register(OnPoolAsync<AcceptInviteRequest, AcceptInviteResponse>(
       Method("AcceptInvite"), pool,
       [&enrolment](const rpc::Call& call, const auto& request, const auto& reply) {
@@ -148,6 +152,14 @@ absl::Status PeerApi::RegisterEnrolment(rpc::Router& router) {
       }));
 }
 
+uint64_t LostEvents(const state::PeerCounters& counters) {
+  uint64_t lost = 0;
+  for (const storage::v1::OutcomeCount& count : counters.exported) {
+    if (count.reason() == base::ReasonLabel(base::Reason::kTrimmed)) lost += count.count();
+  }
+  return lost;
+}
+
 absl::StatusOr<admin::v1::PeerStatus> PeerApi::StatusOf(
     const state::StoredResource& resource) const {
   admin::v1::PeerStatus status;
@@ -159,10 +171,14 @@ absl::StatusOr<admin::v1::PeerStatus> PeerApi::StatusOf(
   const ExportLag lag = deps_.facts.lag(resource.name);
   status.set_export_lag_events(lag.events);
   *status.mutable_export_lag() = ToProto(lag.age);
+  if (lag.loss_expected != absl::InfiniteFuture()) {
+    status.mutable_loss_expected_time()->set_seconds(absl::ToUnixSeconds(lag.loss_expected));
+  }
   const auto policy = deps_.store.Resources()->Find(state::kPolicyKind, resource.name);
   status.set_policy_version(policy != nullptr ? policy->version : 0);
   const state::PeerCounters counters = deps_.store.Counters(resource.name);
   status.mutable_exported()->Add(counters.exported.begin(), counters.exported.end());
+  status.set_lost_events(LostEvents(counters));
   status.mutable_imported()->Add(counters.imported.begin(), counters.imported.end());
   CDGATE_ASSIGN_OR_RETURN(const uint64_t left, ReplayLeft(resource.name));
   status.set_replay_left(left);

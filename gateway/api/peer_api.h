@@ -35,8 +35,12 @@ namespace cdgate::api {
 // How far a peer is behind our log.
 struct ExportLag {
   uint64_t events = 0;
-  absl::Duration age;
+  absl::Duration age;                                 // of the oldest of them
+  absl::Time loss_expected = absl::InfiniteFuture();  // when retention removes it
 };
+
+// Of those that settled, what retention removed before the peer got it.
+uint64_t LostEvents(const state::PeerCounters& counters);
 
 // What the running gateway adds to its resources. Called from any thread.
 struct PeerFacts {

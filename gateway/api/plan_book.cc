@@ -110,6 +110,7 @@ std::string HashOf(const storage::v1::PlannedChange& change) {
     input.Add(number);
   }
   input.Add(absl::string_view(change.identities_digest()));
+  if (!change.besides_digest().empty()) input.Add(absl::string_view(change.besides_digest()));
   return input.Digest();
 }
 

@@ -85,9 +85,8 @@ absl::Status PublishApi::Register(rpc::Router& router) {
     return [this, work](rpc::CallPtr call, grpc::ByteBuffer request,
                         rpc::Reply<grpc::ByteBuffer> reply) {
       const bool taken =
-          pool_.TryPost([this, work, call = std::move(call), request = std::move(request), reply] {
-            (this->*work)(call, request, reply);
-          });
+          deps_.pool.TryPost([this, work, call = std::move(call), request = std::move(request),
+                              reply] { (this->*work)(call, request, reply); });
       if (!taken) reply(Overloaded());
     };
   };
@@ -96,7 +95,7 @@ absl::Status PublishApi::Register(rpc::Router& router) {
   CDGATE_RETURN_IF_ERROR(
       router.Register(rpc::Guarded::UnaryBytes(kPublishBatch, on_pool(&PublishApi::PublishBatch))));
   return router.Register(rpc::Guarded::Bidi(kPublishStream, [this](rpc::ServerStreamPtr stream) {
-    PublishStream::Run(std::move(stream), admission_, pool_);
+    PublishStream::Run(std::move(stream), deps_);
   }));
 }
 
@@ -106,11 +105,13 @@ void PublishApi::Publish(const rpc::CallPtr& call, const grpc::ByteBuffer& reque
   const auto events = ReadEvents(bytes.view());
   if (!events.ok()) return reply(events.status());
   if (absl::Status counted = CheckCount(events->size(), 1); !counted.ok()) return reply(counted);
-  admission_.Publish(call->principal, *events,
-                     [this, reply](std::vector<admission::Result> results) {
-                       if (!results[0].status.ok()) return reply(results[0].status);
-                       reply(Response(results, store_.head().epoch));
-                     });
+  const absl::Status rate = deps_.rates.TakeEvents(call->principal, 1);
+  if (!rate.ok()) return reply(rate);
+  deps_.admission.Publish(call->principal, *events,
+                          [this, reply](std::vector<admission::Result> results) {
+                            if (!results[0].status.ok()) return reply(results[0].status);
+                            reply(Response(results, deps_.store.head().epoch));
+                          });
 }
 
 void PublishApi::PublishBatch(const rpc::CallPtr& call, const grpc::ByteBuffer& request,
@@ -121,10 +122,12 @@ void PublishApi::PublishBatch(const rpc::CallPtr& call, const grpc::ByteBuffer& 
   if (absl::Status counted = CheckCount(events->size(), kMaxBatchEvents); !counted.ok()) {
     return reply(counted);
   }
-  admission_.Publish(call->principal, *events,
-                     [this, reply](std::vector<admission::Result> results) {
-                       reply(Response(results, store_.head().epoch));
-                     });
+  const absl::Status rate = deps_.rates.TakeEvents(call->principal, events->size());
+  if (!rate.ok()) return reply(rate);
+  deps_.admission.Publish(call->principal, *events,
+                          [this, reply](std::vector<admission::Result> results) {
+                            reply(Response(results, deps_.store.head().epoch));
+                          });
 }
 
 }  // namespace cdgate::api

@@ -14,7 +14,10 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "gateway/admission/admission.h"
+#include "gateway/base/clock.h"
 #include "gateway/base/executor.h"
+#include "gateway/base/timer_queue.h"
+#include "gateway/rpc/principal_rates.h"
 #include "gateway/rpc/router.h"
 #include "gateway/state/store.h"
 
@@ -27,11 +30,22 @@ inline constexpr size_t kMaxBatchEvents = 10'000;
 // read, and the client's own flow control holds it.
 inline constexpr size_t kMaxStreamMessages = 32;
 
+// All outlive it.
+struct PublishApiDeps {
+  admission::Admission& admission;
+  const state::Store& store;
+  base::Executor& pool;
+  // How many events one principal may publish: beyond, a call is refused with RATE_EXCEEDED, and a
+  // stream is read more slowly.
+  rpc::PrincipalRates& rates;
+  const base::Clock& clock;
+  base::TimerQueue& timers;
+};
+
 // Thread-safe; outlives the router's server.
 class PublishApi {
  public:
-  PublishApi(admission::Admission& admission, const state::Store& store, base::Executor& pool)
-      : admission_(admission), store_(store), pool_(pool) {}
+  explicit PublishApi(PublishApiDeps deps) : deps_(deps) {}
 
   // Adds its methods, once, before the server starts. Errors of Router::Register.
   absl::Status Register(rpc::Router& router);
@@ -42,9 +56,7 @@ class PublishApi {
   void PublishBatch(const rpc::CallPtr& call, const grpc::ByteBuffer& request,
                     const rpc::Reply<grpc::ByteBuffer>& reply);
 
-  admission::Admission& admission_;
-  const state::Store& store_;
-  base::Executor& pool_;
+  const PublishApiDeps deps_;
 };
 
 // The events of a serialised PublishBatchRequest, PublishRequest or PublishStreamRequest,

@@ -10,18 +10,19 @@
 
 namespace cdgate::api {
 
-void PublishStream::Run(rpc::ServerStreamPtr stream, admission::Admission& admission,
-                        base::Executor& pool) {
-  const std::shared_ptr<PublishStream> self(new PublishStream(std::move(stream), admission, pool));
+void PublishStream::Run(rpc::ServerStreamPtr stream, const PublishApiDeps& deps) {
+  const std::shared_ptr<PublishStream> self(new PublishStream(std::move(stream), deps));
   // The callbacks keep the session alive until the stream has run on_closed.
   self->stream_->Start({.on_message = [self](grpc::ByteBuffer m) { self->OnMessage(std::move(m)); },
                         .on_end = [self] { self->OnEnd(); },
                         .on_closed = [self](const absl::Status&) {}});
 }
 
-PublishStream::PublishStream(rpc::ServerStreamPtr stream, admission::Admission& admission,
-                             base::Executor& pool)
-    : stream_(std::move(stream)), admission_(admission), strand_(base::Strand::Create(pool)) {}
+PublishStream::PublishStream(rpc::ServerStreamPtr stream, const PublishApiDeps& deps)
+    : stream_(std::move(stream)),
+      deps_(deps),
+      account_(deps_.rates.AccountOf(stream_->call().principal)),
+      strand_(base::Strand::Create(deps_.pool)) {}
 
 void PublishStream::OnMessage(grpc::ByteBuffer message) {
   uint64_t slot = 0;
@@ -59,10 +60,42 @@ void PublishStream::Admit(const grpc::ByteBuffer& message, uint64_t slot) {
                                           absl::StrCat("a message with ", events->size(),
                                                        " events; send at most ", kMaxBatchEvents)));
   }
-  admission_.Publish(stream_->call().principal, *events,
-                     [self = shared_from_this(), slot](std::vector<admission::Result> results) {
-                       self->Answer(slot, std::move(results));
-                     });
+  if (account_ != nullptr) Charge(events->size());
+  deps_.admission.Publish(
+      stream_->call().principal, *events,
+      [self = shared_from_this(), slot](std::vector<admission::Result> results) {
+        self->Answer(slot, std::move(results));
+      });
+}
+
+void PublishStream::Charge(uint64_t events) {
+  const absl::Duration wait = deps_.rates.Charge(account_, events);
+  if (wait == absl::ZeroDuration()) return;
+  {
+    // Messages that were read already may make a pause longer; the timer looks again.
+    base::MutexLock lock(mu_);
+    if (std::exchange(paused_, true)) return;
+  }
+  deps_.timers.At(deps_.clock.Monotonic() + wait, [weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->Resume();
+  });
+}
+
+void PublishStream::Resume() {
+  const absl::Duration wait = deps_.rates.Wait(account_);
+  if (wait > absl::ZeroDuration()) {
+    deps_.timers.At(deps_.clock.Monotonic() + wait, [weak = weak_from_this()] {
+      if (const auto self = weak.lock()) self->Resume();
+    });
+    return;
+  }
+  {
+    base::MutexLock lock(mu_);
+    paused_ = false;
+  }
+  // Not in the timers' thread. A full pool is no reason to stay paused: the next answer, or this
+  // one, goes on.
+  if (!strand_->Post([self = shared_from_this()] { self->Advance(); })) Advance();
 }
 
 void PublishStream::Answer(uint64_t slot, std::vector<admission::Result> results) {
@@ -95,7 +128,7 @@ void PublishStream::Advance() {
     if (closed_) return;
     if (!sending_) response = TakeReady();
     if (response) sending_ = true;
-    read = !reading_ && !ended_ && slots_.size() < kMaxStreamMessages;
+    read = !reading_ && !paused_ && !ended_ && slots_.size() < kMaxStreamMessages;
     if (read) reading_ = true;
     close = ended_ && slots_.empty() && !sending_;
     if (close) closed_ = true;

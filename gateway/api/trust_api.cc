@@ -7,8 +7,10 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "cdgate/storage/v1/state.pb.h"
 #include "gateway/api/paging.h"
 #include "gateway/api/times.h"
+#include "gateway/api/trust_messages.h"
 #include "gateway/api/unary.h"
 #include "gateway/base/encoding.h"
 #include "gateway/base/errors.h"
@@ -52,28 +54,9 @@ std::string PlainSerial(absl::string_view text) {
   return hex.substr(zeros);
 }
 
-admin::v1::Authority AuthorityOf(const crypto::Certificate& root) {
-  admin::v1::Authority out;
-  out.set_subject(root.subject());
-  out.set_sha256(base::HexEncode(root.FingerprintSha256()));
-  *out.mutable_expire_time() = ToProto(root.not_after());
-  return out;
-}
-
-admin::v1::RevocationListStatus StatusOf(const crypto::RevocationList& list, absl::Duration grace) {
-  admin::v1::RevocationListStatus out;
-  out.set_issuer(list.issuer());
-  out.set_number(list.number());
-  out.set_entries(list.entries().size());
-  if (list.next_update() != absl::InfiniteFuture()) {
-    *out.mutable_next_update_time() = ToProto(list.next_update());
-    *out.mutable_refuse_time() = ToProto(list.next_update() + grace);
-  }
-  return out;
-}
-
 absl::StatusOr<admin::v1::DomainTrust> TrustOf(const trust::TrustSnapshot& trust,
-                                               const std::string& domain) {
+                                               const std::string& domain,
+                                               const state::ResourcePtr& besides) {
   const crypto::TrustStore& store = *trust.Find(domain);
   admin::v1::DomainTrust out;
   out.set_domain(domain);
@@ -89,7 +72,12 @@ absl::StatusOr<admin::v1::DomainTrust> TrustOf(const trust::TrustSnapshot& trust
     if (!current.contains(root.FingerprintSha256())) *out.add_retired() = AuthorityOf(root);
   }
   for (const crypto::RevocationList& list : store.crls()) {
-    *out.add_revocation_lists() = StatusOf(list, store.crl_grace());
+    *out.add_revocation_lists() = ListStatusOf(list, store.crl_grace());
+  }
+  storage::v1::PeerTrust held;
+  if (besides != nullptr && held.ParseFromString(besides->value) && !held.set_by().empty()) {
+    out.set_set_by(held.set_by());
+    *out.mutable_set_time() = ToProto(absl::FromUnixNanos(held.set_time_nanos()));
   }
   return out;
 }
@@ -141,14 +129,25 @@ absl::Status TrustApi::Register(rpc::Router& router) {
 
 absl::StatusOr<admin::v1::ListTrustResponse> TrustApi::ListTrust() const {
   const auto trust = deps_.trust.Current();
+  const auto resources = deps_.store.Resources();
   admin::v1::ListTrustResponse response;
   if (trust->Find(deps_.domain) != nullptr) {
-    CDGATE_ASSIGN_OR_RETURN(*response.add_domains(), TrustOf(*trust, deps_.domain));
+    CDGATE_ASSIGN_OR_RETURN(*response.add_domains(), TrustOf(*trust, deps_.domain, nullptr));
     response.mutable_domains(0)->set_own(true);
   }
   for (const auto& [domain, store] : trust->stores()) {
     if (domain == deps_.domain) continue;
-    CDGATE_ASSIGN_OR_RETURN(*response.add_domains(), TrustOf(*trust, domain));
+    CDGATE_ASSIGN_OR_RETURN(
+        *response.add_domains(),
+        TrustOf(*trust, domain, resources->Find(state::kPeerTrustKind, domain)));
+  }
+  const auto origins = deps_.origins.Current();
+  for (const auto& [domain, store] : origins->stores()) {
+    if (trust->Find(domain) != nullptr) continue;
+    CDGATE_ASSIGN_OR_RETURN(
+        *response.add_domains(),
+        TrustOf(*origins, domain, resources->Find(state::kPeerTrustKind, domain)));
+    response.mutable_domains(response.domains_size() - 1)->set_statements_only(true);
   }
   return response;
 }

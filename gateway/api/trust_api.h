@@ -31,11 +31,12 @@ namespace cdgate::api {
 // zeros. INVALID_ARGUMENT where it names nobody; the rest trust::CheckDenial says.
 absl::StatusOr<trust::Denial> DenialOf(const admin::v1::Denial& denial);
 
-// All outlive it.
+// Also of PeerBundleApi (peer_bundle_api.h). All outlive both.
 struct TrustApiDeps {
   std::string domain;  // ours
   state::Store& store;
   const trust::TrustRegistry& trust;
+  const trust::TrustRegistry& origins;  // whose statements count, and who may not connect
   const WideningGate& gate;
   const base::Clock& clock;
   base::Executor& pool;

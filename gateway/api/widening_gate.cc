@@ -81,9 +81,12 @@ absl::Status WideningGate::Check(const rpc::Call& call, absl::string_view kind,
 }
 
 void WideningGate::Admit(const rpc::Call& call, const Reasons& reasons, state::Proposal proposal,
-                         const Admitted& then) const {
+                         const Admitted& then, absl::string_view besides_digest) const {
   state::ResourceEdit& edit = proposal.resources.front();
-  Verdict verdict = Judge(call, ChangeOf(edit.kind, edit.name, edit.value, edit.source, reasons));
+  storage::v1::PlannedChange change =
+      ChangeOf(edit.kind, edit.name, edit.value, edit.source, reasons);
+  change.set_besides_digest(std::string(besides_digest));
+  Verdict verdict = Judge(call, std::move(change));
   if (verdict.used) {
     edit.expected_version = verdict.used->change.base_version();
     PlanBook::Use(*verdict.used, call.principal.id, &proposal);

@@ -46,9 +46,11 @@ class WideningGate {
 
   // The same for the first resource edit of `proposal`, with the plan on disk when it is
   // answered. What is admitted is based on the version that was looked at, names the plan and
-  // its approver, and deletes the plan. `then` is called once, from here or later.
+  // its approver, and deletes the plan. `then` is called once, from here or later. Where more
+  // than the first edit matters to who approves, `besides_digest` is over that: it has to be
+  // the same when the change is made.
   void Admit(const rpc::Call& call, const Reasons& reasons, state::Proposal proposal,
-             const Admitted& then) const;
+             const Admitted& then, absl::string_view besides_digest = "") const;
 
  private:
   // What is to be done with a change.

@@ -57,8 +57,14 @@ class AuditTrail final : public rpc::CallAuditor {
                         const absl::Status& why);
   // Resources changed: those that no recorded call made become entries.
   void OnResources(const state::ResourceSnapshotPtr& resources);
-  // The gateway's own certificate could not be taken over.
-  void OnIdentityRefused(const absl::Status& why);
+  // The gateway's own certificate could not be taken over, or not be renewed.
+  static constexpr char kCertificateRefused[] = "certificate refused";
+  static constexpr char kNotRenewed[] = "certificate not renewed";
+  void OnIdentityRefused(const absl::Status& why, absl::string_view event = kCertificateRefused);
+  // The configuration names other identity providers from now on; not OK: it could not be taken
+  // over. Nothing where they are as before.
+  using Providers = google::protobuf::RepeatedPtrField<config::v1::IdentityProvider>;
+  void OnProviders(const Providers& before, const Providers& after, const absl::Status& taken);
   // Every few seconds: counted refusals, a new certificate, upkeep of the log.
   void Tick();
 

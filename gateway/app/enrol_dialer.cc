@@ -18,7 +18,9 @@ void ChannelEnrolDialer::Enrol(const std::string& endpoint, const std::string& d
                                const federation::v1::EnrolRequest& request, Done done) {
   auto captured = std::make_shared<credentials::CapturedServer>();
   auto channel = std::make_shared<rpc::ClientChannel>(
-      endpoint, credentials::EnrolmentChannelCredentials(identity_, domain, captured, observer_),
+      endpoint,
+      credentials::EnrolmentChannelCredentials(identity_, domain, captured,
+                                               credentials::WithAddress(observer_, endpoint)),
       rpc::ClientChannelOptions{
           .clock = clock_, .timers = timers_, .max_message_bytes = kMaxResponseBytes});
   using federation::v1::EnrolResponse;

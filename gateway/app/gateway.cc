@@ -6,7 +6,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "auth/credentials/credentials.h"
 #include "auth/credentials/tls_log.h"
 #include "federation/manager/invite_upkeep.h"
 #include "gateway/base/file.h"
@@ -17,8 +16,6 @@ namespace cdgate::app {
 namespace {
 
 constexpr absl::Duration kUpkeepInterval = absl::Seconds(2);
-// Of an HTTP body, for what is around the event.
-constexpr size_t kEnvelopeRoom = 64 << 10;
 // How long a link that is ended by us has to say so before its connection is cut: freezing takes a
 // second at most.
 constexpr absl::Duration kLastWord = absl::Milliseconds(300);
@@ -88,6 +85,10 @@ Gateway::Gateway(const config::v1::GatewayConfig& config,
       pool_({.name = "work", .threads = PoolThreads(), .max_queued = 65536}),
       plan_runs_({.name = "plans", .threads = 1, .max_queued = 16}),
       trust_(ToDuration(config_.identity().crl_grace())),
+      origins_(ToDuration(config_.identity().crl_grace())),
+      catchup_(config_.links().catchup_cpu_share()),
+      retention_watch_(absl::Seconds(config_.log().retention().seconds())),
+      signing_(config_, clock_, random_),
       refusals_(std::make_shared<RefusalCounter>(metrics_)),
       alive_(std::make_shared<Alive>()) {}
 
@@ -96,17 +97,19 @@ Gateway::~Gateway() { Shutdown(); }
 absl::Status Gateway::Build() {
   CDGATE_RETURN_IF_ERROR(base::MakeDirectories(config_.data_dir(), 0700));
   CDGATE_RETURN_IF_ERROR(BuildIdentity());
-  CDGATE_ASSIGN_OR_RETURN(storage_, Storage::Open(config_, {.clock = clock_,
-                                                            .random = random_,
-                                                            .metrics = metrics_,
-                                                            .timers = timers_,
-                                                            .background = background_,
-                                                            .callbacks = pool_,
-                                                            .on_fatal = on_fatal_,
-                                                            .fold_outcomes = [this](auto commits) {
-                                                              return FoldOutcomes(commits);
-                                                            }}));
+  CDGATE_ASSIGN_OR_RETURN(
+      storage_, Storage::Open(config_, {.clock = clock_,
+                                        .random = random_,
+                                        .metrics = metrics_,
+                                        .timers = timers_,
+                                        .background = background_,
+                                        .callbacks = pool_,
+                                        .on_fatal = on_fatal_,
+                                        .fold_outcomes =
+                                            [this](auto commits) { return FoldOutcomes(commits); },
+                                        .sign_origin = signing_.signer()}));
   CDGATE_RETURN_IF_ERROR(BuildAudit());
+  CDGATE_RETURN_IF_ERROR(BuildAttestors());
   CDGATE_RETURN_IF_ERROR(BuildServices());
   BuildApis();
   CDGATE_RETURN_IF_ERROR(BuildAccess());
@@ -138,7 +141,12 @@ absl::Status Gateway::BuildIdentity() {
                           trust::SpiffeId::Gateway(config_.domain(), config_.instance()));
   options.expected_id = expected.text();
   options.key_passphrase_path = config_.identity().key_passphrase_file();
-  renewal_ = Renewal::FromConfig(config_, options, {background_, clock_, random_, metrics_});
+  // At the start there is no audit log yet; what fails then ends the start.
+  const auto not_renewed = [this](const absl::Status& why) {
+    if (audit_ != nullptr) audit_->OnIdentityRefused(why, AuditTrail::kNotRenewed);
+  };
+  renewal_ =
+      Renewal::FromConfig(config_, options, {background_, clock_, random_, metrics_, not_renewed});
   CDGATE_ASSIGN_OR_RETURN(
       identity_, renewal_ != nullptr ? renewal_->Open(trust_)
                                      : credentials::IdentityStore::Create(options, trust_, clock_));
@@ -153,6 +161,7 @@ absl::Status Gateway::BuildServices() {
   trust_watch_ = std::make_unique<TrustWatch>(
       TrustWatchDeps{.domain = config_.domain(),
                      .trust = trust_,
+                     .origins = origins_,
                      .grants = grants_,
                      .schemas = schemas_,
                      .cut = [this](const std::string& domain) { CutSoon(domain); }});
@@ -160,20 +169,23 @@ absl::Status Gateway::BuildServices() {
   if (config_.limits().max_event_bytes() != 0) {
     limits.max_event_bytes = config_.limits().max_event_bytes();
   }
-  admission_ =
-      std::make_unique<admission::Admission>(admission::AdmissionDeps{.domain = config_.domain(),
-                                                                      .limits = limits,
-                                                                      .store = store,
-                                                                      .grants = grants_,
-                                                                      .schemas = schemas_,
-                                                                      .clock = clock_,
-                                                                      .random = random_,
-                                                                      .metrics = metrics_});
+  admission_ = std::make_unique<admission::Admission>(
+      admission::AdmissionDeps{.domain = config_.domain(),
+                               .limits = limits,
+                               .store = store,
+                               .grants = grants_,
+                               .schemas = schemas_,
+                               .clock = clock_,
+                               .random = random_,
+                               .metrics = metrics_,
+                               .attestation = [this] { return signing_.Current(); },
+                               .on_publish = [this] { catchup_.NoteLive(clock_.Monotonic()); }});
   CDGATE_RETURN_IF_ERROR(BuildEnrolment(secrets));
   CDGATE_ASSIGN_OR_RETURN(session::PseudonymKeeper keeper,
                           session::PseudonymKeeper::Create(secrets.KeyFor("pseudonym"), random_));
   pseudonyms_ = std::make_unique<session::PseudonymKeeper>(std::move(keeper));
   BuildGroups();
+  CDGATE_RETURN_IF_ERROR(BuildCatalogues());
   CDGATE_ASSIGN_OR_RETURN(links_, Links::Create({.config = config_,
                                                  .software = std::string(Software()),
                                                  .storage = *storage_,
@@ -181,10 +193,15 @@ absl::Status Gateway::BuildServices() {
                                                  .identity = *identity_,
                                                  .trust = trust_,
                                                  .groups = *groups_,
+                                                 .catalogues = *catalogues_,
+                                                 .attestor = attestors_->signer(),
+                                                 .attestors = attestors_->registry(),
                                                  .observer = refusals_,
                                                  .token_key = secrets.KeyFor("token"),
                                                  .started_frozen = options_.frozen,
                                                  .pseudonyms = *pseudonyms_,
+                                                 .catchup = catchup_,
+                                                 .sign_origin = signing_.signer(),
                                                  .clock = clock_,
                                                  .random = random_,
                                                  .timers = timers_,
@@ -216,129 +233,11 @@ absl::Status Gateway::BuildEnrolment(const Secrets& secrets) {
   return absl::OkStatus();
 }
 
-rpc::ListenerOptions Gateway::TcpListener(authz::Listener kind, const std::string& address) const {
-  using credentials::ServerSide;
-  const ServerSide side = kind == authz::Listener::kApi     ? ServerSide::kApi
-                          : kind == authz::Listener::kPeers ? ServerSide::kPeers
-                                                            : ServerSide::kEnrolment;
-  rpc::ListenerOptions options{.kind = kind, .address = address};
-  options.credentials = credentials::ServerCredentials(*identity_, trust_, side, refusals_, clock_);
-  rpc::ListenerLimits bounds = rpc::DefaultLimits(kind);
-  const config::v1::LimitsConfig& limits = config_.limits();
-  if (kind != authz::Listener::kEnrolment && limits.max_connections() != 0) {
-    bounds.max_connections = limits.max_connections();
-  }
-  if (limits.max_connections_per_address() != 0) {
-    bounds.max_connections_per_address = limits.max_connections_per_address();
-  }
-  if (kind == authz::Listener::kApi && limits.max_streams_per_connection() != 0) {
-    bounds.max_streams_per_connection = static_cast<int>(limits.max_streams_per_connection());
-  }
-  if (limits.connection_slack_bytes() != 0) {
-    bounds.slack_bytes = limits.connection_slack_bytes();
-  }
-  options.limits = bounds;
-  return options;
+void Gateway::ApplyResources() {
+  const state::ResourceSnapshotPtr resources = storage_->store().Resources();
+  trust_watch_->Apply(*resources);
+  signing_.OnResources(*resources);
 }
-
-std::vector<rpc::ListenerOptions> Gateway::Listeners() const {
-  const config::v1::Listeners& listeners = config_.listeners();
-  std::vector<rpc::ListenerOptions> out;
-  out.push_back(TcpListener(authz::Listener::kApi, listeners.api()));
-  if (!listeners.peers().empty()) {
-    out.push_back(TcpListener(authz::Listener::kPeers, listeners.peers()));
-  }
-  if (!listeners.enrolment().empty()) {
-    out.push_back(TcpListener(authz::Listener::kEnrolment, listeners.enrolment()));
-  }
-  const std::string local = listeners.local().empty()
-                                ? base::JoinPath(config_.data_dir(), "local.sock")
-                                : listeners.local();
-  rpc::ListenerOptions socket{.kind = authz::Listener::kLocal, .address = local};
-  socket.limits = rpc::DefaultLimits(authz::Listener::kLocal);
-  out.push_back(std::move(socket));
-  return out;
-}
-
-absl::Status Gateway::Listen() {
-  // Before the first call: what is granted, trusted and frozen.
-  trust_watch_->Apply(*storage_->store().Resources());
-  rpc::ServerOptions options{.router = router_,
-                             .grants = grants_,
-                             .clock = clock_,
-                             .timers = timers_,
-                             .metrics = metrics_};
-  options.trust = trust_.source();
-  options.listeners = Listeners();
-  options.deny = [this](const authz::Principal& principal) {
-    return trust_watch_->Denied(principal);
-  };
-  options.auditor = audit_.get();
-  options.bearer = [this](absl::string_view token) { return identity_keys_->Resolve(token); };
-  CDGATE_ASSIGN_OR_RETURN(server_, rpc::Server::Start(std::move(options)));
-  server_->OnDrain([this] {
-    health_.Drain();
-    subscriptions_.Drain();
-    links_->Drain();
-  });
-  return absl::OkStatus();
-}
-
-absl::Status Gateway::ListenIngress() {
-  const config::v1::Listeners& listeners = config_.listeners();
-  if (listeners.ingress().empty()) return absl::OkStatus();
-  http::IngressOptions options{
-      .address = listeners.ingress(),
-      .handler = {
-          .domain = config_.domain(),
-          .admission = *admission_,
-          .tokens = [this] { return tokens_->Current(); },
-          .identity_token = [this](absl::string_view token) { return identity_keys_->Who(token); },
-          .trust = trust_.source(),
-          .deny =
-              [this](const authz::Principal& principal) { return trust_watch_->Denied(principal); },
-          .on_refused =
-              [this](const std::string& address, const std::string& principal,
-                     const absl::Status& why) {
-                audit_->OnRequestRefused(address, principal, why);
-              },
-          .epoch = [this] { return storage_->store().head().epoch; },
-          .clock = clock_,
-          .metrics = metrics_}};
-  const bool cleartext = listeners.ingress_transport() == config::v1::INGRESS_TRANSPORT_CLEARTEXT;
-  options.identity = cleartext ? nullptr : identity_.get();
-  options.observer = refusals_;
-  const config::v1::LimitsConfig& limits = config_.limits();
-  if (limits.max_connections() != 0) options.caps.max_connections = limits.max_connections();
-  if (limits.max_connections_per_address() != 0) {
-    options.caps.max_connections_per_address = limits.max_connections_per_address();
-  }
-  if (limits.max_event_bytes() != 0) {
-    options.max_body_bytes = limits.max_event_bytes() + kEnvelopeRoom;
-  }
-  CDGATE_ASSIGN_OR_RETURN(ingress_, http::IngressListener::Start(std::move(options)));
-  return absl::OkStatus();
-}
-
-absl::Status Gateway::ListenOps() {
-  const std::string address =
-      config_.listeners().ops().empty() ? "127.0.0.1:0" : config_.listeners().ops();
-  CDGATE_ASSIGN_OR_RETURN(ops_,
-                          http::OpsListener::Start({.address = address,
-                                                    .metrics = metrics_,
-                                                    .problems =
-                                                        [this] {
-                                                          std::vector<std::string> why;
-                                                          if (!health_.Get("").value_or(false)) {
-                                                            why.push_back("starting or draining");
-                                                          }
-                                                          return why;
-                                                        },
-                                                    .before_metrics = [this] { UpdateGauges(); }}));
-  return absl::OkStatus();
-}
-
-void Gateway::ApplyResources() { trust_watch_->Apply(*storage_->store().Resources()); }
 
 void Gateway::CutSoon(const std::string& domain) {
   timers_.At(clock_.Monotonic() + kLastWord, [alive = alive_, domain] {
@@ -357,6 +256,7 @@ void Gateway::WatchResources() {
   watch_ = storage_->store().Watch([alive = alive_](const state::ResourceSnapshotPtr& resources) {
     alive->With([&resources](Gateway& gateway) {
       gateway.trust_watch_->Apply(*resources);
+      gateway.signing_.OnResources(*resources);
       gateway.audit_->OnResources(resources);
       gateway.environment_->Refresh();
       gateway.links_->Reconcile(resources);
@@ -387,6 +287,7 @@ void Gateway::Upkeep() {
     }
   }
   if (renewal_ != nullptr) renewal_->Tick();
+  attestors_->Upkeep();
   audit_->Tick();
   health_.Set("audit", audit_->log().health().ok());
   identity_keys_->Tick();
@@ -394,10 +295,30 @@ void Gateway::Upkeep() {
   trust_upkeep_.Look(health_);
   links_->CheckServers();
   agreements_->Upkeep();
+  catalogues_->Upkeep();
   HourlyUpkeep();
+  WatchRetention();
   for (const auto& peer : storage_->store().Resources()->List(state::kPeerKind)) {
     health_.Set(absl::StrCat("peer:", peer->name),
                 policy_upkeep_->StateOf(peer->name).ok() && links_->IsUp(peer->name));
+  }
+}
+
+void Gateway::WatchRetention() {
+  {
+    base::MutexLock lock(mu_);
+    const absl::Duration now = clock_.Monotonic();
+    if (now < retention_due_) return;
+    retention_due_ = now + absl::Minutes(1);
+  }
+  const state::Store& store = storage_->store();
+  for (const auto& peer : store.Resources()->List(state::kPeerKind)) {
+    const api::ExportLag lag = links_->LagOf(peer->name);
+    retention_watch_.Look({.peer = peer->name,
+                           .waiting = lag.events,
+                           .loss = lag.loss_expected,
+                           .lost = api::LostEvents(store.Counters(peer->name))},
+                          clock_.Now());
   }
 }
 
@@ -420,6 +341,7 @@ void Gateway::UpdateGauges() {
       .AddGauge("cdgate_certificate_expiry_timestamp_seconds",
                 "When the gateway's own certificate expires, seconds since the Unix epoch.")
       .Set(absl::ToDoubleSeconds(identity_->Current()->not_after - absl::UnixEpoch()));
+  attestors_->UpdateGauges();
   trust_upkeep_.UpdateGauges();
   identity_keys_->UpdateGauges();
   links_->UpdateGauges();
@@ -428,12 +350,14 @@ void Gateway::UpdateGauges() {
 }
 
 std::vector<std::string> Gateway::Problems() const {
-  std::vector<std::string> out =
-      CertificateProblems(*identity_->Current(), renewal_.get(), clock_.Now());
+  std::vector<std::string> out = CertificateProblems(
+      *identity_->Current(), renewal_.get(), clock_.Now(), credentials::IdentityUse::kConnections);
+  for (std::string& problem : attestors_->Problems()) out.push_back(std::move(problem));
   for (std::string& problem : trust_upkeep_.Problems()) out.push_back(std::move(problem));
   for (std::string& problem : audit_->log().problems()) out.push_back(std::move(problem));
   for (std::string& problem : agreements_->Problems()) out.push_back(std::move(problem));
   for (std::string& problem : identity_keys_->Problems()) out.push_back(std::move(problem));
+  for (std::string& problem : retention_watch_.Problems()) out.push_back(std::move(problem));
   const auto resources = storage_->store().Resources();
   for (const auto& peer : resources->List(state::kPeerKind)) {
     if (const absl::Status policy = policy_upkeep_->StateOf(peer->name); !policy.ok()) {
@@ -460,8 +384,28 @@ absl::Status Gateway::Reload(const config::v1::GatewayConfig& config) {
   bool known = false;
   const base::LogLevel level = base::ParseLogLevel(config.logging().level(), &known);
   if (known) base::SetLogLevel(level);
-  const absl::Status reloaded = identity_->Reload();
-  if (!reloaded.ok()) audit_->OnIdentityRefused(reloaded);
+  absl::Status certificates = identity_->Reload();
+  if (!certificates.ok()) audit_->OnIdentityRefused(certificates);
+  // Each is taken over without the others.
+  certificates.Update(attestors_->Reload());
+  const absl::Status providers = ReloadProviders(config.identity_providers());
+  if (certificates.ok()) return providers;
+  if (!providers.ok()) base::LogError(base::LogLevel::kError, "not reloaded", providers);
+  return certificates;
+}
+
+absl::Status Gateway::ReloadProviders(const IdentityKeys::Configs& providers) {
+  IdentityKeys::Configs before;
+  {
+    base::MutexLock lock(mu_);
+    before = providers_;
+  }
+  const absl::Status reloaded = identity_keys_->Reload(providers);
+  if (reloaded.ok()) {
+    base::MutexLock lock(mu_);
+    providers_ = providers;
+  }
+  audit_->OnProviders(before, providers, reloaded);
   return reloaded;
 }
 
@@ -475,6 +419,7 @@ void Gateway::Shutdown() {
       config_.has_drain_timeout() ? ToDuration(config_.drain_timeout()) : absl::Seconds(10);
   const absl::Duration end = clock_.Monotonic() + limit;
   if (renewal_ != nullptr) renewal_->Stop();
+  if (attestors_ != nullptr) attestors_->Stop();
   if (ingress_ != nullptr) ingress_->Drain();
   if (server_ != nullptr) server_->Shutdown(limit);
   if (ingress_ != nullptr) {
@@ -494,6 +439,7 @@ void Gateway::Shutdown() {
   if (agreements_ != nullptr) agreements_->Shutdown();
   pool_.Shutdown();
   background_.Shutdown();
+  if (catalogues_ != nullptr) catalogues_->Shutdown();
 }
 
 }  // namespace cdgate::app

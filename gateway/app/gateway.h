@@ -28,8 +28,10 @@
 #include "federation/manager/enrolment.h"
 #include "federation/manager/environment_keeper.h"
 #include "federation/manager/group_exchange.h"
+#include "federation/session/catchup_share.h"
 #include "gateway/admission/admission.h"
 #include "gateway/api/access_api.h"
+#include "gateway/api/attestor_api.h"
 #include "gateway/api/audit_api.h"
 #include "gateway/api/dead_letter_api.h"
 #include "gateway/api/describe_api.h"
@@ -38,9 +40,11 @@
 #include "gateway/api/group_api.h"
 #include "gateway/api/outcome_api.h"
 #include "gateway/api/peer_api.h"
+#include "gateway/api/peer_bundle_api.h"
 #include "gateway/api/plan_api.h"
 #include "gateway/api/plan_book.h"
 #include "gateway/api/policy_api.h"
+#include "gateway/api/proof_api.h"
 #include "gateway/api/pseudonym_api.h"
 #include "gateway/api/publish_api.h"
 #include "gateway/api/schema_api.h"
@@ -48,13 +52,17 @@
 #include "gateway/api/trust_api.h"
 #include "gateway/api/widening_gate.h"
 #include "gateway/app/agreements.h"
+#include "gateway/app/attestors.h"
 #include "gateway/app/audit_trail.h"
+#include "gateway/app/catalogues.h"
 #include "gateway/app/enrol_dialer.h"
 #include "gateway/app/identity_keys.h"
 #include "gateway/app/links.h"
+#include "gateway/app/origin_signing.h"
 #include "gateway/app/policy_upkeep.h"
 #include "gateway/app/refusal_counter.h"
 #include "gateway/app/renewal.h"
+#include "gateway/app/retention_watch.h"
 #include "gateway/app/secrets.h"
 #include "gateway/app/storage.h"
 #include "gateway/app/token_source.h"
@@ -69,6 +77,7 @@
 #include "gateway/http/ingress_listener.h"
 #include "gateway/http/ops_listener.h"
 #include "gateway/rpc/health.h"
+#include "gateway/rpc/principal_rates.h"
 #include "gateway/rpc/router.h"
 #include "gateway/rpc/server.h"
 
@@ -98,8 +107,8 @@ class Gateway {
   // way within the configured limit, ends the rest, closes the log. Idempotent.
   void Shutdown();
 
-  // Takes over what can change while running: certificates, CRLs and the log level. On
-  // an error what was in use stays in use.
+  // Takes over what can change while running: certificates, CRLs, identity providers and the log
+  // level. On an error what was in use of each stays in use.
   absl::Status Reload(const config::v1::GatewayConfig& config);
 
   // "127.0.0.1:40123"; empty where there is no such listener.
@@ -115,16 +124,21 @@ class Gateway {
   absl::Status Build();
   absl::Status BuildIdentity();
   absl::Status BuildAudit();
+  absl::Status BuildAttestors();
   absl::Status BuildServices();
   absl::Status BuildEnrolment(const Secrets& secrets);
   absl::StatusOr<std::vector<storage::v1::OutcomeRow>> FoldOutcomes(
       absl::Span<const event::CommitPtr> commits);
   void BuildGroups();
+  absl::Status BuildCatalogues();
+  void BuildPublishing();
+  void BuildTrustApis();
   void BuildApis();
   void BuildPlans();
   void BuildAgreements();
   // Identity providers, and who may do what.
   absl::Status BuildAccess();
+  absl::Status ReloadProviders(const IdentityKeys::Configs& providers);
   absl::Status RegisterServices();
   absl::Status Listen();
   absl::Status ListenOps();
@@ -140,6 +154,7 @@ class Gateway {
   // and keys: every hour.
   void Upkeep();
   void HourlyUpkeep();
+  void WatchRetention();
   void UpdateGauges();
   std::vector<std::string> Problems() const;
   api::PeerFacts Facts();
@@ -162,6 +177,10 @@ class Gateway {
   base::ThreadPool plan_runs_;
 
   trust::TrustRegistry trust_;
+  trust::TrustRegistry origins_;
+  session::CatchupShare catchup_;
+  RetentionWatch retention_watch_;
+  OriginSigning signing_;
   std::shared_ptr<RefusalCounter> refusals_;
   std::unique_ptr<credentials::IdentityStore> identity_;
   std::unique_ptr<Renewal> renewal_;  // null: somebody else renews
@@ -169,6 +188,7 @@ class Gateway {
   std::unique_ptr<session::PseudonymKeeper> pseudonyms_;
   std::unique_ptr<Storage> storage_;
   std::shared_ptr<AuditTrail> audit_;
+  std::unique_ptr<Attestors> attestors_;
   authz::GrantRegistry grants_;
   schema::SchemaRegistry schemas_;
   std::unique_ptr<TokenSource> tokens_;
@@ -178,16 +198,19 @@ class Gateway {
   uint64_t watch_ = 0;
 
   rpc::HealthRegistry health_;
+  std::unique_ptr<rpc::PrincipalRates> rates_;
   std::unique_ptr<admission::Admission> admission_;
   delivery::SubscriptionHolders subscriptions_;
   std::unique_ptr<ChannelEnrolDialer> enrol_dialer_;
   std::unique_ptr<manager::Enrolment> enrolment_;
   std::unique_ptr<manager::EnvironmentKeeper> environment_;
   std::unique_ptr<manager::GroupExchange> groups_;
+  std::unique_ptr<Catalogues> catalogues_;
   std::unique_ptr<Links> links_;
 
   std::unique_ptr<api::PublishApi> publish_api_;
   std::unique_ptr<api::EventQueries> event_queries_;
+  std::unique_ptr<api::ProofApi> proof_api_;
   std::unique_ptr<api::DescribeApi> describe_;
   std::unique_ptr<PolicyUpkeep> policy_upkeep_;
   std::unique_ptr<api::PlanBook> plan_book_;
@@ -201,6 +224,8 @@ class Gateway {
   std::unique_ptr<api::SchemaApi> schema_api_;
   std::unique_ptr<api::TokenApi> token_api_;
   std::unique_ptr<api::TrustApi> trust_api_;
+  std::unique_ptr<api::AttestorApi> attestor_api_;
+  std::unique_ptr<api::PeerBundleApi> peer_bundle_api_;
   std::unique_ptr<api::OutcomeApi> outcome_api_;
   std::unique_ptr<api::PeerApi> peer_api_;
   std::unique_ptr<api::AuditApi> audit_api_;
@@ -211,6 +236,8 @@ class Gateway {
   base::Mutex mu_;
   bool stopped_ CDGATE_GUARDED_BY(mu_) = false;
   absl::Duration hourly_due_ CDGATE_GUARDED_BY(mu_);  // by the monotonic clock
+  absl::Duration retention_due_ CDGATE_GUARDED_BY(mu_);
+  IdentityKeys::Configs providers_ CDGATE_GUARDED_BY(mu_) = config_.identity_providers();
 
   // Lets timers and watchers find out that the gateway is gone.
   struct Alive;

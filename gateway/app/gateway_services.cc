@@ -28,6 +28,23 @@ absl::Status Gateway::BuildAudit() {
   return absl::OkStatus();
 }
 
+absl::Status Gateway::BuildAttestors() {
+  const auto on_refused = [this](const absl::Status& why, absl::string_view event) {
+    audit_->OnIdentityRefused(why, event);
+  };
+  CDGATE_ASSIGN_OR_RETURN(attestors_, Attestors::Open({.config = config_,
+                                                       .store = storage_->store(),
+                                                       .trust = trust_,
+                                                       .origins = origins_,
+                                                       .clock = clock_,
+                                                       .random = random_,
+                                                       .metrics = metrics_,
+                                                       .background = background_,
+                                                       .on_refused = on_refused}));
+  signing_.SetAttestor(attestors_->signer());  // until the store is shut down, which is before
+  return absl::OkStatus();
+}
+
 void Gateway::BuildGroups() {
   state::Store& store = storage_->store();
   environment_ = std::make_unique<manager::EnvironmentKeeper>(
@@ -45,10 +62,55 @@ void Gateway::BuildGroups() {
                                  .clock = clock_});
 }
 
+absl::Status Gateway::BuildCatalogues() {
+  catalogues_ = std::make_unique<Catalogues>(CataloguesDeps{.data_dir = config_.data_dir(),
+                                                            .store = storage_->store(),
+                                                            .clock = clock_,
+                                                            .random = random_,
+                                                            .pool = pool_});
+  return catalogues_->Open();
+}
+
+void Gateway::BuildPublishing() {
+  state::Store& store = storage_->store();
+  const auto bound_of = [](const config::v1::RateConfig& rate) {
+    return rpc::RateBound{.per_second = rate.per_second(), .burst = rate.burst()};
+  };
+  const config::v1::LimitsConfig& limits = config_.limits();
+  rates_ = std::make_unique<rpc::PrincipalRates>(
+      rpc::PrincipalRates::Options{.calls = bound_of(limits.principal_calls()),
+                                   .events = bound_of(limits.principal_events()),
+                                   .max_principals = limits.max_principals(),
+                                   .clock = clock_,
+                                   .metrics = metrics_});
+  publish_api_ = std::make_unique<api::PublishApi>(api::PublishApiDeps{.admission = *admission_,
+                                                                       .store = store,
+                                                                       .pool = pool_,
+                                                                       .rates = *rates_,
+                                                                       .clock = clock_,
+                                                                       .timers = timers_});
+}
+
+void Gateway::BuildTrustApis() {
+  const api::TrustApiDeps deps{.domain = config_.domain(),
+                               .store = storage_->store(),
+                               .trust = trust_,
+                               .origins = origins_,
+                               .gate = *widening_gate_,
+                               .clock = clock_,
+                               .pool = pool_,
+                               .applied = [this] { ApplyResources(); }};
+  trust_api_ = std::make_unique<api::TrustApi>(deps);
+  peer_bundle_api_ = std::make_unique<api::PeerBundleApi>(deps);
+  attestor_api_ = std::make_unique<api::AttestorApi>(attestors_->registry(), clock_, pool_);
+}
+
 void Gateway::BuildApis() {
   state::Store& store = storage_->store();
-  publish_api_ = std::make_unique<api::PublishApi>(*admission_, store, pool_);
+  BuildPublishing();
   event_queries_ = std::make_unique<api::EventQueries>(store, storage_->log(), grants_, pool_);
+  proof_api_ = std::make_unique<api::ProofApi>(config_.domain(), signing_.signer(), store,
+                                               attestors_->registry(), grants_, pool_);
   describe_ = std::make_unique<api::DescribeApi>(store, pool_);
   BuildPlans();
   policy_api_ = std::make_unique<api::PolicyApi>(store, *plan_book_, pool_);
@@ -65,14 +127,7 @@ void Gateway::BuildApis() {
   schema_api_ =
       std::make_unique<api::SchemaApi>(store, schemas_, pool_, [this] { ApplyResources(); });
   token_api_ = std::make_unique<api::TokenApi>(store, clock_, random_, pool_);
-  trust_api_ =
-      std::make_unique<api::TrustApi>(api::TrustApiDeps{.domain = config_.domain(),
-                                                        .store = store,
-                                                        .trust = trust_,
-                                                        .gate = *widening_gate_,
-                                                        .clock = clock_,
-                                                        .pool = pool_,
-                                                        .applied = [this] { ApplyResources(); }});
+  BuildTrustApis();
   outcome_api_ = std::make_unique<api::OutcomeApi>(
       config_.domain(), store, *pseudonyms_,
       [this](absl::string_view peer) { return links_->FactsOf(peer); }, pool_);
@@ -134,8 +189,11 @@ void Gateway::BuildPlans() {
 }
 
 absl::Status Gateway::BuildAccess() {
-  identity_keys_ = IdentityKeys::Create(
-      {.config = config_, .clock = clock_, .metrics = metrics_, .background = background_});
+  identity_keys_ = IdentityKeys::Create({.domain = config_.domain(),
+                                         .providers = config_.identity_providers(),
+                                         .clock = clock_,
+                                         .metrics = metrics_,
+                                         .background = background_});
   access_api_ = std::make_unique<api::AccessApi>(api::AccessApiDeps{
       .domain = config_.domain(),
       .store = storage_->store(),
@@ -156,6 +214,7 @@ absl::StatusOr<std::vector<storage::v1::OutcomeRow>> Gateway::FoldOutcomes(
 absl::Status Gateway::RegisterServices() {
   CDGATE_RETURN_IF_ERROR(publish_api_->Register(router_));
   CDGATE_RETURN_IF_ERROR(event_queries_->Register(router_));
+  CDGATE_RETURN_IF_ERROR(proof_api_->Register(router_));
   CDGATE_RETURN_IF_ERROR(describe_->Register(router_));
   CDGATE_RETURN_IF_ERROR(plan_api_->Register(router_));
   CDGATE_RETURN_IF_ERROR(policy_api_->Register(router_));
@@ -166,11 +225,14 @@ absl::Status Gateway::RegisterServices() {
   CDGATE_RETURN_IF_ERROR(schema_api_->Register(router_));
   CDGATE_RETURN_IF_ERROR(token_api_->Register(router_));
   CDGATE_RETURN_IF_ERROR(trust_api_->Register(router_));
+  CDGATE_RETURN_IF_ERROR(peer_bundle_api_->Register(router_));
+  CDGATE_RETURN_IF_ERROR(attestor_api_->Register(router_));
   CDGATE_RETURN_IF_ERROR(outcome_api_->Register(router_));
   CDGATE_RETURN_IF_ERROR(peer_api_->Register(router_));
   CDGATE_RETURN_IF_ERROR(audit_api_->Register(router_));
   CDGATE_RETURN_IF_ERROR(agreements_->Register(router_));
   CDGATE_RETURN_IF_ERROR(access_api_->Register(router_));
+  CDGATE_RETURN_IF_ERROR(catalogues_->Register(router_));
   CDGATE_RETURN_IF_ERROR(api::RegisterSubscribe(router_, {.store = storage_->store(),
                                                           .feed = storage_->feed(),
                                                           .grants = grants_,

@@ -26,7 +26,16 @@ oidc::ProviderOptions OptionsOf(const config::v1::IdentityProvider& config) {
           .claim = config.claim(),
           .algorithms = {config.algorithms().begin(), config.algorithms().end()},
           .max_lifetime = ToDuration(config.max_lifetime()),
-          .clock_skew = ToDuration(config.clock_skew())};
+          .clock_skew = ToDuration(config.clock_skew()),
+          .key_source =
+              absl::StrCat(config.jwks_file(), " ", config.jwks_url(), " ", config.ca_file())};
+}
+
+absl::Status Unreadable(const config::v1::IdentityProvider& config, const absl::Status& why) {
+  return base::MakeError(base::Reason::kInvalidConfig,
+                         absl::StrCat("identity provider ", config.name(), ": ", config.jwks_file(),
+                                      ": ", why.message()),
+                         {{"file", config.jwks_file()}});
 }
 
 // Differs where the file is another one or was written since; empty where there is none.
@@ -46,86 +55,142 @@ std::shared_ptr<IdentityKeys> IdentityKeys::Create(Deps deps) {
 }
 
 IdentityKeys::IdentityKeys(Deps deps) : deps_(std::move(deps)) {
-  std::vector<oidc::ProviderOptions> options;
-  for (const config::v1::IdentityProvider& config : deps_.config.identity_providers()) {
-    options.push_back(OptionsOf(config));
-    Source source{.config = config};
-    source.age = &deps_.metrics.AddGauge(
-        "cdgate_identity_keys_age_seconds",
-        "How long ago the keys of an identity provider were last read; -1: never.",
-        {{"provider", config.name()}});
-    source.failures = &deps_.metrics.AddCounter(
-        "cdgate_identity_keys_failures_total",
-        "Readings of an identity provider's keys that failed or gave none.",
-        {{"provider", config.name()}});
-    sources_.push_back(std::move(source));
-  }
   providers_ = std::make_shared<oidc::IdentityProviders>(
-      oidc::IdentityProviders::Deps{.domain = deps_.config.domain(),
-                                    .clock = deps_.clock,
-                                    .on_unknown_key = [this](size_t provider) { Want(provider); }},
-      std::move(options));
+      oidc::IdentityProviders::Deps{
+          .domain = deps_.domain,
+          .clock = deps_.clock,
+          .on_unknown_key = [this](const std::string& provider) { Want(provider); }},
+      std::vector<oidc::ProviderOptions>());
 }
 
-absl::Status IdentityKeys::Start() {
-  for (size_t i = 0; i < providers_->options().size(); ++i) {
-    const config::v1::IdentityProvider& config =
-        deps_.config.identity_providers(static_cast<int>(i));
-    if (config.jwks_file().empty()) continue;
-    const absl::Status read = ReadFile(i);
-    if (read.ok()) continue;
-    return base::MakeError(base::Reason::kInvalidConfig,
-                           absl::StrCat("identity provider ", config.name(), ": ",
-                                        config.jwks_file(), ": ", read.message()),
-                           {{"file", config.jwks_file()}});
+absl::Status IdentityKeys::Start() { return Reload(deps_.providers); }
+
+absl::Status IdentityKeys::Reload(const Configs& providers) {
+  CDGATE_ASSIGN_OR_RETURN(const Files files, ReadNewFiles(providers));
+  std::vector<oidc::ProviderOptions> options;
+  std::vector<SourcePtr> kept;
+  for (const config::v1::IdentityProvider& config : providers) {
+    options.push_back(OptionsOf(config));
+    kept.push_back(SourceOf(config));
+  }
+  const std::vector<SourcePtr> before = Sources();
+  providers_->Replace(std::move(options));
+  std::vector<SourcePtr> next;
+  for (int i = 0; i < providers.size(); ++i) {
+    const config::v1::IdentityProvider& config = providers[i];
+    SourcePtr source = kept[static_cast<size_t>(i)];
+    if (source == nullptr) source = MakeSource(config);
+    if (const auto file = files.find(config.name()); file != files.end()) {
+      source->stamp = file->second.first;
+      source->read = deps_.clock.Now();
+      oidc::IdentityProviders::SetKeys(source->provider, file->second.second,
+                                       absl::InfiniteFuture());
+    }
+    next.push_back(std::move(source));
+  }
+  {
+    base::MutexLock lock(mu_);
+    // What may differ of one that is as before.
+    for (size_t i = 0; i < next.size(); ++i) {
+      const config::v1::IdentityProvider& config = providers[static_cast<int>(i)];
+      next[i]->refresh = ToDuration(config.refresh());
+      next[i]->max_key_age = ToDuration(config.max_key_age());
+    }
+    sources_ = std::move(next);
+  }
+  for (const SourcePtr& source : before) {
+    if (providers_->Find(source->options.name) == nullptr) source->age->Set(-1);
   }
   FetchDue();
   return absl::OkStatus();
 }
 
+absl::StatusOr<IdentityKeys::Files> IdentityKeys::ReadNewFiles(const Configs& providers) const {
+  Files files;
+  for (const config::v1::IdentityProvider& config : providers) {
+    if (config.jwks_file().empty() || SourceOf(config) != nullptr) continue;
+    // Before it is read: what is written meanwhile is read the next time.
+    std::string stamp = StampOf(config.jwks_file());
+    const auto text = base::ReadFile(config.jwks_file(), oidc::kMaxJwkSetBytes);
+    if (!text.ok()) return Unreadable(config, text.status());
+    auto keys = oidc::JwkSet::Parse(*text);
+    if (!keys.ok()) return Unreadable(config, keys.status());
+    files[config.name()] = {std::move(stamp), *std::move(keys)};
+  }
+  return files;
+}
+
+// Null where there is none that is as this one is configured.
+IdentityKeys::SourcePtr IdentityKeys::SourceOf(const config::v1::IdentityProvider& config) const {
+  const oidc::ProviderOptions options = OptionsOf(config);
+  for (const SourcePtr& source : Sources()) {
+    if (source->options == options) return source;
+  }
+  return nullptr;
+}
+
+IdentityKeys::SourcePtr IdentityKeys::MakeSource(const config::v1::IdentityProvider& config) {
+  auto source = std::make_shared<Source>(Source{.options = OptionsOf(config),
+                                                .file = config.jwks_file(),
+                                                .url = config.jwks_url(),
+                                                .ca_file = config.ca_file(),
+                                                .provider = providers_->Find(config.name())});
+  source->age = &deps_.metrics.AddGauge(
+      "cdgate_identity_keys_age_seconds",
+      "How long ago the keys of an identity provider were last read; -1: never.",
+      {{"provider", config.name()}});
+  source->failures =
+      &deps_.metrics.AddCounter("cdgate_identity_keys_failures_total",
+                                "Readings of an identity provider's keys that failed or gave none.",
+                                {{"provider", config.name()}});
+  return source;
+}
+
+std::vector<IdentityKeys::SourcePtr> IdentityKeys::Sources() const {
+  base::MutexLock lock(mu_);
+  return sources_;
+}
+
 void IdentityKeys::Tick() {
-  for (size_t i = 0; i < providers_->options().size(); ++i) {
-    const std::string& file = deps_.config.identity_providers(static_cast<int>(i)).jwks_file();
-    if (file.empty()) continue;
-    const std::string stamp = StampOf(file);
+  for (const SourcePtr& source : Sources()) {
+    if (source->file.empty()) continue;
+    const std::string stamp = StampOf(source->file);
     {
       base::MutexLock lock(mu_);
-      if (stamp == sources_[i].stamp) continue;
+      if (stamp == source->stamp) continue;
     }
-    ReadFile(i).IgnoreError();  // Take() has noted and logged it
+    ReadFile(source).IgnoreError();  // Take() has noted and logged it
   }
   FetchDue();
 }
 
-absl::Status IdentityKeys::ReadFile(size_t provider) {
-  const std::string& path = deps_.config.identity_providers(static_cast<int>(provider)).jwks_file();
-  // Before it is read: what is written meanwhile is read the next time.
-  const std::string stamp = StampOf(path);
-  const auto text = base::ReadFile(path, oidc::kMaxJwkSetBytes);
+absl::Status IdentityKeys::ReadFile(const SourcePtr& source) {
+  const std::string stamp = StampOf(source->file);  // as in ReadNewFiles
+  const auto text = base::ReadFile(source->file, oidc::kMaxJwkSetBytes);
   {
     base::MutexLock lock(mu_);
-    sources_[provider].stamp = stamp;
+    source->stamp = stamp;
   }
-  return Take(provider, text);
+  return Take(source, text);
 }
 
 void IdentityKeys::FetchDue() {
   const absl::Duration now = deps_.clock.Monotonic();
-  size_t due = 0;
+  SourcePtr due;
   {
     base::MutexLock lock(mu_);
     if (fetching_) return;
-    for (; due < sources_.size(); ++due) {
-      const Source& source = sources_[due];
-      if (source.config.jwks_url().empty()) continue;
-      const absl::Duration pause =
-          source.wanted ? kLeastPause : ToDuration(source.config.refresh());
-      if (now - source.tried >= pause) break;
+    for (const SourcePtr& source : sources_) {
+      if (source->url.empty()) continue;
+      const absl::Duration pause = source->wanted ? kLeastPause : source->refresh;
+      if (now - source->tried < pause) continue;
+      due = source;
+      break;
     }
-    if (due == sources_.size()) return;
+    if (due == nullptr) return;
     fetching_ = true;
-    sources_[due].tried = now;
-    sources_[due].wanted = false;
+    due->tried = now;
+    due->wanted = false;
   }
   const bool queued = deps_.background.TryPost([weak = self_, due] {
     if (const auto self = weak.lock()) self->Fetch(due);
@@ -133,15 +198,13 @@ void IdentityKeys::FetchDue() {
   if (queued) return;
   base::MutexLock lock(mu_);  // the pool is full: again after the pause
   fetching_ = false;
-  sources_[due].wanted = true;
+  due->wanted = true;
 }
 
-void IdentityKeys::Fetch(size_t provider) {
-  const config::v1::IdentityProvider& config =
-      deps_.config.identity_providers(static_cast<int>(provider));
+void IdentityKeys::Fetch(const SourcePtr& source) {
   const auto text = deps_.fetch(
-      {.url = config.jwks_url(), .ca_file = config.ca_file(), .max_bytes = oidc::kMaxJwkSetBytes});
-  Take(provider, text).IgnoreError();  // it has noted and logged it
+      {.url = source->url, .ca_file = source->ca_file, .max_bytes = oidc::kMaxJwkSetBytes});
+  Take(source, text).IgnoreError();  // it has noted and logged it
   {
     base::MutexLock lock(mu_);
     fetching_ = false;
@@ -149,41 +212,37 @@ void IdentityKeys::Fetch(size_t provider) {
   FetchDue();
 }
 
-absl::Status IdentityKeys::Take(size_t provider, const absl::StatusOr<std::string>& text) {
+absl::Status IdentityKeys::Take(const SourcePtr& source, const absl::StatusOr<std::string>& text) {
   const absl::StatusOr<oidc::JwkSetPtr> keys =
       text.ok() ? oidc::JwkSet::Parse(*text) : absl::StatusOr<oidc::JwkSetPtr>(text.status());
   const absl::Time now = deps_.clock.Now();
-  const config::v1::IdentityProvider& config =
-      deps_.config.identity_providers(static_cast<int>(provider));
-  if (keys.ok()) {
-    const bool file = !config.jwks_file().empty();
-    providers_->SetKeys(provider, *keys,
-                        file ? absl::InfiniteFuture() : now + ToDuration(config.max_key_age()));
-  }
-  base::Counter* failures = nullptr;
+  absl::Duration good_for;
   {
     base::MutexLock lock(mu_);
-    Source& source = sources_[provider];
-    failures = source.failures;
-    source.problem = keys.ok() ? "" : std::string(keys.status().message());
-    if (keys.ok()) source.read = now;
-    if (!keys.ok()) source.wanted = true;  // sooner than at the interval
+    source->problem = keys.ok() ? "" : std::string(keys.status().message());
+    if (keys.ok()) source->read = now;
+    if (!keys.ok()) source->wanted = true;  // sooner than at the interval
+    good_for = source->file.empty() ? source->max_key_age : absl::InfiniteDuration();
   }
+  const std::string& name = source->options.name;
   if (keys.ok()) {
+    oidc::IdentityProviders::SetKeys(source->provider, *keys, now + good_for);
     base::Log(base::LogLevel::kInfo, "keys of an identity provider read",
-              {{"provider", config.name()}, {"keys", absl::StrCat((*keys)->size())}});
+              {{"provider", name}, {"keys", absl::StrCat((*keys)->size())}});
     return absl::OkStatus();
   }
-  failures->Add();
+  source->failures->Add();
   base::LogError(base::LogLevel::kError,
                  "keys of an identity provider not read; the last good ones stay", keys.status(),
-                 {{"provider", config.name()}});
+                 {{"provider", name}});
   return keys.status();
 }
 
-void IdentityKeys::Want(size_t provider) {
+void IdentityKeys::Want(const std::string& name) {
   base::MutexLock lock(mu_);
-  sources_[provider].wanted = true;
+  for (const SourcePtr& source : sources_) {
+    if (source->options.name == name) source->wanted = true;
+  }
 }
 
 absl::StatusOr<rpc::BearerPtr> IdentityKeys::Resolve(absl::string_view token) const {
@@ -202,14 +261,14 @@ absl::StatusOr<authz::Principal> IdentityKeys::Who(absl::string_view token) cons
 std::vector<std::string> IdentityKeys::Problems() const {
   std::vector<std::string> out;
   base::MutexLock lock(mu_);
-  for (const Source& source : sources_) {
-    if (source.problem.empty()) continue;
+  for (const SourcePtr& source : sources_) {
+    if (source->problem.empty()) continue;
     out.push_back(
-        absl::StrCat("the keys of the identity provider ", source.config.name(),
-                     " cannot be read (", source.problem, "); those in use are of ",
-                     source.read == absl::InfinitePast()
+        absl::StrCat("the keys of the identity provider ", source->options.name,
+                     " cannot be read (", source->problem, "); those in use are of ",
+                     source->read == absl::InfinitePast()
                          ? "never: its tokens are refused"
-                         : absl::FormatTime(absl::RFC3339_sec, source.read, absl::UTCTimeZone())));
+                         : absl::FormatTime(absl::RFC3339_sec, source->read, absl::UTCTimeZone())));
   }
   return out;
 }
@@ -217,9 +276,9 @@ std::vector<std::string> IdentityKeys::Problems() const {
 void IdentityKeys::UpdateGauges() {
   const absl::Time now = deps_.clock.Now();
   base::MutexLock lock(mu_);
-  for (const Source& source : sources_) {
-    source.age->Set(source.read == absl::InfinitePast() ? -1
-                                                        : absl::ToDoubleSeconds(now - source.read));
+  for (const SourcePtr& source : sources_) {
+    source->age->Set(
+        source->read == absl::InfinitePast() ? -1 : absl::ToDoubleSeconds(now - source->read));
   }
 }
 

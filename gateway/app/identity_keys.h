@@ -4,18 +4,26 @@
 //   CDGATE_RETURN_IF_ERROR(keys.Start());
 //   ...every few seconds, on the background pool:
 //   keys.Tick();
+//   ...on SIGHUP:
+//   CDGATE_RETURN_IF_ERROR(keys.Reload(config.identity_providers()));
 //
 // A file is read when it changes, an address at its interval, and at once (not twice within
 // 30 s) where a token names a key that is not known: providers publish a new key only some time
 // before they sign by it. What cannot be read or is no key set leaves the last good keys in use,
 // those of an address until max_key_age has passed; it is logged, shown by Problems() and
 // counted. Nothing is read in the thread of a call.
+//
+// A reload takes over which providers there are. One that is as before goes on with its keys and
+// tokens; of one that is gone, or differs in anything but its intervals, no token is good from
+// then on, and what goes by one ends within two seconds.
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -36,8 +44,10 @@ namespace cdgate::app {
 // Thread-safe.
 class IdentityKeys {
  public:
+  using Configs = google::protobuf::RepeatedPtrField<config::v1::IdentityProvider>;
   struct Deps {
-    const config::v1::GatewayConfig& config;
+    std::string domain;  // ours
+    Configs providers;
     const base::Clock& clock;
     base::Metrics& metrics;
     base::Executor& background;
@@ -49,6 +59,10 @@ class IdentityKeys {
   // Reads all files and begins to read the addresses. INVALID_CONFIG where a file cannot be read
   // or has no keys.
   absl::Status Start();
+  // From now on these are the providers; checked by config::ParseGatewayConfig. Files of new ones
+  // are read before (blocks), addresses soon after. INVALID_CONFIG as of Start(): then everything
+  // stays as it was. For one caller at a time.
+  absl::Status Reload(const Configs& providers);
   // Looks what is due. Reads files; what is read from afar is posted to the background pool, one
   // at a time.
   void Tick();
@@ -63,31 +77,43 @@ class IdentityKeys {
   void UpdateGauges();
 
  private:
-  // One provider; what changes is guarded by `mu_`.
+  // One provider as it is configured: the first part is constant, the rest guarded by `mu_`.
   struct Source {
-    config::v1::IdentityProvider config;
+    oidc::ProviderOptions options;
+    std::string file, url, ca_file;
+    oidc::ProviderPtr provider;
     base::Gauge* age = nullptr;
     base::Counter* failures = nullptr;
+
+    absl::Duration refresh = {};
+    absl::Duration max_key_age = {};
     std::string stamp = {};  // of the file as it was read
     absl::Time read = absl::InfinitePast();
     absl::Duration tried = -absl::InfiniteDuration();  // monotonic
     bool wanted = true;  // by a token with an unknown key, and at first
     std::string problem = {};
   };
+  using SourcePtr = std::shared_ptr<Source>;
+  using Files = std::map<std::string, std::pair<std::string, oidc::JwkSetPtr>>;
 
   explicit IdentityKeys(Deps deps);
-  void Want(size_t provider);
-  absl::Status ReadFile(size_t provider);
+  void Want(const std::string& name);
+  // The files of `providers` that no source has yet, by the provider's name: stamp and keys.
+  absl::StatusOr<Files> ReadNewFiles(const Configs& providers) const;
+  SourcePtr SourceOf(const config::v1::IdentityProvider& config) const;
+  SourcePtr MakeSource(const config::v1::IdentityProvider& config);
+  std::vector<SourcePtr> Sources() const;
+  absl::Status ReadFile(const SourcePtr& source);
   void FetchDue();
-  void Fetch(size_t provider);
+  void Fetch(const SourcePtr& source);
   // Takes what was read, or notes why it was not.
-  absl::Status Take(size_t provider, const absl::StatusOr<std::string>& text);
+  absl::Status Take(const SourcePtr& source, const absl::StatusOr<std::string>& text);
 
   const Deps deps_;
   std::weak_ptr<IdentityKeys> self_;
   std::shared_ptr<oidc::IdentityProviders> providers_;
   mutable base::Mutex mu_;
-  std::vector<Source> sources_ CDGATE_GUARDED_BY(mu_);  // their number and config are constant
+  std::vector<SourcePtr> sources_ CDGATE_GUARDED_BY(mu_);
   bool fetching_ CDGATE_GUARDED_BY(mu_) = false;
 };
 

@@ -37,8 +37,9 @@ class Links::Dialer final : public manager::LinkDialer {
     const auto server = std::make_shared<credentials::VerifiedServer>();
     rpc::ClientChannel channel(
         peer.endpoint(),
-        credentials::PeerChannelCredentials(deps_.identity, deps_.trust, peer.domain(),
-                                            deps_.observer, deps_.clock, server),
+        credentials::PeerChannelCredentials(
+            deps_.identity, deps_.trust, peer.domain(),
+            credentials::WithAddress(deps_.observer, peer.endpoint()), deps_.clock, server),
         {.clock = deps_.clock, .timers = deps_.timers});
     {
       base::MutexLock lock(mu_);
@@ -96,6 +97,7 @@ Links::Links(LinksDeps deps)
               .clock = deps_.clock,
               .crl_grace = absl::Seconds(deps_.config.identity().crl_grace().seconds())}),
       shared_(deps_.config.domain()),
+      directory_(deps_.attestors),
       dialer_(std::make_unique<Dialer>(deps_)) {}
 
 Links::~Links() { Shutdown(); }
@@ -113,8 +115,13 @@ absl::StatusOr<std::unique_ptr<Links>> Links::Create(LinksDeps deps) {
                                                .feed = own.storage.feed(),
                                                .admission = own.admission,
                                                .sealer = *links->sealer_,
+                                               .attestor = own.attestor,
+                                               .attestors = &links->directory_,
+                                               .sign_origin = own.sign_origin,
                                                .pseudonyms = own.pseudonyms,
                                                .shared = links->shared_,
+                                               .catchup = &own.catchup,
+                                               .given = &own.catalogues.given(),
                                                .executor = own.pool,
                                                .timers = own.timers,
                                                .clock = own.clock,
@@ -128,10 +135,21 @@ absl::StatusOr<std::unique_ptr<Links>> Links::Create(LinksDeps deps) {
                                              const federation::v1::Groups& received) {
     groups.OnReceived(peer, received);
   };
+  manager.catalogue_of = [&catalogues = own.catalogues.exchange()](absl::string_view peer) {
+    return catalogues.For(peer);
+  };
+  manager.on_catalogue = [&catalogues = own.catalogues.exchange()](
+                             absl::string_view peer, const federation::v1::Catalogue& received) {
+    catalogues.OnReceived(peer, received);
+  };
   manager.own_trust = [&trust = links->trust_] { return trust.Own(); };
   manager.on_trust = [&trust = links->trust_](absl::string_view peer,
                                               const federation::v1::TrustUpdate& update) {
     trust.OnReceived(peer, update);
+  };
+  manager.on_attestors = [&attestors = own.attestors](absl::string_view peer,
+                                                      const federation::v1::Attestors& received) {
+    attestors.Take(peer, received).IgnoreError();  // it is logged there
   };
   manager.frozen = own.started_frozen;
   manager.heartbeat = ToDuration(own.config.links().heartbeat(), manager.heartbeat);
@@ -192,6 +210,8 @@ api::ExportLag Links::LagOf(absl::string_view peer) const {
       store.ReadEvent(std::max(report->acknowledged_through.Next(), store.first().sequence));
   if (oldest.ok()) {
     lag.age = std::max(absl::ZeroDuration(), deps_.clock.Now() - oldest->commit->commit_time);
+    lag.loss_expected =
+        oldest->commit->commit_time + absl::Seconds(deps_.config.log().retention().seconds());
   }
   return lag;
 }
@@ -213,6 +233,9 @@ void Links::UpdateGauges() {
     const session::PeerMetrics metrics(deps_.metrics, resource->name);
     metrics.exports.lag_events->Set(static_cast<double>(lag.events));
     metrics.exports.lag_seconds->Set(absl::ToDoubleSeconds(lag.age));
+    metrics.loss.Set(lag.loss_expected == absl::InfiniteFuture()
+                         ? 0
+                         : absl::ToDoubleSeconds(lag.loss_expected - absl::UnixEpoch()));
     const auto report = manager_->Report(resource->name);
     if (!report || !report->status.has_peer_caught_up_as_of()) continue;
     const absl::Time caught_up =

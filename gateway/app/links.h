@@ -16,10 +16,13 @@
 #include "federation/manager/group_exchange.h"
 #include "federation/manager/link_manager.h"
 #include "federation/manager/trust_exchange.h"
+#include "federation/session/catchup_share.h"
 #include "federation/session/outcomes.h"
+#include "federation/session/registry_directory.h"
 #include "federation/session/siv_token_sealer.h"
 #include "gateway/admission/admission.h"
 #include "gateway/api/peer_api.h"
+#include "gateway/app/catalogues.h"
 #include "gateway/app/storage.h"
 #include "gateway/rpc/call.h"
 
@@ -34,10 +37,15 @@ struct LinksDeps {
   const credentials::IdentityStore& identity;
   const trust::TrustRegistry& trust;
   manager::GroupExchange& groups;
+  Catalogues& catalogues;
+  const credentials::StatementSigner* attestor;  // null: nothing is signed
+  session::AttestorRegistry& attestors;
   std::shared_ptr<credentials::VerificationObserver> observer;
   std::string token_key;
   bool started_frozen = false;  // no link is made until Unfreeze()
   const session::PseudonymKeeper& pseudonyms;
+  session::CatchupShare& catchup;
+  session::StatementSource::SignOrigin sign_origin;
   base::Clock& clock;
   base::Random& random;
   base::TimerQueue& timers;
@@ -81,6 +89,7 @@ class Links {
   std::unique_ptr<session::SivTokenSealer> sealer_;
   manager::TrustExchange trust_;
   policy::SharedDecisions shared_;
+  session::RegistryDirectory directory_;
   std::unique_ptr<Dialer> dialer_;
   std::unique_ptr<manager::LinkManager> manager_;
 };

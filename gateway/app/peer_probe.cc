@@ -168,7 +168,8 @@ class Answer {
 void Ask(const PeerProbeDeps& deps, const admin::v1::Peer& peer, api::DialFacts* out) {
   rpc::ClientChannel channel(
       peer.endpoint(),
-      credentials::PeerChannelCredentials(deps.identity, deps.trust, peer.domain(), deps.observer,
+      credentials::PeerChannelCredentials(deps.identity, deps.trust, peer.domain(),
+                                          credentials::WithAddress(deps.observer, peer.endpoint()),
                                           deps.clock),
       {.clock = deps.clock, .timers = deps.timers, .max_message_bytes = kMaxResponseBytes});
   GetAgreementRequest request;

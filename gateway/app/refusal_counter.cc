@@ -20,6 +20,7 @@ constexpr base::Reason kReasons[] = {base::Reason::kTlsHandshakeFailed,
                                      base::Reason::kCertificateRevoked,
                                      base::Reason::kCertificateDenied,
                                      base::Reason::kRevocationListStale,
+                                     base::Reason::kCertificateWrongUse,
                                      base::Reason::kCertificateMalformed,
                                      base::Reason::kUnknownTrustDomain,
                                      base::Reason::kWrongPeer,
@@ -46,6 +47,7 @@ void RefusalCounter::OnRefused(const credentials::Refusal& refusal) {
             {{"side", server ? "server" : "client"},
              {"reason", base::ReasonLabel(refusal.reason)},
              {"claimed", refusal.claimed_id},
+             {"address", refusal.address},
              {"detail", refusal.message}});
   Listener listener;
   {

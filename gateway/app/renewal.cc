@@ -13,11 +13,25 @@
 namespace cdgate::app {
 namespace {
 
+using credentials::AttestorStore;
 using credentials::IdentityStore;
+using credentials::IdentityUse;
 
 constexpr base::BackoffOptions kPauses{.first = absl::Seconds(5), .cap = absl::Minutes(10)};
-constexpr char kCounter[] = "cdgate_certificate_renewals_total";
-constexpr char kCounterHelp[] = "Renewals of the gateway's certificate by the gateway, by result.";
+
+// How it is called in what people read.
+absl::string_view NameOf(IdentityUse use) {
+  return use == IdentityUse::kStatements ? "the attestor's certificate"
+                                         : "the gateway's certificate";
+}
+
+base::Counter& CounterOf(IdentityUse use, base::Metrics& metrics, const std::string& result) {
+  const bool statements = use == IdentityUse::kStatements;
+  return metrics.AddCounter(
+      statements ? "cdgate_attestor_renewals_total" : "cdgate_certificate_renewals_total",
+      absl::StrCat("Renewals of ", NameOf(use), " by the gateway, by result."),
+      {{"result", result}});
+}
 
 absl::Duration ToDuration(const google::protobuf::Duration& duration) {
   return absl::Seconds(duration.seconds()) + absl::Nanoseconds(duration.nanos());
@@ -34,15 +48,19 @@ Renewal::Renewal(RenewalOptions options, std::unique_ptr<RenewalSource> source, 
       source_(std::move(source)),
       deps_(deps),
       files_(options_.directory, options_.in_use),
-      renewed_(deps.metrics.AddCounter(kCounter, kCounterHelp, {{"result", "renewed"}})),
-      failed_(deps.metrics.AddCounter(kCounter, kCounterHelp, {{"result", "failed"}})),
+      renewed_(CounterOf(options_.in_use.use, deps.metrics, "renewed")),
+      failed_(CounterOf(options_.in_use.use, deps.metrics, "failed")),
       backoff_(kPauses) {}
 
 std::unique_ptr<Renewal> Renewal::FromConfig(const config::v1::GatewayConfig& config,
                                              const credentials::IdentityOptions& in_use,
                                              RenewalDeps deps) {
-  if (!config.identity().has_renewal()) return nullptr;
-  const config::v1::Renewal& renewal = config.identity().renewal();
+  const bool statements = in_use.use == IdentityUse::kStatements;
+  if (!(statements ? config.attestor().has_renewal() : config.identity().has_renewal())) {
+    return nullptr;
+  }
+  const config::v1::Renewal& renewal =
+      statements ? config.attestor().renewal() : config.identity().renewal();
   std::unique_ptr<RenewalSource> source;
   if (!renewal.ca().empty()) {
     source = RenewFromCa(renewal.ca(), renewal.ca_passphrase_file(), ToDuration(renewal.validity()),
@@ -53,28 +71,55 @@ std::unique_ptr<Renewal> Renewal::FromConfig(const config::v1::GatewayConfig& co
   }
   return std::make_unique<Renewal>(
       RenewalOptions{.before = ToDuration(renewal.before()),
-                     .directory = base::JoinPath(config.data_dir(), "renewal"),
+                     .directory = base::JoinPath(config.data_dir(),
+                                                 statements ? "attestor-renewal" : "renewal"),
                      .in_use = in_use},
       std::move(source), deps);
 }
 
+void Renewal::Attach(IdentityStore& identity) {
+  current_ = [&identity] { return identity.Current(); };
+  reload_ = [&identity] { return identity.Reload(); };
+}
+
+void Renewal::Attach(AttestorStore& attestor) {
+  current_ = [&attestor] { return attestor.Info(); };
+  reload_ = [&attestor] { return attestor.Reload(); };
+}
+
 absl::StatusOr<std::unique_ptr<IdentityStore>> Renewal::Open(trust::TrustRegistry& registry) {
+  std::unique_ptr<IdentityStore> store;
+  CDGATE_RETURN_IF_ERROR(OpenBy([&]() -> absl::Status {
+    CDGATE_ASSIGN_OR_RETURN(store, IdentityStore::Create(options_.in_use, registry, deps_.clock));
+    return absl::OkStatus();
+  }));
+  return store;
+}
+
+absl::StatusOr<std::unique_ptr<AttestorStore>> Renewal::OpenAttestor() {
+  std::unique_ptr<AttestorStore> store;
+  CDGATE_RETURN_IF_ERROR(OpenBy([&]() -> absl::Status {
+    CDGATE_ASSIGN_OR_RETURN(store, AttestorStore::Create(options_.in_use, deps_.clock));
+    return absl::OkStatus();
+  }));
+  return store;
+}
+
+absl::Status Renewal::OpenBy(const std::function<absl::Status()>& open) {
   CDGATE_RETURN_IF_ERROR(files_.FinishInstall());
-  auto opened = IdentityStore::Create(options_.in_use, registry, deps_.clock);
+  const absl::Status opened = open();
   if (opened.ok()) return opened;
-  base::LogError(base::LogLevel::kWarning, "certificate cannot be used; renewing it at once",
-                 opened.status());
+  base::LogError(base::LogLevel::kWarning,
+                 absl::StrCat(NameOf(options_.in_use.use), " cannot be used; renewing it at once"),
+                 opened);
   const absl::Status replaced = Replace(nullptr);
   Note(replaced);
-  if (!replaced.ok()) {
-    return base::Annotate(replaced,
-                          absl::StrCat(opened.status().message(), "; renewing it failed"));
-  }
-  return IdentityStore::Create(options_.in_use, registry, deps_.clock);
+  if (replaced.ok()) return open();
+  return base::Annotate(replaced, absl::StrCat(opened.message(), "; renewing it failed"));
 }
 
 void Renewal::Tick() {
-  const auto current = identity_->Current();
+  const auto current = current_();
   {
     base::MutexLock lock(mu_);
     if (running_ || stopped_ || deps_.clock.Monotonic() < next_try_) return;
@@ -103,10 +148,10 @@ absl::Status Renewal::Replace(const credentials::IdentityInfo* in_use) {
 }
 
 absl::Status Renewal::ReplaceAndReload() {
-  const auto before = identity_->Current();
+  const auto before = current_();
   CDGATE_RETURN_IF_ERROR(Replace(before.get()));
-  CDGATE_RETURN_IF_ERROR(identity_->Reload());
-  if (identity_->Current()->serial != before->serial) return absl::OkStatus();
+  CDGATE_RETURN_IF_ERROR(reload_());
+  if (current_()->serial != before->serial) return absl::OkStatus();
   return base::MakeError(base::Reason::kCredentialsInvalid,
                          absl::StrCat("the renewal brought no certificate: none is in the folder "
                                       "CDGATE_RENEWAL_DIR, and ",
@@ -116,7 +161,7 @@ absl::Status Renewal::ReplaceAndReload() {
 void Renewal::Note(const absl::Status& status) {
   if (status.ok()) {
     renewed_.Add();
-    base::Log(base::LogLevel::kInfo, "certificate renewed");
+    base::Log(base::LogLevel::kInfo, absl::StrCat(NameOf(options_.in_use.use), " renewed"));
     base::MutexLock lock(mu_);
     renewed_at_ = deps_.clock.Now();
     failures_ = 0;
@@ -133,15 +178,18 @@ void Renewal::Note(const absl::Status& status) {
     pause = backoff_.Next(deps_.random.Unit());
     next_try_ = deps_.clock.Monotonic() + pause;
   }
-  base::LogError(base::LogLevel::kError, "certificate not renewed; the last good one stays", status,
+  base::LogError(base::LogLevel::kError,
+                 absl::StrCat(NameOf(options_.in_use.use), " not renewed; the last good one stays"),
+                 status,
                  {{"next_try_in", absl::FormatDuration(absl::Trunc(pause, absl::Seconds(1)))}});
+  if (deps_.on_failed) deps_.on_failed(status);
 }
 
 std::vector<std::string> Renewal::Problems() const {
-  const absl::Time end = identity_->Current()->not_after;
+  const absl::Time end = current_()->not_after;
   base::MutexLock lock(mu_);
   if (failures_ == 0) return {};
-  return {absl::StrCat("the gateway's certificate was not renewed (",
+  return {absl::StrCat(NameOf(options_.in_use.use), " was not renewed (",
                        failures_ == 1 ? "once" : absl::StrCat(failures_, " times"),
                        "): ", last_failure_.message(), "; the last good one is valid until ",
                        TimeText(end), ", and it is tried again")};
@@ -156,11 +204,12 @@ void Renewal::Stop() {
 }
 
 std::vector<std::string> CertificateProblems(const credentials::IdentityInfo& in_use,
-                                             const Renewal* renewal, absl::Time now) {
+                                             const Renewal* renewal, absl::Time now,
+                                             IdentityUse use) {
   std::vector<std::string> out;
   const absl::Duration left = in_use.not_after - now;
   if (left < ExpiryWarning({in_use.not_before, in_use.not_after})) {
-    out.push_back(absl::StrCat("the gateway's certificate expires in ",
+    out.push_back(absl::StrCat(NameOf(use), " expires in ",
                                absl::FormatDuration(absl::Trunc(left, absl::Minutes(1))),
                                "; renew it with cdgate cert renew"));
   }

@@ -70,6 +70,12 @@ absl::StatusOr<std::string> RenewalFiles::MakeFolder() const {
   return NewFolder();
 }
 
+// Two that write one bundle would meet.
+bool RenewalFiles::HasBundle(const std::string& folder) const {
+  return in_use_.use == credentials::IdentityUse::kConnections &&
+         base::FileExists(JoinPath(folder, "bundle.pem"));
+}
+
 bool RenewalFiles::HasCertificate() const {
   return base::FileExists(JoinPath(NewFolder(), "tls.crt"));
 }
@@ -79,7 +85,7 @@ absl::Status RenewalFiles::Install(absl::Time now, const credentials::IdentityIn
   fresh.certificate_path = JoinPath(NewFolder(), "tls.crt");
   fresh.key_path = JoinPath(NewFolder(), "tls.key");
   const std::string bundle = JoinPath(NewFolder(), "bundle.pem");
-  if (base::FileExists(bundle)) fresh.bundle_path = bundle;
+  if (HasBundle(NewFolder())) fresh.bundle_path = bundle;
   CDGATE_ASSIGN_OR_RETURN(const credentials::Material material,
                           credentials::LoadMaterial(fresh, now));
   if (in_use != nullptr) CDGATE_RETURN_IF_ERROR(CheckIsNewer(*in_use, material.info));
@@ -96,7 +102,7 @@ absl::Status RenewalFiles::Install(absl::Time now, const credentials::IdentityIn
 // The bundle first: the certificate before is taken under it as well.
 absl::Status RenewalFiles::CopyReady() const {
   const std::string bundle = JoinPath(ReadyFolder(), "bundle.pem");
-  if (base::FileExists(bundle) && !SameBundle(bundle, in_use_.bundle_path)) {
+  if (HasBundle(ReadyFolder()) && !SameBundle(bundle, in_use_.bundle_path)) {
     CDGATE_RETURN_IF_ERROR(Copy(bundle, in_use_.bundle_path, 0644));
   }
   CDGATE_RETURN_IF_ERROR(Copy(JoinPath(ReadyFolder(), "tls.key"), in_use_.key_path, 0600));

@@ -37,7 +37,8 @@ class RenewalFiles {
   // Whether something was put into it.
   bool HasCertificate() const;
 
-  // Judges the folder's content as the identity store does, and installs it. CREDENTIALS_INVALID
+  // Judges the folder's content as whatever has it in use does, and installs it. The bundle is the
+  // affair of who connects: beside what signs statements none is installed. CREDENTIALS_INVALID
   // where it does not fit together, or is the certificate in use again or one from before it (null:
   // none is in use); FILE_UNWRITABLE. What is refused leaves the files in use as they were.
   absl::Status Install(absl::Time now, const credentials::IdentityInfo* in_use) const;
@@ -45,6 +46,7 @@ class RenewalFiles {
  private:
   std::string NewFolder() const;
   std::string ReadyFolder() const;
+  bool HasBundle(const std::string& folder) const;
   absl::Status CopyReady() const;
 
   const std::string directory_;

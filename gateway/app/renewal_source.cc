@@ -25,6 +25,17 @@ absl::StatusOr<Passphrase> PassphraseIn(const std::string& path) {
   return Passphrase::FromFile(path);
 }
 
+// Of an attestor the configuration does not say its name: its certificate does. Empty where that
+// cannot be read.
+std::string IdInUse(const credentials::IdentityOptions& in_use) {
+  if (!in_use.expected_id.empty()) return in_use.expected_id;
+  const auto pem = base::ReadFile(in_use.certificate_path);
+  if (!pem.ok()) return "";
+  const auto certificate = crypto::Certificate::FromPem(*pem);
+  if (!certificate.ok() || certificate->uri_names().size() != 1) return "";
+  return certificate->uri_names().front();
+}
+
 class CaSource final : public RenewalSource {
  public:
   CaSource(std::string ca_folder, std::string ca_passphrase_file, absl::Duration validity,
@@ -89,7 +100,7 @@ class ProgramSource final : public RenewalSource {
     std::vector<std::string> out = {
         "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         absl::StrCat("CDGATE_RENEWAL_DIR=", folder),
-        absl::StrCat("CDGATE_SPIFFE_ID=", in_use_.expected_id),
+        absl::StrCat("CDGATE_SPIFFE_ID=", IdInUse(in_use_)),
         absl::StrCat("CDGATE_CERTIFICATE=", in_use_.certificate_path),
         absl::StrCat("CDGATE_KEY=", in_use_.key_path),
         absl::StrCat("CDGATE_BUNDLE=", in_use_.bundle_path)};

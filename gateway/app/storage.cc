@@ -125,6 +125,7 @@ absl::Status Storage::OpenStore(const config::v1::GatewayConfig& config) {
                         .canonical_digest = event::CanonicalJsonDigest,
                         .space = on_disk ? state::SpaceOf(config.data_dir()) : nullptr,
                         .fold_outcomes = deps_.fold_outcomes,
+                        .sign_origin = deps_.sign_origin,
                         .on_fatal = deps_.on_fatal};
   CDGATE_ASSIGN_OR_RETURN(store_, state::Store::Open(options, std::move(deps), std::move(kv_)));
   return absl::OkStatus();

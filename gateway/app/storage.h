@@ -38,6 +38,7 @@ struct StorageDeps {
   std::function<void(absl::Status)> on_fatal;
   // What became of events for the peers, as state::StoreDeps says; null: it is not kept.
   state::FoldOutcomes fold_outcomes = {};
+  state::SignOrigin sign_origin = {};  // null: nothing is signed
 };
 
 // Thread-safe once open.

@@ -15,10 +15,10 @@
 namespace cdgate::app {
 namespace {
 
-std::vector<std::string> ListsIn(const state::ResourcePtr& said) {
+storage::v1::PeerTrust TrustIn(const state::ResourcePtr& stored) {
   storage::v1::PeerTrust trust;
-  if (said == nullptr || !trust.ParseFromString(said->value)) return {};
-  return {trust.revocation_lists().begin(), trust.revocation_lists().end()};
+  if (stored != nullptr && !trust.ParseFromString(stored->value)) trust.Clear();
+  return trust;
 }
 
 absl::StatusOr<trust::Denial> DenialIn(const state::StoredResource& resource) {
@@ -37,6 +37,7 @@ void TrustWatch::Apply(const state::ResourceSnapshot& resources) {
     ApplySchemas(resources);
     ApplyGrants(resources);
     ApplyDenials(resources);
+    ApplyOrigins(resources);
     to_cut = ApplyPeers(resources);
     commit_ = resources.commit();
   }
@@ -106,7 +107,42 @@ void TrustWatch::ApplyDenials(const state::ResourceSnapshot& resources) {
     return;
   }
   denials_ = std::move(now);
+  deps_.origins.SetDenied(*list);
   deps_.trust.SetDenied(*std::move(list));
+}
+
+void TrustWatch::ApplyOrigins(const state::ResourceSnapshot& resources) {
+  std::map<std::string, uint64_t> now;
+  for (const state::ResourcePtr& resource : resources.List(state::kOriginKind)) {
+    const auto origin = resource->As<admin::v1::Peer>();
+    const state::ResourcePtr besides = resources.Find(state::kPeerTrustKind, resource->name);
+    now[resource->name] = resource->version + (besides == nullptr ? 0 : besides->version);
+    const auto before = origins_.find(resource->name);
+    if (before != origins_.end() && before->second == now[resource->name]) continue;
+    const storage::v1::PeerTrust trust = TrustIn(besides);
+    const absl::Status taken =
+        origin.ok() ? deps_.origins.Replace(
+                          resource->name, origin->bundle_pem(),
+                          {trust.revocation_lists().begin(), trust.revocation_lists().end()},
+                          trust::Leaving::kDrop)
+                    : origin.status();
+    if (taken.ok()) continue;
+    base::LogError(base::LogLevel::kError, "origin's bundle not taken", taken,
+                   {{"domain", resource->name}});
+  }
+  for (const auto& [domain, version] : origins_) {
+    if (!now.contains(domain)) deps_.origins.Remove(domain);
+  }
+  origins_ = std::move(now);
+}
+
+void TrustWatch::TakeBundle(const std::string& domain, const std::string& bundle_pem,
+                            const storage::v1::PeerTrust& besides, bool by_hand) {
+  const absl::Status taken = deps_.trust.Replace(
+      domain, bundle_pem, {besides.revocation_lists().begin(), besides.revocation_lists().end()},
+      by_hand ? trust::Leaving::kDrop : trust::Leaving::kRetire);
+  if (taken.ok()) return;
+  base::LogError(base::LogLevel::kError, "peer's bundle not taken", taken, {{"peer", domain}});
 }
 
 std::vector<std::string> TrustWatch::ApplyPeers(const state::ResourceSnapshot& resources) {
@@ -121,18 +157,16 @@ std::vector<std::string> TrustWatch::ApplyPeers(const state::ResourceSnapshot& r
       continue;
     }
     if (peer->frozen()) frozen.insert(resource->name);
-    const state::ResourcePtr said = resources.Find(state::kPeerTrustKind, resource->name);
-    const Versions versions(resource->version, said == nullptr ? 0 : said->version);
+    const state::ResourcePtr besides = resources.Find(state::kPeerTrustKind, resource->name);
+    const storage::v1::PeerTrust trust = TrustIn(besides);
+    const Versions versions{resource->version, besides == nullptr ? 0 : besides->version,
+                            trust.times_set()};
     now[resource->name] = versions;
     const auto before = peers_.find(resource->name);
     if (before != peers_.end() && before->second == versions) continue;
     if (peer->frozen()) to_cut.push_back(resource->name);
-    const absl::Status trusted =
-        deps_.trust.Replace(resource->name, peer->bundle_pem(), ListsIn(said));
-    if (!trusted.ok()) {
-      base::LogError(base::LogLevel::kError, "peer's bundle not taken", trusted,
-                     {{"peer", resource->name}});
-    }
+    const bool by_hand = before != peers_.end() && before->second.times_set != versions.times_set;
+    TakeBundle(resource->name, peer->bundle_pem(), trust, by_hand);
   }
   {
     base::MutexLock lock(mu_);

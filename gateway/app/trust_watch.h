@@ -17,6 +17,7 @@
 #include "auth/authz/grants.h"
 #include "auth/authz/principal.h"
 #include "auth/trust/trust_registry.h"
+#include "cdgate/storage/v1/state.pb.h"
 #include "gateway/base/mutex.h"
 #include "gateway/schema/schema_set.h"
 #include "gateway/state/resources.h"
@@ -27,6 +28,7 @@ namespace cdgate::app {
 struct TrustWatchDeps {
   std::string domain;  // our own; its bundle is the identity store's affair
   trust::TrustRegistry& trust;
+  trust::TrustRegistry& origins;  // domains whose statements count, and who may not connect
   authz::GrantRegistry& grants;
   schema::SchemaRegistry& schemas;
   // Ends the connections of a domain that may not be connected any more.
@@ -50,6 +52,10 @@ class TrustWatch {
   // The domains whose connections are to be ended.
   std::vector<std::string> ApplyPeers(const state::ResourceSnapshot& resources)
       CDGATE_REQUIRES(applying_);
+  // `by_hand`: roots that are dropped count no more at once.
+  void TakeBundle(const std::string& domain, const std::string& bundle_pem,
+                  const storage::v1::PeerTrust& besides, bool by_hand);
+  void ApplyOrigins(const state::ResourceSnapshot& resources) CDGATE_REQUIRES(applying_);
   void ApplyGrants(const state::ResourceSnapshot& resources);
   void ApplyDenials(const state::ResourceSnapshot& resources) CDGATE_REQUIRES(applying_);
   void ApplySchemas(const state::ResourceSnapshot& resources) CDGATE_REQUIRES(applying_);
@@ -57,11 +63,17 @@ class TrustWatch {
   const TrustWatchDeps deps_;
 
   base::Mutex applying_;
-  // Of what was applied last, and by domain the versions of the peer and of what it said of its
-  // trust; 0: nothing.
-  using Versions = std::pair<uint64_t, uint64_t>;
+  // Of what was applied last, and by domain the versions of the peer and of what is known of its
+  // trust besides (0: nothing), and how often its bundle was set by hand.
+  struct Versions {
+    uint64_t peer = 0;
+    uint64_t trust = 0;
+    uint64_t times_set = 0;
+    bool operator==(const Versions&) const = default;
+  };
   uint64_t commit_ CDGATE_GUARDED_BY(applying_) = 0;
   std::map<std::string, Versions> peers_ CDGATE_GUARDED_BY(applying_);
+  std::map<std::string, uint64_t> origins_ CDGATE_GUARDED_BY(applying_);  // versions by domain
   std::map<std::string, uint64_t> schemas_ CDGATE_GUARDED_BY(applying_);  // the same by URI
   std::map<std::string, uint64_t> denials_ CDGATE_GUARDED_BY(applying_);  // the same by name
 

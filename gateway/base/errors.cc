@@ -4,6 +4,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/cord.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 
@@ -13,6 +14,8 @@ namespace {
 // The payload: the reason, then key and value of each metadata entry, separated by
 // NUL bytes (none of them contains one: MakeError drops NULs).
 constexpr char kPayloadUrl[] = "type.cdgate.dev/reason";
+// Milliseconds, decimal.
+constexpr char kRetryAfterUrl[] = "type.cdgate.dev/retry-after";
 
 std::string WithoutNul(absl::string_view text) {
   std::string out(text);
@@ -77,6 +80,20 @@ Metadata MetadataOf(const absl::Status& status) {
     out.emplace_back((*parts)[i], (*parts)[i + 1]);
   }
   return out;
+}
+
+absl::Status WithRetryAfter(absl::Status status, absl::Duration delay) {
+  // Rounded up: a try that comes when it was told to must not be too early.
+  const int64_t millis = absl::ToInt64Milliseconds(absl::Ceil(delay, absl::Milliseconds(1)));
+  status.SetPayload(kRetryAfterUrl, absl::Cord(absl::StrCat(std::max<int64_t>(millis, 1))));
+  return status;
+}
+
+std::optional<absl::Duration> RetryAfterOf(const absl::Status& status) {
+  const auto payload = status.GetPayload(kRetryAfterUrl);
+  int64_t millis = 0;
+  if (!payload || !absl::SimpleAtoi(std::string(*payload), &millis)) return std::nullopt;
+  return absl::Milliseconds(millis);
 }
 
 absl::Status Annotate(const absl::Status& status, absl::string_view context) {

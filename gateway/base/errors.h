@@ -19,6 +19,7 @@
 #include "absl/strings/string_view.h"
 
 #include "absl/status/status.h"
+#include "absl/time/time.h"
 
 namespace cdgate::base {
 
@@ -55,6 +56,12 @@ absl::Status MakeError(Reason reason, absl::string_view message, Metadata metada
 // The registered reason of `status`; none for OK and for errors made elsewhere.
 std::optional<Reason> ReasonOf(const absl::Status& status);
 Metadata MetadataOf(const absl::Status& status);
+
+// The same error, saying when another try may succeed: `delay` from now, more than zero. What
+// answers calls and requests tells it (RetryInfo, Retry-After).
+absl::Status WithRetryAfter(absl::Status status, absl::Duration delay);
+// To the millisecond; none where nobody said.
+std::optional<absl::Duration> RetryAfterOf(const absl::Status& status);
 
 // The same error with "`context`: " before its message.
 absl::Status Annotate(const absl::Status& status, absl::string_view context);

@@ -20,6 +20,23 @@ namespace {
 
 std::atomic<bool> g_json{false};
 
+std::unique_ptr<spdlog::logger> MakeLogger(const char* pattern) {
+  auto logger = std::make_unique<spdlog::logger>(
+      "cdgate", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
+  logger->set_pattern(pattern);
+  logger->flush_on(spdlog::level::debug);
+  return logger;
+}
+
+// Never freed, nor kept by spdlog's registry, which ends with the process's statics: gRPC has
+// threads that log until the very end.
+std::atomic<spdlog::logger*>& TheLogger() {
+  static auto* const logger =
+      new std::atomic<spdlog::logger*>(MakeLogger("[%Y-%m-%d %H:%M:%S.%e] [%^%l%$] %v").release());
+  return *logger;
+}
+spdlog::logger& Logger() { return *TheLogger().load(std::memory_order_acquire); }
+
 spdlog::level::level_enum LevelOf(LogLevel level) {
   switch (level) {
     case LogLevel::kDebug: return spdlog::level::debug;
@@ -87,7 +104,7 @@ void Write(LogLevel level, absl::string_view message, const std::vector<LogField
       }
     }
   }
-  spdlog::log(LevelOf(level), spdlog::string_view_t(line.data(), line.size()));
+  Logger().log(LevelOf(level), spdlog::string_view_t(line.data(), line.size()));
 }
 
 }  // namespace
@@ -96,15 +113,15 @@ void InitLogging(LogLevel least, LogFormat format) {
   const bool json =
       format == LogFormat::kJson || (format == LogFormat::kAuto && isatty(STDERR_FILENO) == 0);
   g_json.store(json, std::memory_order_relaxed);
-  auto logger = std::make_shared<spdlog::logger>(
-      "cdgate", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
-  logger->set_pattern(json ? "%v" : "%Y-%m-%d %H:%M:%S.%e %^%-7l%$ %v");
-  logger->flush_on(spdlog::level::debug);
-  spdlog::set_default_logger(std::move(logger));
+  // What was before may be in use, so it is kept.
+  static auto* const before = new std::vector<spdlog::logger*>;
+  before->push_back(
+      TheLogger().exchange(MakeLogger(json ? "%v" : "%Y-%m-%d %H:%M:%S.%e %^%-7l%$ %v").release(),
+                           std::memory_order_acq_rel));
   SetLogLevel(least);
 }
 
-void SetLogLevel(LogLevel least) { spdlog::set_level(LevelOf(least)); }
+void SetLogLevel(LogLevel least) { Logger().set_level(LevelOf(least)); }
 
 LogLevel ParseLogLevel(absl::string_view text, bool* known) {
   *known = true;
@@ -116,13 +133,13 @@ LogLevel ParseLogLevel(absl::string_view text, bool* known) {
 }
 
 void Log(LogLevel level, absl::string_view message, std::initializer_list<LogField> fields) {
-  if (!spdlog::should_log(LevelOf(level))) return;
+  if (!Logger().should_log(LevelOf(level))) return;
   Write(level, message, fields);
 }
 
 void LogError(LogLevel level, absl::string_view message, const absl::Status& status,
               std::initializer_list<LogField> fields) {
-  if (!spdlog::should_log(LevelOf(level))) return;
+  if (!Logger().should_log(LevelOf(level))) return;
   std::vector<LogField> all(fields);
   if (const auto reason = ReasonOf(status)) all.push_back({"reason", ReasonLabel(*reason)});
   all.push_back({"error", std::string(status.message())});

@@ -70,8 +70,9 @@ absl::StatusOr<int> Renew(const RenewFlags& flags, Invocation& run) {
 
 struct SetFlags {
   std::string domain;
-  std::vector<std::string> contacts;
+  std::vector<std::string> contacts, sources;
   std::string purpose, endpoint, dial;
+  bool any_source = false;
   CLI::Option* purpose_given = nullptr;
   CLI::Option* endpoint_given = nullptr;
 };
@@ -83,6 +84,8 @@ absl::StatusOr<int> Set(const SetFlags& flags, Invocation& run) {
   if (flags.endpoint_given->count() > 0) request.set_endpoint(flags.endpoint);
   for (const std::string& contact : flags.contacts) request.add_contacts(contact);
   if (!flags.dial.empty()) request.set_dial(flags.dial == "yes");
+  for (const std::string& source : flags.sources) request.add_sources(source);
+  request.set_any_source(flags.any_source);
   CDGATE_ASSIGN_OR_RETURN(const Peer peer, run.Call(&Agreements::UpdatePeer, request));
   run.Print(peer, [&] {
     run.out() << "noted of " << peer.domain() << "; "
@@ -250,6 +253,13 @@ void AddSet(Verbs& verbs, CLI::App* group) {
   verb->add_option("--dial", flags->dial, "Whether we dial it")
       ->check(CLI::IsMember({"yes", "no"}))
       ->option_text("yes|no");
+  verb->add_option("--source", flags->sources,
+                   "A source that its events may have, with '%' for any text; replaces all; may be "
+                   "repeated")
+      ->option_text("PATTERN")
+      ->expected(1)
+      ->take_all();
+  verb->add_flag("--any-source", flags->any_source, "Its events may have any source");
 }
 
 void AddOfDomain(Verbs& verbs, CLI::App* group, const std::string& name,

@@ -46,6 +46,11 @@ std::string TimeLeft(absl::Time end) {
   return absl::StrCat(left / absl::Hours(24), " days left");
 }
 
+absl::string_view UseOf(const crypto::Certificate& certificate) {
+  if (certificate.is_ca()) return "issues certificates";
+  return certificate.may_be_used_for_tls() ? "connects" : "signs statements";
+}
+
 // What was found in one file, and how it is shown.
 class Shown {
  public:
@@ -64,6 +69,7 @@ class Shown {
             .Add("dns_names", Texts(certificate.dns_names()))
             .Add("ip_names", Texts(certificate.ip_names()))
             .Add("is_ca", Node::Bool(certificate.is_ca()))
+            .Add("use", Node::Text(UseOf(certificate)))
             .Add("key", Node::Text(certificate.key_description()))
             .Add("sha256", Node::Text(base::Fingerprint(certificate.FingerprintSha256())))));
     absl::StrAppend(
@@ -73,8 +79,8 @@ class Shown {
         TimeText(certificate.not_after()), " (", TimeLeft(certificate.not_after()),
         ")\ndns names   ", Joined(certificate.dns_names()), "\naddresses   ",
         Joined(certificate.ip_names()), "\nca          ", certificate.is_ca() ? "yes" : "no",
-        "\nkey         ", certificate.key_description(), "\nsha256      ",
-        base::Fingerprint(certificate.FingerprintSha256()), "\n");
+        "\nuse         ", UseOf(certificate), "\nkey         ", certificate.key_description(),
+        "\nsha256      ", base::Fingerprint(certificate.FingerprintSha256()), "\n");
   }
 
   void Add(const crypto::RevocationList& list) {

@@ -68,7 +68,7 @@ struct IssueFlags {
   std::vector<std::string> dns;
   std::vector<std::string> ips;
   crypto::KeyType key_type = crypto::KeyType::kP256;
-  std::string valid = "7d";
+  std::string valid;
 };
 
 struct RenewFlags {
@@ -91,17 +91,20 @@ struct ListFlags {
   std::string expiring;
 };
 
+bool IsKnownKind(absl::string_view kind) {
+  return kind == "gateway" || kind == "service" || kind == "user" || kind == "attestor";
+}
+
 // "gateway/gw1" or a whole SPIFFE ID, which must be of `domain`.
 absl::StatusOr<trust::SpiffeId> IdentityOf(const std::string& name, const std::string& domain) {
   const std::string text =
       absl::StrContains(name, "://") ? name : absl::StrCat("spiffe://", domain, "/", name);
   CDGATE_ASSIGN_OR_RETURN(trust::SpiffeId id, trust::SpiffeId::Parse(text));
   const std::vector<std::string> parts = absl::StrSplit(absl::StripPrefix(id.path(), "/"), '/');
-  const bool known =
-      parts.size() == 2 && (parts[0] == "gateway" || parts[0] == "service" || parts[0] == "user");
-  if (!known || id.trust_domain() != domain) {
+  if (parts.size() != 2 || !IsKnownKind(parts[0]) || id.trust_domain() != domain) {
     return UsageError(absl::StrCat("'", base::Shorten(name), "' is not an identity of ", domain,
-                                   ": write gateway/NAME, service/NAME or user/NAME"));
+                                   ": write gateway/NAME, service/NAME, user/NAME or "
+                                   "attestor/NAME"));
   }
   return id;
 }
@@ -116,20 +119,30 @@ absl::Status WriteIdentity(const std::string& directory, const crypto::IssuedCer
                                     key_passphrase);
 }
 
+absl::StatusOr<crypto::LeafRequest> RequestOf(const IssueFlags& flags, const trust::SpiffeId& id) {
+  crypto::LeafRequest request{.uri_names = {id.text()},
+                              .dns_names = flags.dns,
+                              .ip_names = flags.ips,
+                              .validity = ca::kLeafValidity,
+                              .key_type = flags.key_type,
+                              .common_name = std::string(absl::StripPrefix(id.path(), "/"))};
+  if (id.is_attestor()) {
+    request.validity = ca::kAttestorValidity;
+    request.use = crypto::LeafUse::kStatements;
+  }
+  if (!flags.valid.empty()) {
+    CDGATE_ASSIGN_OR_RETURN(request.validity, ParseDurationFlag("--valid", flags.valid));
+  }
+  return request;
+}
+
 absl::StatusOr<int> IssueCertificate(const IssueFlags& flags, Invocation& run) {
-  CDGATE_ASSIGN_OR_RETURN(const absl::Duration validity, ParseDurationFlag("--valid", flags.valid));
   CDGATE_ASSIGN_OR_RETURN(const Passphrase key_passphrase, flags.key.Read());
   CDGATE_ASSIGN_OR_RETURN(const auto folder, flags.ca.Open(run));
   CDGATE_ASSIGN_OR_RETURN(const trust::SpiffeId id, IdentityOf(flags.name, folder->domain()));
-  CDGATE_ASSIGN_OR_RETURN(
-      const crypto::IssuedCertificate issued,
-      folder->Issue({.uri_names = {id.text()},
-                     .dns_names = flags.dns,
-                     .ip_names = flags.ips,
-                     .validity = validity,
-                     .key_type = flags.key_type,
-                     .common_name = std::string(absl::StripPrefix(id.path(), "/"))},
-                    absl::Now()));
+  CDGATE_ASSIGN_OR_RETURN(const crypto::LeafRequest request, RequestOf(flags, id));
+  CDGATE_ASSIGN_OR_RETURN(const crypto::IssuedCertificate issued,
+                          folder->Issue(request, absl::Now()));
   CDGATE_RETURN_IF_ERROR(WriteIdentity(flags.out, issued, folder->bundle_pem(), key_passphrase));
   run.Note(
       absl::StrCat("issued ", id.text(), " into ", flags.out, ": tls.crt, tls.key, bundle.pem"));
@@ -269,9 +282,11 @@ void AddIssue(Verbs& verbs, CLI::App* group) {
   CLI::App* const verb = verbs.AddVerb(
       group, "issue", "Issue a certificate: a folder with tls.crt, tls.key and bundle.pem",
       "cdgate cert issue gateway/gw1 --ca ca --dns gw.alpha.example --out gw1\n"
-      "cdgate cert issue user/admin --ca ca --out admin --valid 30d",
+      "cdgate cert issue user/admin --ca ca --out admin --valid 30d\n"
+      "cdgate cert issue attestor/2026-01 --ca ca --out attestor     # signs statements",
       Verbs::kNone, [flags](Invocation& run) { return IssueCertificate(*flags, run); });
-  verb->add_option("NAME", flags->name, "gateway/NAME, service/NAME or user/NAME")->required();
+  verb->add_option("NAME", flags->name, "gateway/NAME, service/NAME, user/NAME or attestor/NAME")
+      ->required();
   verb->add_option("--out", flags->out, "Folder to write to")->option_text("DIR=.");
   verb->add_option("--dns", flags->dns, "Host name others reach it by; may be repeated")
       ->option_text("NAME")
@@ -287,8 +302,9 @@ void AddIssue(Verbs& verbs, CLI::App* group) {
                                                  {"ed25519", crypto::KeyType::kEd25519}},
           CLI::ignore_case))
       ->option_text("TYPE=p256");
-  verb->add_option("--valid,--validity", flags->valid, "How long it is valid")
-      ->option_text("DURATION=7d");
+  verb->add_option("--valid,--validity", flags->valid,
+                   "How long it is valid; 90 days for an attestor, else 7 days")
+      ->option_text("DURATION");
   flags->key.AddTo(verb);
   flags->ca.AddTo(verb);
 }

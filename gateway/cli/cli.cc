@@ -58,10 +58,13 @@ void AddAllVerbs(Verbs& verbs, const Daemon& daemon) {
   AddPolicyVerbs(verbs);
   AddGrantVerbs(verbs);
   AddAccessVerbs(verbs);
+  AddAccessRequestVerbs(verbs);
+  AddCatalogueVerb(verbs);
   AddGroupVerbs(verbs);
   AddSchemaVerbs(verbs);
   AddTokenVerbs(verbs);
   AddTrustVerbs(verbs);
+  AddAttestorVerbs(verbs);
   AddAuditVerbs(verbs);
   AddApplyVerb(verbs);
   AddPublishVerb(verbs);
@@ -70,6 +73,7 @@ void AddAllVerbs(Verbs& verbs, const Daemon& daemon) {
   AddInspectVerbs(verbs);
   AddEventVerbs(verbs);
   AddValidateVerb(verbs);
+  AddVerifyVerb(verbs);
   AddFilterVerbs(verbs);
   AddCompletionVerb(verbs);
 }

@@ -18,10 +18,17 @@ std::string LinkStateText(const admin::v1::LinkStatus& link) {
 }
 
 std::string LagText(const admin::v1::PeerStatus& peer) {
-  if (peer.export_lag_events() == 0) return "0";
+  const std::string lost =
+      peer.lost_events() == 0 ? "" : absl::StrCat("; ", peer.lost_events(), " lost to retention");
+  if (peer.export_lag_events() == 0) return absl::StrCat("0", lost);
+  const std::string removed =
+      peer.has_loss_expected_time()
+          ? absl::StrCat(", removed from ", TimeText(true, peer.loss_expected_time()), " on")
+          : "";
   return absl::StrCat(
       peer.export_lag_events(), ", oldest ",
-      config::FormatDuration(absl::Trunc(ToDuration(peer.export_lag()), absl::Seconds(1))));
+      config::FormatDuration(absl::Trunc(ToDuration(peer.export_lag()), absl::Seconds(1))), removed,
+      lost);
 }
 
 // The day an agreement ends; tables have no room for more.
@@ -89,6 +96,8 @@ void PrintPeer(const admin::v1::PeerStatus& status, std::ostream& out) {
       << "fingerprint    " << status.fingerprint() << "\n"
       << "purpose        " << (peer.purpose().empty() ? "-" : peer.purpose()) << "\n"
       << "contacts       " << (peer.contacts().empty() ? "-" : absl::StrJoin(peer.contacts(), ", "))
+      << "\n"
+      << "its sources    " << (peer.sources().empty() ? "any" : absl::StrJoin(peer.sources(), ", "))
       << "\n"
       << "agreement      " << peer.agreement_id() << ", from "
       << TimeText(peer.has_create_time(), peer.create_time()) << " to "

@@ -6,6 +6,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
+#include "cdgate/events/v1/proof.grpc.pb.h"
+#include "federation/attestation/event_file.h"
 #include "gateway/base/encoding.h"
 #include "gateway/base/status_macros.h"
 #include "gateway/cli/delivery_printer.h"
@@ -20,18 +22,35 @@ using Events = events::v1::EventsService::Stub;
 struct GetFlags {
   EventKeyFlags event;
   std::string format = "json";
+  bool proof = false;
 };
+
+template <typename Request>
+void SetKey(const admin::v1::EventKey& key, Request* request) {
+  if (key.has_sequence()) {
+    request->set_sequence(key.sequence());
+  } else {
+    request->set_id(key.id());
+  }
+  request->set_source(key.source());
+  request->set_origin(key.origin());
+}
+
+absl::StatusOr<int> GetProof(const admin::v1::EventKey& key, Invocation& run) {
+  events::v1::GetEventProofRequest request;
+  SetKey(key, &request);
+  CDGATE_ASSIGN_OR_RETURN(const auto answer,
+                          run.Call(&events::v1::ProofService::Stub::GetEventProof, request));
+  CDGATE_ASSIGN_OR_RETURN(const std::string text, attestation::WriteEventFile(answer.file()));
+  run.out() << text;
+  return kExitDone;
+}
 
 absl::StatusOr<int> Get(const GetFlags& flags, Invocation& run) {
   CDGATE_ASSIGN_OR_RETURN(const admin::v1::EventKey key, ToEventKey(flags.event));
+  if (flags.proof) return GetProof(key, run);
   events::v1::GetEventRequest request;
-  if (key.has_sequence()) {
-    request.set_sequence(key.sequence());
-  } else {
-    request.set_id(key.id());
-  }
-  request.set_source(key.source());
-  request.set_origin(key.origin());
+  SetKey(key, &request);
   CDGATE_ASSIGN_OR_RETURN(const auto event, run.Events(&Events::GetEvent, request));
   DeliveryPrinter(run.out(), flags.format, run.streams().out_is_terminal).Print(event);
   return kExitDone;
@@ -104,12 +123,17 @@ void AddEventVerbs(Verbs& verbs) {
   const auto get_flags = std::make_shared<GetFlags>();
   CLI::App* const get = verbs.AddVerb(
       nullptr, "get", "Print one event as it was published",
-      "cdgate get 271069a8-fc18-44f1-b38f-9d70a1695819 -o cloudevent", Verbs::kConnects,
-      [get_flags](Invocation& run) { return Get(*get_flags, run); });
+      "cdgate get 271069a8-fc18-44f1-b38f-9d70a1695819 -o cloudevent\n"
+      "cdgate get 271069a8-fc18-44f1-b38f-9d70a1695819 --proof > event.json",
+      Verbs::kConnects, [get_flags](Invocation& run) { return Get(*get_flags, run); });
   AddEventKeyFlags(get, &get_flags->event);
-  get->add_option("-o,--output", get_flags->format, "json, cloudevent or table")
-      ->check(CLI::IsMember({"json", "cloudevent", "table"}))
-      ->option_text("FORMAT=json");
+  CLI::Option* const format =
+      get->add_option("-o,--output", get_flags->format, "json, cloudevent or table")
+          ->check(CLI::IsMember({"json", "cloudevent", "table"}))
+          ->option_text("FORMAT=json");
+  get->add_flag("--proof", get_flags->proof,
+                "Print it as a file for cdgate verify, with the statements about it")
+      ->excludes(format);
 
   const auto types_flags = std::make_shared<TypesFlags>();
   CLI::App* const types = verbs.AddVerb(

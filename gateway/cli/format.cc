@@ -38,6 +38,10 @@ std::string TimeText(absl::Time time) {
   return absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", time, absl::UTCTimeZone());
 }
 
+std::string DayText(absl::Time time) {
+  return absl::FormatTime("%Y-%m-%d", time, absl::UTCTimeZone());
+}
+
 std::string TimeText(bool present, const google::protobuf::Timestamp& time) {
   return present ? TimeText(ToTime(time)) : "-";
 }

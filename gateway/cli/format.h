@@ -19,6 +19,8 @@ inline constexpr size_t kTableWidth = 100;
 
 // RFC 3339 in UTC, to the second: "2026-11-22T15:30:52Z".
 std::string TimeText(absl::Time time);
+// The day alone, in UTC: "2026-11-22".
+std::string DayText(absl::Time time);
 // "-" where the message is absent.
 std::string TimeText(bool present, const google::protobuf::Timestamp& time);
 // The value of a flag: "90s", "15m", "24h", "7d". A usage error otherwise, or where it is 0.

@@ -129,6 +129,21 @@ class InputReader {
 
 }  // namespace
 
+absl::StatusOr<bool> Confirm(absl::string_view question, const Streams& streams) {
+  constexpr size_t kLongestAnswer = 100;
+  streams.err << question << " [y/N] " << std::flush;
+  CDGATE_ASSIGN_OR_RETURN(const Input input, Input::Open("-", streams));
+  std::string line;
+  char c = 0;
+  while (line.size() < kLongestAnswer) {
+    CDGATE_ASSIGN_OR_RETURN(const size_t size, input.Read(&c, 1));
+    if (size == 0 || c == '\n') break;
+    line.push_back(c);
+  }
+  const std::string answer = absl::AsciiStrToLower(absl::StripAsciiWhitespace(line));
+  return answer == "y" || answer == "yes";
+}
+
 absl::StatusOr<std::string> ArgumentOrInput(const std::string& argument, const Streams& streams) {
   if (argument != "-") return argument;
   CDGATE_ASSIGN_OR_RETURN(const Input input, Input::Open("-", streams));

@@ -20,6 +20,10 @@ namespace cdgate::cli {
 // `argument`, or where it is "-" what standard input holds, without white space around.
 absl::StatusOr<std::string> ArgumentOrInput(const std::string& argument, const Streams& streams);
 
+// Asks on standard error and reads a line of standard input: whether it is "y" or "yes". What
+// ends without a line is no yes. FILE_UNREADABLE.
+absl::StatusOr<bool> Confirm(absl::string_view question, const Streams& streams);
+
 // One JSON text of an input.
 struct InputText {
   std::string file;  // as given; "-" for standard input

@@ -12,6 +12,7 @@
 #include "gateway/cli/describe.h"
 #include "gateway/cli/input.h"
 #include "gateway/cli/verbs.h"
+#include "gateway/config/scalars.h"
 
 namespace cdgate::cli {
 namespace {
@@ -23,6 +24,8 @@ struct InviteFlags {
   std::string purpose;
   std::string domain;
   std::string revoke;
+  std::string agreement_for;
+  std::vector<std::string> contacts;
   bool offline = false;
 };
 
@@ -34,10 +37,20 @@ absl::StatusOr<int> Revoke(const std::string& id, Invocation& run) {
   return kExitDone;
 }
 
+std::string LifetimeText(const google::protobuf::Duration& lifetime) {
+  return config::FormatDuration(ToDuration(lifetime));
+}
+
 std::string AfterInvite(const admin::v1::CreateInviteResponse& invite, bool offline) {
   return absl::StrCat(
       "invite ", invite.invite_id(), " works once, until ", TimeText(ToTime(invite.expire_time())),
-      "; hand the token over on a channel you trust\nour fingerprint ", invite.fingerprint(),
+      "; hand the token over on a channel you trust\n",
+      // A gateway of an older release does not say.
+      invite.has_agreement_lifetime()
+          ? absl::StrCat("the agreement will hold for ", LifetimeText(invite.agreement_lifetime()),
+                         "\n")
+          : "",
+      "our fingerprint ", invite.fingerprint(),
       offline
           ? "\nnext: the other domain runs cdgate peer accept --offline TOKEN and gives you its "
             "reply code; then here: cdgate peer approve CODE"
@@ -51,7 +64,13 @@ absl::StatusOr<int> Invite(const InviteFlags& flags, Invocation& run) {
     CDGATE_ASSIGN_OR_RETURN(const absl::Duration ttl, ParseDurationFlag("--ttl", flags.ttl));
     *request.mutable_ttl() = ToProto(ttl);
   }
+  if (!flags.agreement_for.empty()) {
+    CDGATE_ASSIGN_OR_RETURN(const absl::Duration lifetime,
+                            ParseDurationFlag("--agreement-for", flags.agreement_for));
+    *request.mutable_agreement_lifetime() = ToProto(lifetime);
+  }
   request.set_purpose(flags.purpose);
+  for (const std::string& contact : flags.contacts) request.add_contacts(contact);
   request.set_domain(flags.domain);
   request.set_offline(flags.offline);
   CDGATE_ASSIGN_OR_RETURN(const auto invite, run.Admin(&Admin::CreateInvite, request));
@@ -67,14 +86,49 @@ struct AcceptFlags {
   std::string purpose;
   std::vector<std::string> contacts;
   bool offline = false;
+  bool show = false;
 };
+
+std::string OrNone(absl::string_view text) { return text.empty() ? "-" : std::string(text); }
+
+void PrintInvite(const admin::v1::CheckInviteResponse& invite, std::ostream& out) {
+  out << "invited by        " << invite.domain() << "\n"
+      << "its fingerprint   " << invite.fingerprint() << "\n"
+      << "purpose           " << OrNone(invite.purpose()) << "\n"
+      << "contacts          " << OrNone(absl::StrJoin(invite.contacts(), ", ")) << "\n"
+      << "agreement         for " << LifetimeText(invite.agreement_lifetime())
+      << " from when it is made\n"
+      << "works until       " << TimeText(ToTime(invite.expire_time())) << "\n"
+      << "for               "
+      << (invite.accepter_domain().empty() ? "any domain" : invite.accepter_domain()) << "\n"
+      << "enrolment at      " << OrNone(invite.endpoint())
+      << (invite.offline() ? "; can be accepted with --offline" : "") << "\n";
+  if (!invite.reason().empty()) out << "cannot be used    " << invite.message() << "\n";
+}
+
+// Whether it could be accepted is the answer.
+absl::StatusOr<int> ShowInvite(const std::string& token, Invocation& run) {
+  admin::v1::CheckInviteRequest request;
+  request.set_token(token);
+  CDGATE_ASSIGN_OR_RETURN(const auto invite, run.Admin(&Admin::CheckInvite, request));
+  run.Print(invite, [&] {
+    PrintInvite(invite, run.out());
+    run.Note("nothing was accepted; what it says is as good as the channel that it came on");
+  });
+  return invite.reason().empty() ? kExitDone : kExitNo;
+}
 
 void PrintAccepted(const admin::v1::AcceptInviteResponse& answer, const Invocation& run) {
   std::ostream& out = run.out();
   out << "peer              " << answer.peer().domain() << "\n"
       << "its fingerprint   " << answer.peer_fingerprint() << "\n"
-      << "our fingerprint   " << answer.our_fingerprint() << "\n";
-  const std::string here = absl::StrCat("here: cdgate peer approve ", answer.peer().domain());
+      << "our fingerprint   " << answer.our_fingerprint() << "\n"
+      << "purpose           " << OrNone(answer.peer().purpose()) << "\n"
+      << "contacts          " << OrNone(absl::StrJoin(answer.peer().contacts(), ", ")) << "\n"
+      << "agreement until   " << TimeText(ToTime(answer.peer().expire_time())) << "\n";
+  const std::string here =
+      absl::StrCat("here: cdgate peer approve ", answer.peer().domain(),
+                   ", or, to refuse, cdgate peer remove ", answer.peer().domain());
   if (answer.reply_code().empty()) {
     return run.Note(
         absl::StrCat("next: compare the fingerprints by voice, then both sides run "
@@ -90,6 +144,7 @@ void PrintAccepted(const admin::v1::AcceptInviteResponse& answer, const Invocati
 absl::StatusOr<int> Accept(const AcceptFlags& flags, Invocation& run) {
   admin::v1::AcceptInviteRequest request;
   CDGATE_ASSIGN_OR_RETURN(*request.mutable_token(), ArgumentOrInput(flags.token, run.streams()));
+  if (flags.show) return ShowInvite(request.token(), run);
   request.set_purpose(flags.purpose);
   for (const std::string& contact : flags.contacts) request.add_contacts(contact);
   request.set_offline(flags.offline);
@@ -175,8 +230,9 @@ void AddInvite(Verbs& verbs, CLI::App* group) {
   const auto invite = std::make_shared<InviteFlags>();
   CLI::App* const verb =
       verbs.AddVerb(group, "invite", "Make a token that lets one other domain peer with ours",
-                    "cdgate peer invite --domain beta.example --purpose 'joint releases'", kBoth,
-                    [invite](Invocation& run) { return Invite(*invite, run); });
+                    "cdgate peer invite --domain beta.example --purpose 'joint releases' "
+                    "--agreement-for 90d",
+                    kBoth, [invite](Invocation& run) { return Invite(*invite, run); });
   CLI::Option* const revoke =
       verb->add_option("--revoke", invite->revoke, "Make none: revoke the invite of this id")
           ->option_text("ID");
@@ -185,6 +241,15 @@ void AddInvite(Verbs& verbs, CLI::App* group) {
       ->excludes(revoke);
   verb->add_option("--purpose", invite->purpose, "What the agreement is for")
       ->option_text("TEXT")
+      ->excludes(revoke);
+  verb->add_option("--contact", invite->contacts, "Whom to call here; may be repeated")
+      ->option_text("TEXT")
+      ->expected(1)
+      ->take_all()
+      ->excludes(revoke);
+  verb->add_option("--agreement-for", invite->agreement_for,
+                   "How long the agreement holds from when it is made, unless renewed")
+      ->option_text("DURATION=365d")
       ->excludes(revoke);
   verb->add_option("--domain", invite->domain, "Only this domain may use it")
       ->option_text("DOMAIN")
@@ -198,6 +263,7 @@ void AddAccept(Verbs& verbs, CLI::App* group) {
   const auto accept = std::make_shared<AcceptFlags>();
   CLI::App* const verb =
       verbs.AddVerb(group, "accept", "Use another domain's token",
+                    "cdgate peer accept cdgate-invite-… --show\n"
                     "cdgate peer accept cdgate-invite-…\n"
                     "cdgate peer accept - < token",
                     kBoth, [accept](Invocation& run) { return Accept(*accept, run); });
@@ -208,7 +274,11 @@ void AddAccept(Verbs& verbs, CLI::App* group) {
       ->option_text("TEXT")
       ->expected(1)
       ->take_all();
-  verb->add_flag("--offline", accept->offline, "Do not dial: print a reply code for its operator");
+  CLI::Option* const offline = verb->add_flag("--offline", accept->offline,
+                                              "Do not dial: print a reply code for its operator");
+  verb->add_flag("--show", accept->show,
+                 "Accept nothing: show what the token says of the agreement")
+      ->excludes(offline);
 }
 
 void AddApprove(Verbs& verbs, CLI::App* group) {

@@ -23,6 +23,9 @@ absl::StatusOr<admin::v1::Plan> FindPlan(const std::string& hash, Invocation& ru
 absl::StatusOr<std::map<std::string, admin::v1::Plan>> FindPlans(
     const std::vector<std::string>& hashes, Invocation& run);
 
+// What it would change, and whether that widens; without its hash.
+void PrintPlan(const admin::v1::Plan& plan, Invocation& run);
+
 // All that are good, newest first.
 absl::StatusOr<admin::v1::ListPlansResponse> AllPlans(Invocation& run);
 

@@ -73,6 +73,8 @@ void PrintList(const ListName& name, const admin::v1::PlanList& list, Invocation
   PrintEvents(list.samples(), run);
 }
 
+}  // namespace
+
 void PrintPlan(const admin::v1::Plan& plan, Invocation& run) {
   std::ostream& out = run.out();
   PrintFindings(plan.findings(), run.err());
@@ -92,6 +94,8 @@ void PrintPlan(const admin::v1::Plan& plan, Invocation& run) {
   if (plan.kind() != "policy") return;
   for (const ListName& name : kLists) PrintList(name, (plan.*name.list)(), run);
 }
+
+namespace {
 
 // The last line: the hash, and what comes next.
 void PrintNext(const admin::v1::Plan& plan, Invocation& run) {

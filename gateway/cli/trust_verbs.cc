@@ -126,8 +126,15 @@ absl::StatusOr<int> ListTrust(Invocation& run) {
                           run.Call(&Trust::ListTrust, admin::v1::ListTrustRequest()));
   run.Print(answer, [&] {
     for (const admin::v1::DomainTrust& domain : answer.domains()) {
-      run.out() << domain.domain() << (domain.own() ? " (ours)" : "") << "\n  bundle  "
-                << domain.fingerprint() << "\n";
+      run.out() << domain.domain()
+                << (domain.own()               ? " (ours)"
+                    : domain.statements_only() ? " (no agreement: statements alone)"
+                                               : "")
+                << "\n  bundle  " << domain.fingerprint() << "\n";
+      if (!domain.set_by().empty()) {
+        run.out() << "  by hand " << domain.set_by() << ", " << TimeText(ToTime(domain.set_time()))
+                  << "\n";
+      }
       PrintAuthorities("root  ", domain.roots(), run.out());
       PrintAuthorities("retired", domain.retired(), run.out());
       PrintLists(domain, run.out());
@@ -160,6 +167,7 @@ void AddTrustVerbs(Verbs& verbs) {
   CLI::App* const trust = verbs.AddGroup("trust", "Bundles and revocation lists in force");
   verbs.AddVerb(trust, "list", "Show whose certificates are taken, and by what",
                 "cdgate trust list", kBoth, ListTrust);
+  AddTrustSetVerb(verbs, trust);
   CLI::App* const group = verbs.AddGroup("deny", "Who is not let in, whatever a certificate says");
   AddDenyAdd(verbs, group);
   verbs.AddVerb(group, "list", "List who is denied, by whom and why", "cdgate deny list", kBoth,

@@ -79,6 +79,7 @@ class Checker {
 
   absl::Status Run() {
     Names();
+    Attestor();
     Listeners();
     Log();
     Limits();
@@ -158,36 +159,58 @@ class Checker {
     if (!identity.key_passphrase_file().empty()) {
       Path("identity.key_passphrase_file", identity.mutable_key_passphrase_file(), "a file");
     }
-    if (identity.has_renewal()) Renewal(identity.mutable_renewal());
+    if (identity.has_renewal()) Renewal("identity.renewal", identity.mutable_renewal());
   }
 
-  void Renewal(v1::Renewal* renewal) {
+  // What signs statements, where anything does.
+  void Attestor() {
+    if (!config_.has_attestor()) return;
+    v1::Attestor& attestor = *config_.mutable_attestor();
+    Path("attestor.certificate", attestor.mutable_certificate(),
+         "a PEM file, leaf first, as cdgate cert issue attestor/NAME writes it");
+    Path("attestor.key", attestor.mutable_key(), "a PEM file with a PKCS#8 key");
+    if (!attestor.key_passphrase_file().empty()) {
+      Path("attestor.key_passphrase_file", attestor.mutable_key_passphrase_file(), "a file");
+    }
+    IsNotThatOfConnections("attestor.certificate", attestor.certificate(),
+                           config_.identity().certificate());
+    IsNotThatOfConnections("attestor.key", attestor.key(), config_.identity().key());
+    if (attestor.has_renewal()) Renewal("attestor.renewal", attestor.mutable_renewal());
+  }
+
+  void IsNotThatOfConnections(absl::string_view key, const std::string& path,
+                              const std::string& of_connections) {
+    if (path.empty() || path != of_connections) return;
+    Fail(key, absl::StrCat("found \"", base::Shorten(path),
+                           "\", which connects; expected a file of its own: no key both connects "
+                           "and signs statements"));
+  }
+
+  void Renewal(const std::string& key, v1::Renewal* renewal) {
     const bool from_ca = !renewal->ca().empty();
     if (from_ca == !renewal->command().empty()) {
-      Fail("identity.renewal",
-           absl::StrCat(from_ca ? "has both ca and command" : "has neither ca nor command",
-                        "; expected one of them"));
+      Fail(key, absl::StrCat(from_ca ? "has both ca and command" : "has neither ca nor command",
+                             "; expected one of them"));
     }
-    if (from_ca) Path("identity.renewal.ca", renewal->mutable_ca(), "the folder of our CA");
+    if (from_ca) Path(key + ".ca", renewal->mutable_ca(), "the folder of our CA");
     if (!renewal->ca_passphrase_file().empty()) {
-      Path("identity.renewal.ca_passphrase_file", renewal->mutable_ca_passphrase_file(), "a file");
+      Path(key + ".ca_passphrase_file", renewal->mutable_ca_passphrase_file(), "a file");
     }
     if (!renewal->command().empty() && !absl::StartsWith(renewal->command(0), "/")) {
-      Fail("identity.renewal.command",
-           absl::StrCat("found \"", base::Shorten(renewal->command(0)),
-                        "\"; expected the absolute path of a program first"));
+      Fail(key + ".command", absl::StrCat("found \"", base::Shorten(renewal->command(0)),
+                                          "\"; expected the absolute path of a program first"));
     }
     if (renewal->has_before()) {
-      Duration("identity.renewal.before", true, renewal->mutable_before(), {}, absl::Seconds(1),
+      Duration(key + ".before", true, renewal->mutable_before(), {}, absl::Seconds(1),
                absl::InfiniteDuration());
     }
     if (renewal->has_validity()) {
-      Duration("identity.renewal.validity", true, renewal->mutable_validity(), {}, absl::Minutes(1),
+      Duration(key + ".validity", true, renewal->mutable_validity(), {}, absl::Minutes(1),
                absl::InfiniteDuration());
     }
     const bool given = renewal->has_command_timeout();  // before it is made
-    Duration("identity.renewal.command_timeout", given, renewal->mutable_command_timeout(),
-             absl::Minutes(1), absl::Seconds(1), absl::Minutes(10));
+    Duration(key + ".command_timeout", given, renewal->mutable_command_timeout(), absl::Minutes(1),
+             absl::Seconds(1), absl::Minutes(10));
   }
 
   void Listeners() {
@@ -277,6 +300,29 @@ class Checker {
     limits.set_connection_slack_bytes(
         OrDefault<uint64_t>(limits.connection_slack_bytes(), 4 << 20));
     limits.set_max_pending_events(OrDefault(limits.max_pending_events(), 16'384u));
+    if (!limits.has_principal_calls()) {
+      limits.mutable_principal_calls()->set_per_second(10'000);
+      limits.mutable_principal_calls()->set_burst(20'000);
+    }
+    Rate("limits.principal_calls", limits.mutable_principal_calls());
+    Rate("limits.principal_events", limits.mutable_principal_events());
+    limits.set_max_principals(OrDefault(limits.max_principals(), 16'384u));
+    if (limits.max_principals() < 1024 || limits.max_principals() > 1'048'576) {
+      Fail("limits.max_principals",
+           absl::StrCat("found ", limits.max_principals(), "; expected 1024 to 1048576"));
+    }
+  }
+
+  void Rate(absl::string_view key, v1::RateConfig* rate) {
+    if (rate->per_second() > 1'000'000) {
+      Fail(absl::StrCat(key, ".per_second"),
+           absl::StrCat("found ", rate->per_second(), "; expected at most 1000000"));
+    }
+    if (rate->burst() > 10'000'000 || (rate->burst() > 0 && rate->per_second() == 0)) {
+      Fail(absl::StrCat(key, ".burst"),
+           absl::StrCat("found ", rate->burst(), "; expected at most 10000000, with per_second"));
+    }
+    rate->set_burst(OrDefault(rate->burst(), rate->per_second()));
   }
 
   void OneOf(absl::string_view key, std::string* value, absl::string_view standard,
@@ -307,6 +353,11 @@ class Checker {
              absl::Seconds(5), absl::Seconds(1), absl::Seconds(60));
     Duration("links.max_backoff", given_.links().has_max_backoff(), links.mutable_max_backoff(),
              absl::Seconds(30), absl::Seconds(1), absl::Hours(1));
+    if (links.catchup_cpu_share() == 0) links.set_catchup_cpu_share(0.5);
+    if (!(links.catchup_cpu_share() >= 0.05 && links.catchup_cpu_share() <= 1)) {
+      Fail("links.catchup_cpu_share",
+           absl::StrCat("found ", links.catchup_cpu_share(), "; expected 0.05 to 1"));
+    }
     v1::PolicyConfig& policy = *config_.mutable_policy();
     Duration("policy.plan_validity", given_.policy().has_plan_validity(),
              policy.mutable_plan_validity(), absl::Hours(24), absl::Minutes(1),

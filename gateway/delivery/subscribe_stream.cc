@@ -20,7 +20,7 @@ absl::Status OutOfOrder(absl::string_view what) {
 }
 
 // The feed answers with whole commits, so these are aims, not bounds.
-constexpr eventlog::ReadLimits kFeedLimits{.max_events = 1024, .max_bytes = 512 << 10};
+constexpr eventlog::ReadLimits kFeedLimits{.max_events = 1024, .max_bytes = 128 << 10};
 
 }  // namespace
 
@@ -134,8 +134,13 @@ void SubscribeStream::OnClosed() {
   if (heartbeat_ != 0) deps_.timers.Cancel(heartbeat_);
 }
 
-void SubscribeStream::OnWritten() {
+void SubscribeStream::OnWritten(bool written) {
+  // Nobody reads any more: nothing further is made for the stream, nor acknowledged for it,
+  // until OnClosed().
+  if (!written) return;
   writing_ = false;
+  if (window_) written_ = window_->delivered();
+  if (auto_ack_ && !name_.empty()) PersistAck();
   if (closing_) return Close(close_status_);
   Pump();
 }
@@ -144,6 +149,7 @@ void SubscribeStream::OnCommits(eventlog::Feed::Commits commits) {
   asking_ = false;
   if (closed_ || closing_) return;
   if (!commits.ok()) return GoAway(commits.status());
+  if (writing_) return;  // a control message: asked again behind it
   window_->Offer(*std::move(commits));
   Pump();
 }
@@ -199,7 +205,7 @@ absl::Status SubscribeStream::OpenNamed(const events::v1::SubscribeStart& start,
     CreateNamed(start, limits, after);
     return absl::OkStatus();
   }
-  redelivered_through_ = deps_.holders.Take(name_, shared_from_this());
+  redelivered_through_ = deps_.holders.Take(name_, shared_from_this(), deps_.store.head().sequence);
   const auto cursor = deps_.store.Cursor(ReaderOf(name_));
   const base::Sequence after(cursor ? cursor->position() : 0);
   if (cursor) {
@@ -235,7 +241,7 @@ void SubscribeStream::CreateNamed(const events::v1::SubscribeStart& start, Windo
         self->Post([self, limits, after, status = std::move(outcome.status)] {
           if (self->closed_) return;
           if (!status.ok()) return self->Close(status);
-          self->deps_.holders.Take(self->name_, self);
+          self->deps_.holders.Take(self->name_, self, base::Sequence(0));
           self->Activate(limits, after);
         });
       });
@@ -245,6 +251,7 @@ void SubscribeStream::CreateNamed(const events::v1::SubscribeStart& start, Windo
 void SubscribeStream::Activate(WindowLimits limits, base::Sequence after) {
   window_.emplace(limits, after);
   persisted_ = after;
+  written_ = after;
   if (kind_ == Kind::kSubscribe) {
     events::v1::SubscribeResponse response;
     *response.mutable_started()->mutable_position() = PositionAt(after);
@@ -265,7 +272,7 @@ void SubscribeStream::Pump() {
     const bool settled = name_.empty() || (window_->outstanding() == 0 && !persisting_);
     if (settled) return Close(absl::OkStatus());
   }
-  if (window_->hungry()) AskFeed();
+  if (!writing_ && window_->hungry()) AskFeed();
 }
 
 bool SubscribeStream::WriteNext() {
@@ -276,16 +283,14 @@ bool SubscribeStream::WriteNext() {
     return true;
   }
   const std::optional<Window::Frame> frame = window_->Next(*scope_);
-  if (!frame) return false;
-  WriteFrame(*frame);
-  return true;
+  if (frame) WriteFrame(*frame);
+  // A consumer that does not read holds a frame of its own, and nothing of the log.
+  window_->Release();
+  return frame.has_value();
 }
 
 void SubscribeStream::WriteFrame(const Window::Frame& frame) {
-  if (!name_.empty()) {
-    deps_.holders.Delivered(name_, frame.records.back()->sequence());
-    if (auto_ack_) PersistAck();
-  }
+  if (!name_.empty()) deps_.holders.Delivered(name_, frame.records.back()->sequence());
   if (kind_ == Kind::kWatch) {
     const event::Record& record = *frame.records.front();
     return Write(AsWatchResponse(record, converter_.Render(record), epoch_));
@@ -306,8 +311,9 @@ void SubscribeStream::WriteControl(const events::v1::SubscribeResponse& response
 void SubscribeStream::Write(std::string bytes) {
   writing_ = true;
   wrote_since_heartbeat_ = true;
-  stream_->Send(rpc::ToBytes(std::move(bytes)),
-                [self = shared_from_this()](bool) { self->Post([self] { self->OnWritten(); }); });
+  stream_->Send(rpc::ToBytes(std::move(bytes)), [self = shared_from_this()](bool written) {
+    self->Post([self, written] { self->OnWritten(written); });
+  });
 }
 
 void SubscribeStream::AskFeed() {
@@ -337,12 +343,13 @@ bool SubscribeStream::StillGranted() {
 // -------------------------------------------------------------------- acks
 
 void SubscribeStream::PersistAck() {
-  if (persisting_ || window_->acknowledged() <= persisted_) {
+  // What was handed to the stream but not written yet is not delivered.
+  const base::Sequence acknowledged = auto_ack_ ? written_ : window_->acknowledged();
+  if (persisting_ || acknowledged <= persisted_) {
     if (!persisting_) Confirm(persisted_);
     return;
   }
   persisting_ = true;
-  const base::Sequence acknowledged = window_->acknowledged();
   state::Proposal proposal;
   state::CursorEdit cursor;
   cursor.move = MakeCursor(name_, epoch_, acknowledged, window_->delivered());

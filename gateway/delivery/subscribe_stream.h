@@ -3,8 +3,8 @@
 //   Opening ──start resolved──▶ Active ──end, drain, error──▶ Closed
 //
 // Everything happens on one strand: messages of the client, answers of the feed, the end
-// of a write, timers. At most one write and one question to the feed are outstanding, so
-// a consumer that does not read costs what its window allows and nothing else.
+// of a write, timers. Either a write or a question to the feed is outstanding, and nothing of
+// the log is held during a write, so a consumer that does not read costs one frame.
 //
 // A named subscription's position moves with acknowledgements: the newest one is
 // proposed to the store, at most one proposal at a time. Its name is held by one stream
@@ -81,7 +81,8 @@ class SubscribeStream : public std::enable_shared_from_this<SubscribeStream> {
   void OnAck(const events::v1::Ack& ack);
   void OnClientDone();
   void OnClosed();
-  void OnWritten();
+  // `written`: false where the stream is over.
+  void OnWritten(bool written);
   void OnCommits(eventlog::Feed::Commits commits);
   void OnHeartbeatDue();
 
@@ -134,6 +135,7 @@ class SubscribeStream : public std::enable_shared_from_this<SubscribeStream> {
   std::vector<base::Sequence> confirm_;                 // acks that asked for it
   bool persisting_ = false;
   base::Sequence persisted_;
+  base::Sequence written_;  // the last event that was written to the end
   eventlog::Feed::Ticket ticket_ = 0;
   bool asking_ = false;
   base::TimerQueue::Id heartbeat_ = 0;

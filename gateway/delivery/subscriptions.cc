@@ -83,12 +83,15 @@ void SubscriptionHolders::Add(const std::shared_ptr<SubscribeStream>& stream) {
 }
 
 uint64_t SubscriptionHolders::Take(const std::string& name,
-                                   const std::shared_ptr<SubscribeStream>& stream) {
+                                   const std::shared_ptr<SubscribeStream>& stream,
+                                   base::Sequence head) {
   std::shared_ptr<SubscribeStream> before;
   uint64_t delivered = 0;
   {
     base::MutexLock lock(mu_);
-    Holder& holder = holders_[name];
+    const auto [at, first] = holders_.try_emplace(name);
+    Holder& holder = at->second;
+    if (first) holder.delivered = head.value();
     before = holder.stream.lock();
     holder.stream = stream;
     delivered = holder.delivered;

@@ -47,8 +47,10 @@ class SubscriptionHolders {
  public:
   void Add(const std::shared_ptr<SubscribeStream>& stream);
   // `stream` holds `name` from now on. The stream that held it is told, and ends.
-  // Returns through which sequence earlier holders were delivered.
-  uint64_t Take(const std::string& name, const std::shared_ptr<SubscribeStream>& stream);
+  // Returns through which sequence earlier holders may have been delivered: what those of before a
+  // restart were is not known, and may be all through `head`, of the log.
+  uint64_t Take(const std::string& name, const std::shared_ptr<SubscribeStream>& stream,
+                base::Sequence head);
   // Remembers, for the next holder, through which sequence `name` was delivered.
   void Delivered(const std::string& name, base::Sequence sequence);
   // Tells all streams to say goodbye; later ones are told at once.

@@ -14,6 +14,8 @@ void Window::Offer(std::vector<event::CommitPtr> commits) {
   record_ = 0;
 }
 
+void Window::Release() { Offer({}); }
+
 bool Window::Full() const {
   return complete() || outstanding_.size() >= limits_.max_events ||
          outstanding_bytes_ >= limits_.max_bytes;
@@ -40,24 +42,34 @@ void Window::Deliver(const event::Record& record, Frame* frame) {
   outstanding_bytes_ += record.byte_size();
 }
 
+// False where no room is left for the next event.
+bool Window::Scan(const event::Commit& commit, ReadScope& scope, Frame* frame) {
+  // It may have been looked at in part, and released since.
+  if (scanned_ >= commit.first_sequence) {
+    record_ = std::max<size_t>(record_, scanned_.value() + 1 - commit.first_sequence.value());
+  }
+  for (; record_ < commit.events.size(); ++record_) {
+    const event::Record& record = commit.events[record_];
+    if (Full()) return false;
+    if (scope.Covers(record)) {
+      if (!HasRoom(record, *frame)) return false;
+      Deliver(record, frame);
+    }
+    scanned_ = record.sequence();
+  }
+  return true;
+}
+
 std::optional<Window::Frame> Window::Next(ReadScope& scope) {
   Frame frame;
-  for (; commit_ < commits_.size(); ++commit_, record_ = 0) {
-    const std::vector<event::Record>& records = commits_[commit_]->events;
-    for (; record_ < records.size(); ++record_) {
-      const event::Record& record = records[record_];
-      if (record.sequence() <= scanned_) continue;
-      if (Full()) return frame.records.empty() ? std::nullopt : std::optional(std::move(frame));
-      if (scope.Covers(record)) {
-        if (!HasRoom(record, frame)) {
-          return frame.records.empty() ? std::nullopt : std::optional(std::move(frame));
-        }
-        Deliver(record, &frame);
-      }
-      scanned_ = record.sequence();
-    }
+  bool room = true;
+  while (commit_ < commits_.size() && (room = Scan(*commits_[commit_], scope, &frame))) {
+    ++commit_;
+    record_ = 0;
   }
-  return frame.records.empty() ? std::nullopt : std::optional(std::move(frame));
+  blocked_ = !room && frame.records.empty();
+  if (frame.records.empty()) return std::nullopt;
+  return frame;
 }
 
 absl::Status Window::Acknowledge(base::Sequence sequence) {
@@ -73,6 +85,7 @@ absl::Status Window::Acknowledge(base::Sequence sequence) {
     outstanding_.pop_front();
   }
   acknowledged_ = std::max(acknowledged_, sequence);
+  blocked_ = false;
   return absl::OkStatus();
 }
 

@@ -27,7 +27,7 @@
 namespace cdgate::delivery {
 
 // A frame is closed once it has so many bytes.
-inline constexpr size_t kFrameBytes = 256 * 1024;
+inline constexpr size_t kFrameBytes = 64 * 1024;
 
 struct WindowLimits {
   size_t max_events = 1000;     // outstanding; at least 1
@@ -40,7 +40,7 @@ struct WindowLimits {
 class Window {
  public:
   struct Frame {
-    std::vector<const event::Record*> records;  // in order; valid until Offer
+    std::vector<const event::Record*> records;  // in order; valid until Release
     size_t bytes = 0;
   };
 
@@ -54,13 +54,16 @@ class Window {
   // The next events to deliver that `scope` covers, as many as fit a frame and the
   // window; none where there are none or no room is left. They count as delivered.
   std::optional<Frame> Next(ReadScope& scope);
+  // Lets go of what was offered, looked at or not: nothing of the log is held for a consumer
+  // that does not read or acknowledge. Then the feed is asked again.
+  void Release();
 
   // Everything up to `sequence` is acknowledged. INVALID_ARGUMENT for what was not
   // delivered; less than before changes nothing.
   absl::Status Acknowledge(base::Sequence sequence);
 
-  // True where all that was offered is looked at and more may be delivered.
-  bool hungry() const { return commit_ == commits_.size() && !complete(); }
+  // True where all that was offered is looked at or released, and more may be delivered.
+  bool hungry() const { return commit_ == commits_.size() && !blocked_ && !complete(); }
   // True once `total` events are delivered.
   bool complete() const { return count_ >= limits_.total; }
   size_t outstanding() const { return outstanding_.size(); }
@@ -79,6 +82,7 @@ class Window {
   };
   bool Full() const;
   bool HasRoom(const event::Record& record, const Frame& frame) const;
+  bool Scan(const event::Commit& commit, ReadScope& scope, Frame* frame);
   void Deliver(const event::Record& record, Frame* frame);
 
   const WindowLimits limits_;
@@ -87,6 +91,7 @@ class Window {
   size_t record_ = 0;  // and before this one of its events
   std::deque<Outstanding> outstanding_;
   size_t outstanding_bytes_ = 0;
+  bool blocked_ = false;  // the next event waits for an acknowledgement
   uint64_t count_ = 0;
   base::Sequence scanned_;
   base::Sequence delivered_;

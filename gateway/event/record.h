@@ -35,8 +35,9 @@ inline constexpr uint32_t kNoteUnknownType = 4;     // admitted as an unknown ty
 inline constexpr uint32_t kNoteSchemaUnresolved = 8;
 inline constexpr uint32_t kNoteSchemaValid = 16;
 inline constexpr uint32_t kNoteSchemaInvalid = 32;
-inline constexpr uint32_t kNotePseudonymised = 64;  // it has pseudonyms of a sender
-inline constexpr uint32_t kNoteReplayed = 128;      // it was offered again
+inline constexpr uint32_t kNotePseudonymised = 64;     // it has pseudonyms of a sender
+inline constexpr uint32_t kNoteReplayed = 128;         // it was offered again
+inline constexpr uint32_t kNoteFieldsCommitted = 256;  // its commitment is to its fields
 
 // Calls f(absl::string_view) with the word for each bit, as DeliveredEvent.notes has them.
 template <typename F>

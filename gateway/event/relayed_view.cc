@@ -18,6 +18,7 @@ constexpr uint32_t kPath = 9;
 constexpr uint32_t kStatements = 11;
 constexpr uint32_t kNotes = 12;
 constexpr uint32_t kExport = 13;
+constexpr uint32_t kFieldProof = 14;
 // Of storage.v1.ExportSection.
 constexpr uint32_t kTerms = 1;
 constexpr uint32_t kWithheld = 2;
@@ -33,7 +34,8 @@ bool RelayedView::Assign(absl::string_view bytes) {
 }
 
 void RelayedView::Clear() {
-  cloud_event_ = origin_ = salt_ = commitment_ = plane_ = classification_ = terms_ = {};
+  cloud_event_ = origin_ = salt_ = commitment_ = plane_ = classification_ = terms_ =
+      field_proof_ = {};
   accepted_time_nanos_ = 0;
   hops_ = notes_ = 0;
   has_terms_ = false;
@@ -92,6 +94,7 @@ bool RelayedView::TakeBytes(uint32_t field, absl::string_view value) {
     case kPath: path_.push_back(value); break;
     case kExport: return ScanExport(value);
     case kStatements: statements_.push_back(value); break;
+    case kFieldProof: field_proof_ = value; break;
     default: break;
   }
   return true;

@@ -41,6 +41,7 @@ class RelayedView {
   const std::vector<absl::string_view>& withheld() const { return withheld_; }
   const std::vector<absl::string_view>& substituted() const { return substituted_; }
   uint32_t notes() const { return notes_; }
+  absl::string_view field_proof() const { return field_proof_; }  // a serialised FieldProof
 
  private:
   void Clear();
@@ -63,6 +64,7 @@ class RelayedView {
   std::vector<absl::string_view> statements_;
   std::vector<absl::string_view> withheld_;
   std::vector<absl::string_view> substituted_;
+  absl::string_view field_proof_;
 };
 
 }  // namespace cdgate::event

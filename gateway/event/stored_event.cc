@@ -22,6 +22,8 @@ constexpr uint32_t kImportRule = 15;
 constexpr uint32_t kNotes = 16;
 constexpr uint32_t kWithheldField = 20;
 constexpr uint32_t kSubstitutedField = 21;
+constexpr uint32_t kFieldProof = 22;
+constexpr uint32_t kImportLeaf = 23;
 
 size_t TextSize(uint32_t field, absl::string_view text) {
   return text.empty() ? 0 : BytesFieldSize(field, text.size());
@@ -97,7 +99,8 @@ size_t StoredSize(const StoredFields& fields) {
          TextsSize(kStatementsField, fields.statements) +
          TextSize(kReceivedFrom, fields.received_from) + TextSize(kPublisher, fields.publisher) +
          NumberSize(kNotes, fields.notes) + TextsSize(kWithheldField, fields.withheld) +
-         TextsSize(kSubstitutedField, fields.substituted);
+         TextsSize(kSubstitutedField, fields.substituted) +
+         TextSize(kFieldProof, fields.field_proof);
 }
 
 void AppendStored(const StoredFields& fields, std::string* stored) {
@@ -121,14 +124,15 @@ char* PutStored(const StoredFields& fields, char* at) {
   at = PutText(kPublisher, fields.publisher, at);
   at = PutNumber(kNotes, fields.notes, at);
   at = PutTexts(kWithheldField, fields.withheld, at);
-  return PutTexts(kSubstitutedField, fields.substituted, at);
+  at = PutTexts(kSubstitutedField, fields.substituted, at);
+  return PutText(kFieldProof, fields.field_proof, at);
 }
 
-void AppendImportRule(absl::string_view rule, OwnedBytes* stored) {
-  if (rule.empty()) return;
-  const size_t size = BytesFieldSize(kImportRule, rule.size());
+void AppendImport(absl::string_view rule, absl::string_view leaf, OwnedBytes* stored) {
+  const size_t size = TextSize(kImportRule, rule) + TextSize(kImportLeaf, leaf);
+  if (size == 0) return;
   if (stored->room() < size) *stored = OwnedBytes(stored->view(), size);
-  PutBytesField(kImportRule, rule, stored->Extend(size));
+  PutText(kImportLeaf, leaf, PutText(kImportRule, rule, stored->Extend(size)));
 }
 
 }  // namespace cdgate::event

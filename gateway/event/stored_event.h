@@ -63,6 +63,9 @@ class StoredView {
   absl::string_view inner_id() const { return Field(17); }
   absl::string_view inner_subject() const { return Field(18); }
   absl::string_view inner_time() const { return Field(19); }
+  absl::string_view field_proof() const { return Field(22); }  // a serialised FieldProof
+  // Under which statement of its sender it came: storage.proto.
+  absl::string_view import_leaf() const { return Field(23); }
 
   // Calls f(absl::string_view) for each domain of the path, each statement, or each pointer to
   // what senders removed or replaced, in order.
@@ -88,7 +91,7 @@ class StoredView {
   static constexpr uint32_t kStatements = 12;
   static constexpr uint32_t kWithheld = 20;
   static constexpr uint32_t kSubstituted = 21;
-  static constexpr uint32_t kLastField = 21;
+  static constexpr uint32_t kLastField = 23;
   struct Span {
     uint32_t at = 0;
     uint32_t size = 0;
@@ -136,6 +139,7 @@ struct StoredFields {
   uint32_t notes = 0;
   absl::Span<const absl::string_view> withheld = {};
   absl::Span<const absl::string_view> substituted = {};
+  absl::string_view field_proof = {};
 };
 
 // Bytes that AppendStored() appends.
@@ -144,8 +148,8 @@ size_t StoredSize(const StoredFields& fields);
 void AppendStored(const StoredFields& fields, std::string* stored);
 // The same to memory that has room for StoredSize() bytes. Returns their end.
 char* PutStored(const StoredFields& fields, char* at);
-// The rule that let a received event in, which is known last. Where there is no room for
-// it the bytes move, and views into them end.
-void AppendImportRule(absl::string_view rule, OwnedBytes* stored);
+// The rule that let a received event in and the leaf that it came under (empty: none), which are
+// known last. Where there is no room for them the bytes move, and views into them end.
+void AppendImport(absl::string_view rule, absl::string_view leaf, OwnedBytes* stored);
 
 }  // namespace cdgate::event

@@ -10,6 +10,7 @@
 #include "gateway/base/errors.h"
 #include "gateway/base/mutex.h"
 #include "gateway/eventlog/backend.h"
+#include "gateway/eventlog/commit_cache.h"
 
 namespace cdgate::eventlog {
 
@@ -44,7 +45,10 @@ class Feed::Core final : public CommitObserver, public std::enable_shared_from_t
                                       {{"from", "tail"}})),
         from_log_(metrics.AddCounter("cdgate_feed_answers_total",
                                      "Answers to readers, by where they came from.",
-                                     {{"from", "log"}})) {}
+                                     {{"from", "log"}})),
+        from_cache_(metrics.AddCounter("cdgate_feed_answers_total",
+                                       "Answers to readers, by where they came from.",
+                                       {{"from", "cache"}})) {}
 
   void Start();
   void OnCommit(const event::CommitPtr& commit) override;
@@ -87,9 +91,11 @@ class Feed::Core final : public CommitObserver, public std::enable_shared_from_t
   base::Gauge& waiting_gauge_;
   base::Counter& from_tail_;
   base::Counter& from_log_;
+  base::Counter& from_cache_;
 
   mutable base::Mutex mu_;
   base::CondVar idle_;
+  CommitCache cache_ CDGATE_GUARDED_BY(mu_){options_.cache_bytes};
   // Commits with events, contiguous up to head_ once one came.
   Tail tail_ CDGATE_GUARDED_BY(mu_);
   size_t tail_bytes_ CDGATE_GUARDED_BY(mu_) = 0;
@@ -301,6 +307,7 @@ bool Feed::Core::ReadTurn() {
   Ticket ticket = 0;
   base::Sequence from;
   ReadLimits limits;
+  std::vector<event::CommitPtr> cached;
   {
     MutexLock lock(mu_);
     if (stopped_) return false;
@@ -311,20 +318,25 @@ bool Feed::Core::ReadTurn() {
     }
     ticket = behind_.front();
     behind_.pop_front();
-    from = requests_.at(ticket).from;
-    limits = requests_.at(ticket).limits;
+    const Request& request = requests_.at(ticket);
+    from = request.from;
+    limits = request.limits;
+    cached = cache_.Get(from, limits);
     ++running_;
   }
-  Commits commits = ReadLog(from, limits);
+  const bool hit = !cached.empty() && from >= log_.first().sequence;  // not what was trimmed
+  Commits commits = hit ? Commits(std::move(cached)) : ReadLog(from, limits);
   std::vector<Answer> answers;
+  std::vector<event::CommitPtr> evicted;
   {
     MutexLock lock(mu_);
+    if (!hit && commits.ok()) cache_.Put(*commits, &evicted);
     if (const auto it = requests_.find(ticket); it != requests_.end()) {
       answers.push_back({std::move(it->second.callback), std::move(commits)});
       requests_.erase(it);
     }
   }
-  from_log_.Add(static_cast<double>(answers.size()));
+  (hit ? from_cache_ : from_log_).Add(static_cast<double>(answers.size()));
   Run(std::move(answers));
   return true;
 }

@@ -1,6 +1,7 @@
 // Hands the log's events to its readers (subscriptions, links, indexes): from a bounded
 // tail in memory, shared by all, where the reader is near the head; from the log where
-// it is behind.
+// it is behind, or from what others read there lately. So a reader need not keep an answer
+// that it cannot use yet: it asks again.
 //
 //   void Reader::More() {
 //     ticket_ = feed.Next(next_, {.max_events = 512, .max_bytes = 64 << 10},
@@ -34,8 +35,9 @@
 namespace cdgate::eventlog {
 
 struct FeedOptions {
-  size_t tail_bytes = 32 << 20;  // of events kept in memory; the newest commit always is
-  size_t concurrent_reads = 2;   // reads of the log at a time, for all readers together
+  size_t tail_bytes = 32 << 20;   // of events kept in memory; the newest commit always is
+  size_t concurrent_reads = 2;    // reads of the log at a time, for all readers together
+  size_t cache_bytes = 16 << 20;  // of commits that were read from the log last (CommitCache)
 };
 
 class Feed {

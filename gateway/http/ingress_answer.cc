@@ -117,7 +117,11 @@ void AddFields(const absl::Status& status, HttpAnswer* answer) {
   if (answer->status == 401) {
     answer->fields.emplace_back("WWW-Authenticate", "Bearer realm=\"cdgate\"");
   }
-  if (answer->status == 429) answer->fields.emplace_back("Retry-After", "1");
+  if (answer->status == 429) {
+    const absl::Duration wait = base::RetryAfterOf(status).value_or(absl::Seconds(1));
+    answer->fields.emplace_back(
+        "Retry-After", absl::StrCat(absl::ToInt64Seconds(absl::Ceil(wait, absl::Seconds(1)))));
+  }
   if (answer->status == 503) {
     const bool disk = ReasonFor(status) == Reason::kDiskFull;
     answer->fields.emplace_back("Retry-After", disk ? "60" : "5");

@@ -58,9 +58,11 @@ void IngressConnection::TellFailure() const {
   for (const auto& [key, value] : base::MetadataOf(failure)) {
     if (key == "id") claimed = value;
   }
-  context_.observer->OnRefused(
-      {credentials::Side::kServer, base::ReasonOf(failure).value_or(base::Reason::kInternal),
-       std::move(claimed), absl::StrCat("ingress, ", client_.address, ": ", failure.message())});
+  context_.observer->OnRefused({.side = credentials::Side::kServer,
+                                .reason = base::ReasonOf(failure).value_or(base::Reason::kInternal),
+                                .claimed_id = std::move(claimed),
+                                .message = absl::StrCat("ingress: ", failure.message()),
+                                .address = client_.address});
 }
 
 void IngressConnection::Enter(Phase phase, absl::Duration deadline) {

@@ -130,6 +130,9 @@ std::optional<HttpAnswer> IngressHandler::BeforeBody(const HttpHead& head, Ingre
     answer.close = true;
     return answer;
   }
+  if (deps_.rates != nullptr) {
+    if (const absl::Status rate = deps_.rates->TakeCall(*caller); !rate.ok()) return Refuse(rate);
+  }
   *principal = *std::move(caller);
   return std::nullopt;
 }
@@ -175,6 +178,10 @@ void IngressHandler::Publish(const authz::Principal& principal, const HttpHead& 
   std::vector<absl::string_view> admissible;
   for (const IngressEvent& event : events->events) {
     if (event.status.ok()) admissible.push_back(event.cloud_event);
+  }
+  if (deps_.rates != nullptr) {
+    const absl::Status rate = deps_.rates->TakeEvents(principal, admissible.size());
+    if (!rate.ok()) return done(Refuse(rate));
   }
   const auto answer = [this, events,
                        done = std::move(done)](const std::vector<admission::Result>& results) {

@@ -33,6 +33,7 @@
 #include "gateway/http/ingress_answer.h"
 #include "gateway/http/ingress_request.h"
 #include "gateway/http/log_limiter.h"
+#include "gateway/rpc/principal_rates.h"
 
 namespace cdgate::http {
 
@@ -64,6 +65,8 @@ struct IngressDeps {
   // Optional. Told of requests whose sender is refused: address, principal where it is known,
   // why. Must not block.
   std::function<void(const std::string&, const std::string&, const absl::Status&)> on_refused = {};
+  // Optional. How many requests one principal may make, and how many events it may publish.
+  rpc::PrincipalRates* rates = nullptr;
   // The log's, for answers.
   std::function<base::Epoch()> epoch;
   const base::Clock& clock;

@@ -77,6 +77,10 @@ absl::StatusOr<CallGate::Admitted> CallGate::Judge(
   if (bearer != nullptr && options_.deny) CDGATE_RETURN_IF_ERROR(options_.deny(bearer->principal));
   const authz::Principal& principal = bearer == nullptr ? identity->principal : bearer->principal;
   *who = principal.id;
+  // Refused ones count as well. On the enrolment listener nobody knows yet who it is.
+  if (options_.rates != nullptr && options_.listener != authz::Listener::kEnrolment) {
+    CDGATE_RETURN_IF_ERROR(options_.rates->TakeCall(principal));
+  }
   const auto grants = options_.grants.Current();
   CDGATE_RETURN_IF_ERROR(grants->MayCall(principal, *entry->row, options_.listener));
   auto call = std::make_shared<Call>(Call{.method = context.method(),

@@ -13,6 +13,7 @@
 #include "gateway/rpc/call_auditor.h"
 #include "gateway/rpc/connection.h"
 #include "gateway/rpc/guard.h"
+#include "gateway/rpc/principal_rates.h"
 #include "gateway/rpc/router.h"
 #include "gateway/rpc/server.h"
 
@@ -36,7 +37,8 @@ class CallGate {
     std::shared_ptr<const ConnectionIdentity> local;
     int max_streams;
     const std::atomic<bool>& draining;
-    CallAuditor* auditor = nullptr;  // optional
+    CallAuditor* auditor = nullptr;   // optional
+    PrincipalRates* rates = nullptr;  // optional
   };
   explicit CallGate(Options options) : options_(std::move(options)) {}
 
@@ -49,9 +51,9 @@ class CallGate {
   };
   // What the call may be, or why it may not: DRAINING, UNREACHABLE where its connection is
   // over, CONNECTION_ABUSE, METHOD_UNKNOWN, UNAUTHENTICATED_CALL, what Guard::CheckTrust says,
-  // the deny list's reason, IDENTITY_TOKEN_INVALID or EXPIRED, WRONG_LISTENER, NOT_GRANTED,
-  // SCOPE_NOT_GRANTED. The auditor is told of those that were refused for what they are, not of
-  // those that came too late.
+  // the deny list's reason, IDENTITY_TOKEN_INVALID or EXPIRED, RATE_EXCEEDED, WRONG_LISTENER,
+  // NOT_GRANTED, SCOPE_NOT_GRANTED. The auditor is told of those that were refused for what they
+  // are, not of those that came too late.
   absl::StatusOr<Admitted> Admit(const grpc::GenericCallbackServerContext& context,
                                  Connection* connection) const;
 

@@ -245,7 +245,8 @@ absl::StatusOr<Lane*> ServerImpl::AddLane(const ListenerOptions& listener,
                          .local = std::move(local),
                          .max_streams = limits.max_streams_per_connection,
                          .draining = draining_,
-                         .auditor = options_.auditor};
+                         .auditor = options_.auditor,
+                         .rates = options_.rates};
   auto lane = std::make_unique<Lane>(std::move(gate), *call_metrics_.at(listener.kind), live_,
                                      *bearer_streams_, options_, limits.first_message_timeout);
   grpc::ServerBuilder builder;

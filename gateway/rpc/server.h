@@ -40,6 +40,7 @@
 #include "gateway/rpc/bearer.h"
 #include "gateway/rpc/call_auditor.h"
 #include "gateway/rpc/frame_stream.h"
+#include "gateway/rpc/principal_rates.h"
 #include "gateway/rpc/router.h"
 
 namespace grpc {
@@ -106,6 +107,8 @@ struct ServerOptions {
   std::shared_ptr<const trust::SnapshotSource> trust = nullptr;
   // Of tokens on the api listener; optional: without it they are refused.
   BearerResolver bearer = nullptr;
+  // How many calls one principal may make; optional; outlives the server.
+  PrincipalRates* rates = nullptr;
   // Who besides root may use the local listener; by default whoever runs the process.
   uid_t service_user = static_cast<uid_t>(-1);
   // How long a message to a client may wait to be read.

@@ -132,8 +132,11 @@ google::rpc::Status ToProto(const absl::Status& status) {
     detail->set_value(std::string(*faults));
   }
   if (MayRetry(registered.code())) {
+    const absl::Duration delay = base::RetryAfterOf(registered).value_or(kRetryDelay);
     google::rpc::RetryInfo retry;
-    retry.mutable_retry_delay()->set_seconds(absl::ToInt64Seconds(kRetryDelay));
+    absl::Duration rest;
+    retry.mutable_retry_delay()->set_seconds(absl::IDivDuration(delay, absl::Seconds(1), &rest));
+    retry.mutable_retry_delay()->set_nanos(static_cast<int32_t>(absl::ToInt64Nanoseconds(rest)));
     proto.add_details()->PackFrom(retry);
   }
   return proto;

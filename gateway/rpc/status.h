@@ -18,7 +18,7 @@
 namespace cdgate::rpc {
 
 inline constexpr absl::string_view kErrorDomain = "cdgate.dev";
-// The wait that RetryInfo names.
+// The wait that RetryInfo names where the error does not say one (base::RetryAfterOf).
 inline constexpr absl::Duration kRetryDelay = absl::Seconds(1);
 
 // What a call finishes with. OK stays OK, without details.

@@ -42,6 +42,7 @@ Committer::Committer(const StoreOptions& options, const StoreDeps& deps, const F
       background_(deps.background),
       canonical_digest_(deps.canonical_digest),
       on_fatal_(deps.on_fatal),
+      sign_origin_(deps.sign_origin),
       applier_(applier),
       space_(space),
       metrics_(metrics),
@@ -151,6 +152,11 @@ event::CommitPtr Committer::MakeCommit(const eventlog::Head& head) {
   record.set_first_sequence(head.sequence.Next().value());
   // Never backwards, so that "from TIME" has one answer.
   record.set_commit_time_nanos(absl::ToUnixNanos(std::max(clock_.Now(), head.commit_time)));
+  if (sign_origin_ && !resolver_.leaves().empty()) {
+    if (auto signature = sign_origin_(resolver_.leaves())) {
+      *record.mutable_origin_statement() = *std::move(signature);
+    }
+  }
   return event::MakeCommit(std::move(record), resolver_.events());
 }
 

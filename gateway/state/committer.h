@@ -73,6 +73,7 @@ class Committer {
   base::Executor& background_;
   const CanonicalDigest canonical_digest_;
   const std::function<void(absl::Status)> on_fatal_;
+  const SignOrigin sign_origin_;
   Applier& applier_;
   SpaceGuard& space_;
   StoreMetrics& metrics_;

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "auth/crypto/digest.h"
 #include "cdgate/storage/v1/storage.pb.h"
 #include "gateway/base/types.h"
 #include "gateway/event/owned_bytes.h"
@@ -34,6 +35,9 @@ struct NewEvent {
   IdentityKey identity = {};
   // What the index keeps of it, all but its sequence: from `stored`, while that is at hand.
   IdentityRow row = {};
+  // Of an event that was published here: its leaf in the origin's statement
+  // (federation/attestation); none: nobody signs.
+  std::optional<crypto::Sha256Digest> leaf = {};
 };
 
 // How one is made: of a copy of a serialised StoredEvent and the identity of its event.
@@ -86,6 +90,8 @@ struct Proposal {
   std::vector<storage::v1::DeadLetterKey> removed_dead_letters = {};
   std::vector<storage::v1::LedgerRow> ledger = {};
   std::vector<storage::v1::ImportRefusal> refusals = {};
+  // What senders signed of the events; goes into the commit where one of them does.
+  std::vector<storage::v1::ImportStatement> import_statements = {};
   // True: one refused event refuses the proposal.
   bool atomic = false;
   // True: events older than the deduplication horizon are taken (an operator's backfill).

@@ -50,6 +50,8 @@ void Resolver::Begin(const ResolveContext& context) {
   events_.clear();
   read_.clear();
   identities_.clear();
+  published_ = 0;
+  leaves_.clear();
   keys_.clear();
   new_identities_.clear();
   new_versions_.clear();
@@ -237,6 +239,7 @@ std::vector<event::CommitEvent> Resolver::events() const {
 
 void Resolver::TakeEvents(Pending* pending) {
   const std::vector<event::Record>& records = pending->proposal.records;
+  const size_t before = events_.size();
   for (size_t i = 0; i < pending->proposal.events.size(); ++i) {
     NewEvent& event = pending->proposal.events[i];
     const EventResult& result = pending->outcome.events[i];
@@ -244,12 +247,22 @@ void Resolver::TakeEvents(Pending* pending) {
       const event::StoredView stored = ViewOf(event);
       if (IsReceived(stored)) QuarantineReceived(stored, result.status);
     } else if (!result.duplicate) {
-      IdentityEntry& entry = identities_.emplace_back(IdentityEntry{event.identity, event.row});
-      entry.row.sequence = result.sequence;
-      events_.push_back(std::move(event.stored));
-      read_.push_back(records.empty() ? nullptr : &records[i]);
+      TakeEvent(result.sequence, records.empty() ? nullptr : &records[i], &event);
     }
   }
+  if (events_.size() == before) return;
+  for (auto& statement : pending->proposal.import_statements) {
+    *record_.add_import_statements() = std::move(statement);
+  }
+}
+
+void Resolver::TakeEvent(base::Sequence sequence, const event::Record* read, NewEvent* event) {
+  IdentityEntry& entry = identities_.emplace_back(IdentityEntry{event->identity, event->row});
+  entry.row.sequence = sequence;
+  if (event->leaf) leaves_.push_back(*event->leaf);
+  if (event->leaf || !IsReceived(ViewOf(*event))) ++published_;
+  events_.push_back(std::move(event->stored));
+  read_.push_back(read);
 }
 
 // The refusal of a received event commits with the cursor that passes it.

@@ -17,6 +17,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
+#include "auth/crypto/digest.h"
 #include "cdgate/storage/v1/storage.pb.h"
 #include "gateway/eventlog/event_log.h"
 #include "gateway/state/fold.h"
@@ -51,6 +52,11 @@ class Resolver {
   // What was taken: everything but the events, and these, as long as the batch.
   storage::v1::CommitRecord TakeRecord() { return std::move(record_); }
   std::vector<event::CommitEvent> events() const;
+  // Of the events published here, in order; empty where one of them has none.
+  absl::Span<const crypto::Sha256Digest> leaves() const {
+    return leaves_.size() == published_ ? absl::MakeConstSpan(leaves_)
+                                        : absl::Span<const crypto::Sha256Digest>();
+  }
   // What the index keeps of the events.
   const std::vector<IdentityEntry>& identities() const { return identities_; }
 
@@ -76,6 +82,7 @@ class Resolver {
 
   void Take(Pending* pending);
   void TakeEvents(Pending* pending);
+  void TakeEvent(base::Sequence sequence, const event::Record* read, NewEvent* event);
   void QuarantineReceived(const event::StoredView& stored, const absl::Status& why);
   void TakeCursors(Pending* pending);
   void TakeResources(Pending* pending);
@@ -93,6 +100,8 @@ class Resolver {
   std::vector<event::OwnedBytes> events_;   // serialised StoredEvents
   std::vector<const event::Record*> read_;  // what was read of each; null: nothing
   std::vector<IdentityEntry> identities_;
+  size_t published_ = 0;
+  std::vector<crypto::Sha256Digest> leaves_;
   std::vector<IdentityKey> keys_;                 // of the batch's events, in order
   std::vector<std::optional<IdentityRow>> rows_;  // theirs in the fold
   // What the batch has taken so far.

@@ -42,7 +42,11 @@ inline constexpr char kPlanKind[] = "plan";             // named by its hash in 
 inline constexpr char kPseudonymKind[] = "pseudonym";   // a peer's keys
 inline constexpr char kReplayKind[] = "replay";         // a peer's jobs
 inline constexpr char kDenialKind[] = "denial";         // who is not let in
-inline constexpr char kPeerTrustKind[] = "peer-trust";  // a peer's revocation lists
+inline constexpr char kPeerTrustKind[] = "peer-trust";  // of a peer, but its bundle
+// A domain without an agreement whose statements count: an admin.v1.Peer with domain and bundle.
+inline constexpr char kOriginKind[] = "origin";
+// Whose statements count: storage.v1.KeptAttestor, named by the key id in hex.
+inline constexpr char kAttestorKind[] = "attestor";
 
 // One version of one resource.
 struct StoredResource {

@@ -6,7 +6,9 @@ import base64
 import http.server
 import json
 import os
+import re
 import shutil
+import signal
 import ssl
 import subprocess
 import threading
@@ -349,6 +351,34 @@ class TokenTest(AccessTest):
         self.publish_keys()
         self.assert_ends(ends, time.monotonic(), "identity_token_invalid")
         self.assertIn("k", self.assert_run(self.as_token(old, "types"), 4).err)
+
+    def reload(self, change):
+        """SIGHUP with a changed configuration; what was logged then."""
+        path = os.path.join(self.alpha.dir, "gateway.yaml")
+        before = len(self.alpha.log())
+        text = change(self.alpha.config())
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.kill(self.alpha.pid(), signal.SIGHUP)
+        return harness.wait_until(lambda: re.search(r'"((?:not )?reloaded)\b', self.alpha.log()[before:]), "it is read").group(1)
+
+    def test_a_stream_ends_with_its_provider(self):
+        self.grant("reloaded", "reloaded", "subscriber")
+        config = self.alpha.config()
+        process = self.subscriber(self.issuer.token("reloaded"))
+        self.wait_for_streams(1)
+        try:
+            for bad in (lambda text: text.replace("jwks_file: jwks.json", "jwks_file: none.json"),
+                        lambda text: text.replace("issuer:", "isuer:")):
+                self.assertEqual(self.reload(bad), "not reloaded")
+                self.assertIsNone(process.poll())
+                self.assert_run(self.as_token(self.issuer.token("reloaded"), "types"))
+            since = time.monotonic()
+            self.assertEqual(self.reload(lambda _: config.replace("name: corp", "name: other")), "reloaded")
+            self.assert_ends(process, since, "identity_token_invalid")
+        finally:
+            self.assertEqual(self.reload(lambda _: config), "reloaded")
+        self.assert_run(self.as_token(self.issuer.token("reloaded"), "types"))
 
     def test_a_broken_key_file_leaves_the_last_good_keys(self):
         self.grant("kept", "kept", "auditor")

@@ -118,6 +118,11 @@ class CertificateTest(harness.DomainsTest):
         self.assert_refused(self.issue("stranger", names=names), "TLS_HANDSHAKE_FAILED", "CERTIFICATE_UNTRUSTED",
                             "UNKNOWN_TRUST_DOMAIN", "WRONG_PEER")
 
+    def test_an_attestor_that_could_connect(self):
+        """As it may come from an outside CA; what our own issues the TLS library refuses."""
+        self.assert_refused(self.issue("attestor", names="URI:spiffe://alpha.example/attestor/gw1"),
+                            "CERTIFICATE_WRONG_USE")
+
     def test_a_certificate_that_is_not_for_clients(self):
         self.assert_refused(self.issue("server-only", usage="serverAuth"), "TLS_HANDSHAKE_FAILED",
                             "CERTIFICATE_UNTRUSTED", "CERTIFICATE_MALFORMED")

@@ -87,6 +87,9 @@ def run(argv, input=None, timeout=None, env=None, cwd=None):
 class Domain:
     """One domain and its gateway."""
 
+    # A command behind which all programs of the domain run, such as nsenter.
+    before = ()
+
     def __init__(self, short, directory, api):
         self.short = short  # "alpha"
         self.name = f"{short}.example"
@@ -95,7 +98,7 @@ class Domain:
         self.api = api
 
     def identity(self, name):
-        """Directory of an identity: gateway, admin, publisher or subscriber."""
+        """Directory of an identity: gateway, attestor, admin, publisher or subscriber."""
         return os.path.join(self.dir, "identity", name)
 
     def ca(self):
@@ -140,7 +143,7 @@ class Domain:
         """Starts the gateway through a command that becomes it, such as env or unshare, and with
         further options of serve; returns at once."""
         with open(os.path.join(self.dir, "gateway.log"), "ab") as log:
-            process = subprocess.Popen([*before, BINARY, "serve", "--config", f"{self.dir}/gateway.yaml", *options],
+            process = subprocess.Popen([*self.before, *before, BINARY, "serve", "--config", f"{self.dir}/gateway.yaml", *options],
                                        stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
         threading.Thread(target=process.wait, daemon=True).start()
         with open(os.path.join(self.dir, "gateway.pid"), "w", encoding="utf-8") as file:
@@ -155,12 +158,12 @@ class Domain:
 
     def cdgate(self, *arguments, identity="admin", input=None, timeout=None):
         """Runs the command line against this gateway."""
-        return run([BINARY, *arguments, "--gateway", self.api, "--identity", self.identity(identity)],
+        return run([*self.before, BINARY, *arguments, "--gateway", self.api, "--identity", self.identity(identity)],
                    input=input, timeout=timeout)
 
     def client(self, command, *arguments, identity):
         """argv of the test client against this gateway."""
-        return [CLIENT, command, "--gateway", self.api, "--identity", self.identity(identity), *map(str, arguments)]
+        return [*self.before, CLIENT, command, "--gateway", self.api, "--identity", self.identity(identity), *map(str, arguments)]
 
     def metrics(self):
         """{'name{labels}': value} of the gateway's /metrics."""
@@ -299,10 +302,12 @@ def _pump(source, sink, passed):
 
 
 class DomainsTest(unittest.TestCase):
-    """A test class with a pair of domains of its own. `via` may be set to a callable that
-    makes the forwarder between them, `options` to further ones of the quickstart."""
+    """A test class with a pair of domains of its own, whose gateways sign statements unless
+    `attestor` is set to False. `via` may be set to a callable that makes the forwarder between
+    them, `options` to further ones of the quickstart."""
 
     via = None
+    attestor = True
     options = ()
     domains = None
 
@@ -318,7 +323,8 @@ class DomainsTest(unittest.TestCase):
         cls.failed = False
         try:
             cls.prepare(os.path.join(cls.dir, "domains"))
-            cls.domains = Domains(os.path.join(cls.dir, "domains"), cls.forwarder, cls.options)
+            options = [*cls.options, *([] if cls.attestor else ["--no-attestor"])]
+            cls.domains = Domains(os.path.join(cls.dir, "domains"), cls.forwarder, options)
         except BaseException:
             cls.failed = True
             cls._end()

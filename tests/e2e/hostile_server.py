@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """A hostile server: what a peer that we dial can do to us, with a certificate we trust.
 
-  hostile_server.py ATTACK --identity DIR [--seconds 10]
+  hostile_server.py ATTACK --identity DIR [--listen 127.0.0.1:0] [--seconds 10]
 
-Listens on 127.0.0.1, any port; prints {"port": N} first. Waits for a client's stream, then
+Listens, on any port unless told; prints {"port": N} first. Waits for a client's stream, then
 attacks every connection as hostile.py does from the other side. DIR holds tls.crt, tls.key
 and bundle.pem. When its standard input ends it prints one JSON object and exits:
   attack, connections, sent (bytes), ended (connections that the client ended)
@@ -140,13 +140,14 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("attack", choices=sorted(ATTACKS))
     parser.add_argument("--identity", required=True)
+    parser.add_argument("--listen", default="127.0.0.1:0", help="host:port")
     parser.add_argument("--seconds", type=float, default=10)
     options = parser.parse_args()
     options.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     options.tls.load_cert_chain(os.path.join(options.identity, "tls.crt"),
                                 os.path.join(options.identity, "tls.key"))
     options.tls.set_alpn_protocols(["h2"])
-    listening = socket.create_server(("127.0.0.1", 0))
+    listening = socket.create_server(hostile.address_of(options.listen))
     print(json.dumps({"port": listening.getsockname()[1]}), flush=True)
     peers = []
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Two domains that cannot dial each other's enrolment listener peer by two codes, carried by
 hand, and then relay. Before both sides have approved, nothing crosses."""
+import datetime
 import json
 
 import harness
@@ -46,7 +47,12 @@ class OfflineTest(harness.DomainsTest):
         refused = self.alpha.cdgate("peer", "invite")
         self.assert_refused(refused, "INVALID_CONFIG", "--offline")
 
-        invite = self.invite("--domain", "beta.example", "--purpose", "by hand")
+        invite = self.invite("--domain", "beta.example", "--purpose", "by hand", "--agreement-for", "90d",
+                             "--contact", "ops@alpha.example")
+        shown = self.assert_run(self.beta.cdgate("peer", "accept", "--show", invite["token"], "-o", "json")).json()
+        self.assertEqual((shown["purpose"], shown["contacts"], shown["fingerprint"]),
+                         ("by hand", ["ops@alpha.example"], invite["fingerprint"]))
+        self.assertEqual(self.beta.cdgate("peer", "show", "alpha.example").code, 1, "to look is not to accept")
         accepted = self.accept(invite["token"])
         self.assertEqual(accepted["peer_fingerprint"], invite["fingerprint"])
         self.assert_run(self.beta.cdgate("peer", "approve", "alpha.example", "--fingerprint", invite["fingerprint"]))
@@ -60,6 +66,12 @@ class OfflineTest(harness.DomainsTest):
         self.assert_refused(self.alpha.cdgate("peer", "approve", code[:-9]), "INVITE_MALFORMED", "copy it again")
         self.assert_run(self.alpha.cdgate("peer", "approve", "-", "--fingerprint", accepted["our_fingerprint"], input=code))
         self.domains.wait_for_link()
+        ends = {self.assert_run(domain.cdgate("peer", "show", peer.name, "-o", "json")).json()["peer"]["expire_time"]
+                for domain, peer in ((self.alpha, self.beta), (self.beta, self.alpha))}
+        self.assertEqual(len(ends), 1, ends)
+        days = (datetime.datetime.fromisoformat(ends.pop().replace("Z", "+00:00"))
+                - datetime.datetime.now(datetime.timezone.utc)).days
+        self.assertIn(days, (89, 90, 91))
         self.publish("after-consent")
         received = self.subscribe(self.beta, 1, "%-consent")
         self.assertEqual([(line["event"]["context"]["id"], line["origin"]) for line in received],

@@ -77,7 +77,7 @@ def apply_text(domain, text, **options):
 
 def run_client(domain, program, command, *arguments, identity, timeout=None):
     """A command of policy_client.cc against a gateway."""
-    argv = [program, command, "--gateway", domain.api, "--identity", domain.identity(identity), *map(str, arguments)]
+    argv = [*domain.before, program, command, "--gateway", domain.api, "--identity", domain.identity(identity), *map(str, arguments)]
     return harness.run(argv, timeout=timeout or 10 * harness.PATIENCE_S)
 
 
@@ -377,51 +377,75 @@ class GateTest(PolicyTest):
 LEFT_AS = {"acknowledged_undisclosed": "accepted"}
 
 
-def add_domain(domains, short):
-    """Another domain beside alpha and beta: identities, a running gateway, grants."""
+def add_domain(domains, short, attestor=True):
+    """Another domain beside alpha and beta: identities, a running gateway, grants. Without an
+    attestor it signs no statements."""
     domain = AddedDomain(short, domains.dir)
-    domain.set_up()
+    domain.set_up(attestor)
     return domain
 
 
 class AddedDomain(harness.Domain):
+    """May be extended: where it listens, what else is configured, who has which rights."""
+
     LISTENERS = ("peers", "api", "enrolment", "ops")
+    GRANTS = (("operator", "user/admin", "OPERATOR"), ("author", "user/admin", "POLICY_AUTHOR"),
+              ("auditor", "user/admin", "AUDITOR"), ("subscriber", "service/subscriber", "SUBSCRIBER"))
 
     def __init__(self, short, directory):
         super().__init__(short, directory, "")
         self.process = None
-
-    def set_up(self):
-        os.makedirs(self.dir, mode=0o700)
-        self._run("ca", "init", self.name, "--ca", self.ca())
-        for name, folder in (("gateway/gw1", "gateway"), ("user/admin", "admin"), ("service/publisher", "publisher"),
-                             ("service/subscriber", "subscriber")):
-            names = ["--dns", "localhost", "--ip", "127.0.0.1"] if folder == "gateway" else []
-            self._run("cert", "issue", name, "--ca", self.ca(), "--out", self.identity(folder), *names)
-        identity = self.identity("gateway")
-        lines = [f"domain: {self.name}", "instance: gw1", f"data_dir: {self.dir}/data", "identity:",
-                 f"  certificate: {identity}/tls.crt", f"  key: {identity}/tls.key", f"  bundle: {identity}/bundle.pem",
-                 "listeners:"] + [f"  {name}: 127.0.0.1:{_free_port()}" for name in self.LISTENERS]
         # A path of a socket may not be long.
         self.socket = os.path.join("/tmp", f"cdgate-e2e-{os.getpid()}-{self.short}.sock")
+
+    def set_up(self, attestor=True):
+        os.makedirs(self.dir, mode=0o700, exist_ok=True)
+        self._issue_identities()
         with open(os.path.join(self.dir, "gateway.yaml"), "w", encoding="utf-8") as file:
-            file.write("\n".join([*lines, f"  local: {self.socket}"]) + "\n")
+            file.write(self.configuration(attestor))
         self.api = self.address("api")
         self.start()
-        grants = [f"kind: grant\nname: {name}\nprincipal: spiffe://{self.name}/{principal}\nrole: {role}\n" for name, principal, role in (
-            ("operator", "user/admin", "OPERATOR"), ("author", "user/admin", "POLICY_AUTHOR"), ("auditor", "user/admin", "AUDITOR"),
-            ("subscriber", "service/subscriber", "SUBSCRIBER"))]
+        grants = [f"kind: grant\nname: {name}\nprincipal: spiffe://{self.name}/{principal}\nrole: {role}\n"
+                  for name, principal, role in self.GRANTS]
         self._run("apply", "-f", "-", "--gateway", f"unix:{self.socket}", input="---\n".join(grants))
 
+    def listens_at(self, listener):
+        """The address of one of LISTENERS."""
+        del listener
+        return f"127.0.0.1:{_free_port()}"
+
+    def configuration(self, attestor=True):
+        identity = self.identity("gateway")
+        lines = [f"domain: {self.name}", "instance: gw1", f"data_dir: {self.dir}/data", "identity:",
+                 f"  certificate: {identity}/tls.crt", f"  key: {identity}/tls.key", f"  bundle: {identity}/bundle.pem"]
+        if attestor:
+            signing = self.identity("attestor")
+            lines += ["attestor:", f"  certificate: {signing}/tls.crt", f"  key: {signing}/tls.key"]
+        lines += ["listeners:"] + [f"  {name}: {self.listens_at(name)}" for name in self.LISTENERS]
+        return "\n".join([*lines, f"  local: {self.socket}"]) + "\n"
+
+    def _issue_identities(self):
+        self._run("ca", "init", self.name, "--ca", self.ca())
+        for name, folder in (("gateway/gw1", "gateway"), ("attestor/gw1", "attestor"), ("user/admin", "admin"),
+                             ("service/publisher", "publisher"), ("service/subscriber", "subscriber")):
+            names = ["--dns", "localhost", "--ip", "127.0.0.1"] if folder == "gateway" else []
+            self._run("cert", "issue", name, "--ca", self.ca(), "--out", self.identity(folder), *names)
+
     def start(self):
-        log = open(os.path.join(self.dir, "gateway.log"), "ab")
-        with log:
-            self.process = subprocess.Popen([harness.BINARY, "serve", "--config", os.path.join(self.dir, "gateway.yaml")],
+        self.launch()
+        harness.wait_until(self.answers, f"{self.name} serves")
+
+    def launch(self, *before):
+        """Starts the gateway through a command that becomes it, if any; returns at once."""
+        with open(os.path.join(self.dir, "gateway.log"), "ab") as log:
+            self.process = subprocess.Popen([*self.before, *before, harness.BINARY, "serve", "--config",
+                                             os.path.join(self.dir, "gateway.yaml")],
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         with open(os.path.join(self.dir, "gateway.pid"), "w", encoding="utf-8") as file:
             file.write(str(self.process.pid))
-        harness.wait_until(lambda: harness.run([harness.BINARY, "status", "--gateway", f"unix:{self.socket}"]).code == 0,
-                           f"{self.name} serves")
+
+    def answers(self):
+        return harness.run([harness.BINARY, "status", "--gateway", f"unix:{self.socket}"]).code == 0
 
     def end(self):
         if self.process and self.process.poll() is None:

@@ -202,6 +202,48 @@ class TrustTest(harness.DomainsTest):
         harness.wait_until(lambda: numbers(self.beta) > first, "beta has alpha's second list")
         self.domains.wait_for_link()
 
+    def issue_all_again(self, domain):
+        """The gateway's identity and everybody's, by the CA as it is now."""
+        for name, *names in (("gateway/gw1", "--dns", "localhost", "--ip", "127.0.0.1"), ("attestor/gw1",),
+                             ("user/admin",), ("service/publisher",), ("service/subscriber",)):
+            kind, _, folder = name.partition("/")
+            folder = domain.identity(kind if folder == "gw1" else folder)
+            shutil.rmtree(folder)
+            self.ca(domain, "cert", "issue", name, "--out", folder, "--valid", "30d", *names)
+
+    def test_a_peer_that_lost_its_root_is_trusted_again_by_hand(self):
+        """Its operator brings the new root; what stood under the old one ends."""
+        lost = self.path("beta-next")
+        self.assert_run(harness.run([harness.BINARY, "ca", "init", self.beta.name, "--ca", lost]))
+        bundle = os.path.join(lost, "bundle.pem")
+
+        def set_bundle(path, *arguments, **options):
+            return self.alpha.cdgate("trust", "set", self.beta.name, "--bundle", path, *arguments, **options)
+        wrong = set_bundle(os.path.join(self.alpha.ca(), "bundle.pem"), "--yes")
+        self.assertEqual((wrong.code, "bundle_refused" in wrong.err), (1, True), str(wrong))
+        asked = set_bundle(bundle, input="n\n")
+        self.assertEqual((asked.code, asked.out), (1, ""), str(asked))
+        self.domains.wait_for_link()
+        self.assert_ends(self.alpha, "untrusted", lambda: self.assert_run(set_bundle(bundle, "--yes")))
+        # The library refuses it before our verifier sees it: the root is nobody's.
+        before = self.alpha.refusals("TLS_HANDSHAKE_FAILED")
+        harness.wait_until(lambda: self.alpha.refusals("TLS_HANDSHAKE_FAILED") > before, "the old root is refused")
+        trust = self.assert_run(self.alpha.cdgate("trust", "list", "-o", "json")).json()
+        shown = next(d for d in trust["domains"] if d["domain"] == self.beta.name)
+        self.assertEqual((shown["set_by"], shown.get("retired", [])), (f"spiffe://{self.alpha.name}/user/admin", []))
+
+        policy_harness.stop(self.beta)
+        shutil.rmtree(self.beta.ca())
+        shutil.move(lost, self.beta.ca())
+        self.issue_all_again(self.beta)
+        self.beta.start()
+        self.domains.wait_for_link()
+        log = self.assert_run(self.alpha.cdgate("audit", "export", identity="admin")).json_lines()
+        acts = [entry for entry in log if entry.get("what", "").endswith("/SetPeerBundle")]
+        self.assertEqual([entry["outcome"] for entry in acts], ["OK"])
+        self.assertEqual(acts[0]["request"]["fingerprint"], shown["fingerprint"])
+        self.assertEqual(sorted(change["kind"] for change in acts[0]["changes"]), ["peer", "peer-trust"])
+
 
 if __name__ == "__main__":
     harness.main()

@@ -37,6 +37,18 @@ class TestCa {
   crypto::IssuedCertificate Service(const std::string& name) const {
     return Leaf({absl::StrCat("spiffe://", domain_, "/service/", name)});
   }
+  // spiffe://DOMAIN/attestor/`name`, of no use in TLS.
+  crypto::IssuedCertificate Attestor(const std::string& name) const {
+    return Attestor(name, now_, absl::Hours(24));
+  }
+  crypto::IssuedCertificate Attestor(const std::string& name, absl::Time from,
+                                     absl::Duration validity) const {
+    crypto::LeafRequest request;
+    request.uri_names = {absl::StrCat("spiffe://", domain_, "/attestor/", name)};
+    request.validity = validity;
+    request.use = crypto::LeafUse::kStatements;
+    return ca_.Issue(request, from).value();
+  }
   crypto::IssuedCertificate Leaf(std::vector<std::string> uri_names) const {
     return Leaf(std::move(uri_names), now_, absl::Hours(24));
   }

@@ -134,6 +134,20 @@ TEST_F(AuditLogTest, AFullDiskRefusesAndIsTriedAgain) {
   EXPECT_THAT(Contents(world_.File()), HasSubstr("\"lost\":1"));
 }
 
+TEST_F(AuditLogTest, AStopWithAFullDiskIsAnOrderlyEnd) {
+  std::atomic<bool> full{false};
+  options_.calls.write = [&full](int fd, const void* bytes, size_t size) -> ssize_t {
+    if (!full) return write(fd, bytes, size);
+    errno = ENOSPC;
+    return -1;
+  };
+  auto log = Open();
+  CDGATE_EXPECT_OK(Record(*log));
+  full = true;
+  log->Shutdown();
+  EXPECT_THAT(log->health(), test::HasReason(Reason::kDiskFull));
+}
+
 TEST_F(AuditLogTest, AFailedSyncIsAFailure) {
   std::atomic<bool> broken{false};
   options_.calls.sync = [&broken](int fd) {

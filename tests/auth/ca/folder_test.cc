@@ -269,5 +269,65 @@ TEST_F(FolderTest, WorksWithAFolderOfAnEarlierRelease) {
   CDGATE_EXPECT_OK(folder->WriteLists(kListValidity, clock_.Now()));
 }
 
+// An attestor of the folder's.
+class AttestorFolderTest : public FolderTest {
+ protected:
+  crypto::LeafRequest AttestorRequest() const {
+    crypto::LeafRequest request = Request("attestor/a1");
+    request.dns_names.clear();
+    request.ip_names.clear();
+    request.validity = kAttestorValidity;
+    request.use = crypto::LeafUse::kStatements;
+    return request;
+  }
+};
+
+TEST_F(AttestorFolderTest, IssuesAndRenewsWhatSignsStatements) {
+  CDGATE_ASSERT_OK(Init());
+  const auto folder = Open();
+  CDGATE_ASSERT_OK_AND_ASSIGN(const auto first, folder->Issue(AttestorRequest(), clock_.Now()));
+  const auto before = Certificate::FromPem(first.certificate_pem).value();
+  EXPECT_FALSE(before.may_be_used_for_tls());
+  EXPECT_EQ(before.not_after(), clock_.Now() + kAttestorValidity);
+  CDGATE_ASSERT_OK_AND_ASSIGN(const auto second,
+                              folder->Renew(before, RequestLike(before), clock_.Now()));
+  const auto after = Certificate::FromPem(second.certificate_pem).value();
+  EXPECT_EQ(after.uri_names(), before.uri_names());
+  EXPECT_FALSE(after.may_be_used_for_tls());
+}
+
+TEST_F(AttestorFolderTest, RefusesUsesAndNamesThatDoNotGoTogether) {
+  CDGATE_ASSERT_OK(Init());
+  const auto folder = Open();
+  crypto::LeafRequest connects = AttestorRequest();
+  connects.use = crypto::LeafUse::kTls;
+  crypto::LeafRequest has_host = AttestorRequest();
+  has_host.dns_names = {"gw.alpha.example"};
+  crypto::LeafRequest gateway = AttestorRequest();
+  gateway.uri_names = {"spiffe://alpha.example/gateway/gw1"};
+  for (const auto& request : {connects, has_host, gateway}) {
+    EXPECT_THAT(folder->Issue(request, clock_.Now()), test::HasReason(Reason::kInvalidArgument));
+  }
+}
+
+// What it signed before is judged for as long as somebody has it.
+TEST_F(AttestorFolderTest, ARevokedOneStaysOnTheListsWhenItHasEnded) {
+  CDGATE_ASSERT_OK(Init());
+  const auto folder = Open();
+  std::vector<std::string> serials;
+  for (const auto& request : {AttestorRequest(), Request()}) {
+    const auto issued = folder->Issue(request, clock_.Now()).value();
+    serials.push_back(Certificate::FromPem(issued.certificate_pem)->serial());
+  }
+  CDGATE_ASSERT_OK(
+      folder->Revoke(serials, RevocationReason::kKeyCompromise, kListValidity, clock_.Now()));
+  const absl::Time later = clock_.Now() + absl::Hours(24 * 400);
+  CDGATE_ASSERT_OK(folder->Issue(Request("gateway/gw2"), later));
+  CDGATE_ASSERT_OK(folder->WriteLists(kListValidity, later));
+  const auto list = crypto::RevocationList::ParsePem(Read("crl.pem")).value().front();
+  ASSERT_EQ(list.entries().size(), 1U);
+  EXPECT_EQ(list.entries().front().serial, serials.front());
+}
+
 }  // namespace
 }  // namespace cdgate::ca

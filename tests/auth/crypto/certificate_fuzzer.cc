@@ -14,6 +14,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       (void)(certificate.subject() + certificate.issuer() + certificate.serial());
       (void)certificate.is_self_signed();
       (void)certificate.not_after();
+      (void)certificate.may_be_used_for_tls();
     }
   }
   if (const auto certificate = Certificate::FromDer(text); certificate.ok()) {

@@ -117,6 +117,16 @@ TEST(RevocationListTest, ReadsWhatIsInIt) {
   EXPECT_EQ(entries[1].revoked, revoked);
 }
 
+TEST(RevocationListTest, IsOfWhoNamesAndSignsIt) {
+  const test::TestCa one("alpha.example", kNow);
+  const test::TestCa same_name("alpha.example", kNow);
+  const test::TestCa other("beta.example", kNow);
+  const auto list = RevocationList::ParsePem(one.EmptyCrl())->front();
+  EXPECT_TRUE(list.IsIssuedBy(one.ca().certificate()));
+  EXPECT_FALSE(list.IsIssuedBy(same_name.ca().certificate()));
+  EXPECT_FALSE(list.IsIssuedBy(other.ca().certificate()));
+}
+
 TEST(RevocationListTest, RefusesWhatIsNone) {
   EXPECT_THAT(RevocationList::ParsePem("no list"), test::HasReason(Reason::kCredentialsInvalid));
   EXPECT_THAT(RevocationList::ParsePem("-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n"),

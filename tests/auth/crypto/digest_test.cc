@@ -32,6 +32,16 @@ TEST(Sha256HasherTest, AgreesWithOneShotHowEverTheInputIsCut) {
   }
 }
 
+TEST(Sha256HasherTest, HashesInOneGoWhateverTheLength) {
+  Sha256Hasher hasher;
+  for (size_t size = 0; size < 300; ++size) {
+    const std::string input(size, static_cast<char>(size));
+    hasher.Update("left over");
+    const Sha256Digest digest = hasher.Hash(input);
+    EXPECT_EQ(std::string(digest.begin(), digest.end()), Sha256(input)) << size;
+  }
+}
+
 TEST(Sha256HasherTest, IsReadyAfterConstructionAndMoves) {
   Sha256Hasher first;
   first.Update("ab");

@@ -7,6 +7,7 @@
 
 #include "auth/crypto/certificate_authority.h"
 #include "auth/crypto/verify.h"
+#include "tests/support/nameless_roots.h"
 #include "tests/support/status_matchers.h"
 
 namespace cdgate::crypto {
@@ -103,6 +104,29 @@ TEST(NameConstraintsTest, AreCriticalAndKeptByEd25519RootsToo) {
   CDGATE_EXPECT_OK(Judge(root, root, Named("spiffe://alpha.example/user/a")));
   EXPECT_THAT(Judge(root, root, Named("spiffe://beta.example/user/a")),
               test::HasReason(Reason::kCertificateUntrusted));
+}
+
+TEST(NameConstraintsTest, SayWhatUriHostsACaMayName) {
+  const Ca free = Root({});
+  EXPECT_TRUE(free.ca.certificate().PermitsUriHost("alpha.example"));
+  const Ca bound = Root({.uri_hosts = {"alpha.example"}, .dns_suffixes = {"alpha.example"}});
+  EXPECT_TRUE(bound.ca.certificate().PermitsUriHost("alpha.example"));
+  EXPECT_FALSE(bound.ca.certificate().PermitsUriHost("beta.example"));
+  EXPECT_FALSE(bound.ca.certificate().PermitsUriHost("sub.alpha.example"));
+  const Ca other_kind = Root({.uri_hosts = {}, .dns_suffixes = {"alpha.example"}});
+  EXPECT_TRUE(other_kind.ca.certificate().PermitsUriHost("beta.example"));
+
+  const auto outside = Certificate::FromPem(test::kBoundRoot).value();
+  for (const char* host : {"gamma.example", "GAMMA.example", "sub.delta.example"}) {
+    EXPECT_TRUE(outside.PermitsUriHost(host)) << host;
+  }
+  for (const char* host : {"beta.example", "sub.gamma.example", "delta.example", ""}) {
+    EXPECT_FALSE(outside.PermitsUriHost(host)) << host;
+  }
+  const auto excluding = Certificate::FromPem(test::kExcludingRoot).value();
+  EXPECT_FALSE(excluding.PermitsUriHost("beta.example"));
+  EXPECT_TRUE(excluding.PermitsUriHost("gamma.example"));
+  EXPECT_TRUE(Certificate::FromPem(test::kNamelessRoot)->PermitsUriHost("beta.example"));
 }
 
 }  // namespace

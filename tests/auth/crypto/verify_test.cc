@@ -164,18 +164,56 @@ TEST(TrustStoreTest, RefusesAnEmptyBundleAndAnIntermediate) {
               test::HasReasonAndMessage(Reason::kCertificateMalformed, HasSubstr("not a root")));
 }
 
-TEST(ReasonOfVerifyErrorTest, EveryErrorHasOneOfSixReasons) {
+TEST(VerifyChainTest, WhatSignsStatementsDoesNotConnectAndTheOtherWayRound) {
+  const test::TestCa ca("alpha.example", kNow);
+  const Certificate attestor = LeafOf(ca.Attestor("a1"));
+  EXPECT_FALSE(attestor.may_be_used_for_tls());
+  EXPECT_TRUE(attestor.may_sign_data());
+  CDGATE_EXPECT_OK(VerifyChain(attestor, {}, *StoreOf(ca), Purpose::kStatements, kNow));
+  for (const Purpose purpose : {Purpose::kClient, Purpose::kServer}) {
+    EXPECT_THAT(VerifyChain(attestor, {}, *StoreOf(ca), purpose, kNow),
+                test::HasReason(Reason::kCertificateWrongUse));
+  }
+  const Certificate gateway = LeafOf(ca.Gateway("gw1"));
+  EXPECT_TRUE(gateway.may_be_used_for_tls());
+  EXPECT_THAT(VerifyChain(gateway, {}, *StoreOf(ca), Purpose::kStatements, kNow),
+              test::HasReasonAndMessage(Reason::kCertificateWrongUse,
+                                        HasSubstr("cdgate cert issue attestor/NAME")));
+  // Without the extension a root is for any use.
+  EXPECT_TRUE(ca.ca().certificate().may_be_used_for_tls());
+}
+
+TEST(VerifyChainTest, OfWhatSignsStatementsTheTimesAreTold) {
+  const test::TestCa ca("alpha.example", kNow);
+  const Certificate leaf = LeafOf(ca.Attestor("a1"));
+  for (const absl::Duration later : {-absl::Hours(24 * 365), absl::Hours(24 * 365)}) {
+    CDGATE_ASSERT_OK_AND_ASSIGN(
+        const ChainFacts facts,
+        VerifiedChain(leaf, {}, *StoreOf(ca), Purpose::kStatements, kNow + later));
+    EXPECT_EQ(facts.not_before, leaf.not_before());
+    EXPECT_EQ(facts.not_after, kNow + absl::Hours(24));
+  }
+  // Lists are as they are now.
+  const auto store = StoreOf(ca, {ca.CrlRevoking(leaf.ToPem())});
+  EXPECT_THAT(VerifyChain(leaf, {}, *store, Purpose::kStatements, kNow + absl::Hours(1)),
+              test::HasReason(Reason::kCertificateRevoked));
+  EXPECT_THAT(VerifyChain(leaf, {}, *store, Purpose::kStatements, kNow + absl::Hours(48)),
+              test::HasReason(Reason::kRevocationListStale));
+}
+
+TEST(ReasonOfVerifyErrorTest, EveryErrorHasOneOfSevenReasons) {
   // 94 is the last code of OpenSSL 3.0; later ones must fall to the closed side.
   for (int error = 1; error <= 120; ++error) {
     const Reason reason = ReasonOfVerifyError(error);
     EXPECT_TRUE(reason == Reason::kCertificateExpired ||
                 reason == Reason::kCertificateNotYetValid ||
                 reason == Reason::kCertificateRevoked || reason == Reason::kCertificateMalformed ||
-                reason == Reason::kRevocationListStale || reason == Reason::kCertificateUntrusted)
+                reason == Reason::kRevocationListStale || reason == Reason::kCertificateWrongUse ||
+                reason == Reason::kCertificateUntrusted)
         << error;
   }
   EXPECT_EQ(ReasonOfVerifyError(X509_V_ERR_CRL_HAS_EXPIRED), Reason::kRevocationListStale);
-  EXPECT_EQ(ReasonOfVerifyError(X509_V_ERR_INVALID_PURPOSE), Reason::kCertificateUntrusted);
+  EXPECT_EQ(ReasonOfVerifyError(X509_V_ERR_INVALID_PURPOSE), Reason::kCertificateWrongUse);
   EXPECT_EQ(ReasonOfVerifyError(X509_V_ERR_MISSING_AUTHORITY_KEY_IDENTIFIER),
             Reason::kCertificateMalformed);
 }

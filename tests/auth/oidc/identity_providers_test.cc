@@ -32,7 +32,8 @@ class IdentityProvidersTest : public testing::Test {
   }
 
   void Publish() {
-    providers_.SetKeys(0, JwkSet::Parse(issuer_.KeySet()).value(), absl::InfiniteFuture());
+    providers_.SetKeys(providers_.Find("corp"), JwkSet::Parse(issuer_.KeySet()).value(),
+                       absl::InfiniteFuture());
   }
 
   using Claims = std::map<std::string, std::string>;  // values as JSON
@@ -71,16 +72,18 @@ class IdentityProvidersTest : public testing::Test {
 
   test::FakeClock clock_;
   test::TestIssuer issuer_;
-  std::map<size_t, int> unknown_keys_;
+  std::map<std::string, int> unknown_keys_;
+  const std::vector<ProviderOptions> options_ = {
+      {.name = "corp", .issuer = kIssuer, .audiences = {"cdgate", "https://gw.alpha.example"}},
+      {.name = "mail",
+       .issuer = "https://mail.example",
+       .audiences = {"cdgate"},
+       .claim = "email"}};
   IdentityProviders providers_{
       {.domain = "alpha.example",
        .clock = clock_,
-       .on_unknown_key = [this](size_t provider) { ++unknown_keys_[provider]; }},
-      {{.name = "corp", .issuer = kIssuer, .audiences = {"cdgate", "https://gw.alpha.example"}},
-       {.name = "mail",
-        .issuer = "https://mail.example",
-        .audiences = {"cdgate"},
-        .claim = "email"}}};
+       .on_unknown_key = [this](const std::string& provider) { ++unknown_keys_[provider]; }},
+      options_};
 };
 
 TEST_F(IdentityProvidersTest, AGoodTokenIsItsSubject) {
@@ -226,7 +229,8 @@ TEST_F(IdentityProvidersTest, AProviderVouchesForItselfAlone) {
   EXPECT_THAT(providers_.Verify(stolen), HasReason(Reason::kIdentityTokenInvalid));
   test::TestIssuer mail;
   mail.AddKey("m1", "ES256");
-  providers_.SetKeys(1, JwkSet::Parse(mail.KeySet()).value(), absl::InfiniteFuture());
+  providers_.SetKeys(providers_.Find("mail"), JwkSet::Parse(mail.KeySet()).value(),
+                     absl::InfiniteFuture());
   EXPECT_THAT(providers_.Verify(stolen),
               HasReasonAndMessage(Reason::kIdentityTokenInvalid, HasSubstr("provider mail")));
 }
@@ -234,7 +238,8 @@ TEST_F(IdentityProvidersTest, AProviderVouchesForItselfAlone) {
 TEST_F(IdentityProvidersTest, AnEmailHasToBeVerified) {
   test::TestIssuer mail;
   mail.AddKey("m1", "ES256");
-  providers_.SetKeys(1, JwkSet::Parse(mail.KeySet()).value(), absl::InfiniteFuture());
+  providers_.SetKeys(providers_.Find("mail"), JwkSet::Parse(mail.KeySet()).value(),
+                     absl::InfiniteFuture());
   Claims claims = With("iss", R"("https://mail.example")");
   claims["email"] = R"("ada@alpha.example")";
   for (const char* const verified : {"", "false", R"("true")", "1"}) {
@@ -278,7 +283,8 @@ TEST_F(IdentityProvidersTest, ATokenEndsWithItsKey) {
 
 TEST_F(IdentityProvidersTest, KeysThatCouldNotBeReadForTooLongAreNotUsed) {
   const std::string text = Token(Good());
-  providers_.SetKeys(0, JwkSet::Parse(issuer_.KeySet()).value(), clock_.Now() + absl::Minutes(10));
+  providers_.SetKeys(providers_.Find("corp"), JwkSet::Parse(issuer_.KeySet()).value(),
+                     clock_.Now() + absl::Minutes(10));
   CDGATE_ASSERT_OK_AND_ASSIGN(const IdentityTokenPtr token, providers_.Verify(text));
   clock_.Advance(absl::Minutes(10));
   EXPECT_THAT(providers_.Verify(text),
@@ -288,10 +294,10 @@ TEST_F(IdentityProvidersTest, KeysThatCouldNotBeReadForTooLongAreNotUsed) {
 
 TEST_F(IdentityProvidersTest, AnUnknownKeyIsAskedForOnlyByWhoNamesTheIssuer) {
   EXPECT_FALSE(providers_.Verify(issuer_.SignAs("k1", "ES256", "k9", Json(Good()))).ok());
-  EXPECT_EQ(unknown_keys_, (std::map<size_t, int>{{0, 1}}));
+  EXPECT_EQ(unknown_keys_, (std::map<std::string, int>{{"corp", 1}}));
   EXPECT_FALSE(
       providers_.Verify(issuer_.SignAs("k1", "ES256", "k9", Json(With("iss", "\"x\"")))).ok());
-  EXPECT_EQ(unknown_keys_, (std::map<size_t, int>{{0, 1}}));
+  EXPECT_EQ(unknown_keys_, (std::map<std::string, int>{{"corp", 1}}));
 }
 
 TEST_F(IdentityProvidersTest, RemembersManyTokensAndMixesUpNone) {
@@ -311,6 +317,56 @@ TEST_F(IdentityProvidersTest, RemembersManyTokensAndMixesUpNone) {
     });
   }
   for (std::thread& thread : threads) thread.join();
+}
+
+TEST_F(IdentityProvidersTest, TokensOfAProviderThatIsGoneOrChangedAreGoodNoMore) {
+  const std::string text = Token(Good());
+  CDGATE_ASSERT_OK_AND_ASSIGN(const IdentityTokenPtr token, providers_.Verify(text));
+  // The same again, in another order, and another one beside it.
+  std::vector<ProviderOptions> next = {options_[1], options_[0]};
+  next.push_back({.name = "new", .issuer = "https://new.example", .audiences = {"cdgate"}});
+  providers_.Replace(next);
+  CDGATE_EXPECT_OK(providers_.StillGood(*token));
+  EXPECT_EQ(providers_.Verify(text).value(), token) << "it is remembered";
+  providers_.Replace({options_[1]});
+  EXPECT_THAT(providers_.StillGood(*token),
+              HasReasonAndMessage(Reason::kIdentityTokenInvalid, HasSubstr("corp")));
+  EXPECT_THAT(
+      providers_.Verify(Token(Good())),
+      HasReasonAndMessage(Reason::kIdentityTokenInvalid, HasSubstr("no identity provider")));
+  // For ever: one that comes back is another.
+  providers_.Replace(options_);
+  EXPECT_FALSE(providers_.StillGood(*token).ok());
+  EXPECT_FALSE(providers_.Verify(Token(Good())).ok()) << "its keys were not read yet";
+  providers_.SetKeys(providers_.Find("corp"), JwkSet::Parse(issuer_.KeySet()).value(),
+                     absl::InfiniteFuture());
+  CDGATE_EXPECT_OK(providers_.Verify(Token(Good())).status());
+}
+
+TEST_F(IdentityProvidersTest, WhateverIsChangedOfAProviderMakesItAnother) {
+  for (const auto& change : std::vector<std::function<void(ProviderOptions&)>>{
+           [](ProviderOptions& o) { o.audiences = {"cdgate"}; },
+           [](ProviderOptions& o) { o.claim = "name"; },
+           [](ProviderOptions& o) { o.algorithms = {"PS256"}; },
+           [](ProviderOptions& o) { o.max_lifetime = absl::Hours(2); },
+           [](ProviderOptions& o) { o.clock_skew = absl::ZeroDuration(); },
+           [](ProviderOptions& o) { o.key_source = "elsewhere"; },
+           [](ProviderOptions& o) { o.name = "other"; },
+           [](ProviderOptions& o) { o.issuer = "https://other.example"; }}) {
+    IdentityProviders providers({.domain = "alpha.example", .clock = clock_}, options_);
+    providers.SetKeys(providers.Find("corp"), JwkSet::Parse(issuer_.KeySet()).value(),
+                      absl::InfiniteFuture());
+    CDGATE_ASSERT_OK_AND_ASSIGN(const IdentityTokenPtr token, providers.Verify(Token(Good())));
+    std::vector<ProviderOptions> next = options_;
+    change(next[0]);
+    const ProviderPtr old = providers.Find("corp");
+    providers.Replace(next);
+    EXPECT_FALSE(providers.StillGood(*token).ok());
+    // Who still reads keys for the old one changes nothing.
+    providers.SetKeys(old, JwkSet::Parse(issuer_.KeySet()).value(), absl::InfiniteFuture());
+    EXPECT_FALSE(providers.StillGood(*token).ok());
+    EXPECT_FALSE(providers.Verify(Token(Good())).ok());
+  }
 }
 
 }  // namespace

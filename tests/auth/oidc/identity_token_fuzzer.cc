@@ -24,7 +24,8 @@ IdentityProviders& Providers() {
     auto* const made =
         new IdentityProviders({.domain = "alpha.example", .clock = cdgate::base::SystemClock()},
                               {{.name = "corp", .issuer = "joe", .audiences = {"cdgate"}}});
-    made->SetKeys(0, JwkSet::Parse(kKeys).value(), absl::InfiniteFuture());
+    IdentityProviders::SetKeys(made->Find("corp"), JwkSet::Parse(kKeys).value(),
+                               absl::InfiniteFuture());
     return made;
   }();
   return *providers;

@@ -89,6 +89,17 @@ TEST(SpiffeIdTest, MakesTheOnesOfProductUse) {
   EXPECT_THAT(SpiffeId::User("alpha.example", ""), test::HasReason(Reason::kInvalidArgument));
 }
 
+TEST(SpiffeIdTest, KnowsAttestors) {
+  EXPECT_TRUE(SpiffeId::Attestor("alpha.example", "a1")->is_attestor());
+  EXPECT_EQ(SpiffeId::Attestor("alpha.example", "a1")->text(),
+            "spiffe://alpha.example/attestor/a1");
+  EXPECT_TRUE(SpiffeId::Parse("spiffe://a/attestor/2026/01")->is_attestor());
+  EXPECT_FALSE(SpiffeId::Parse("spiffe://a/attestor")->is_attestor());
+  EXPECT_FALSE(SpiffeId::Parse("spiffe://a/attestors/a1")->is_attestor());
+  EXPECT_FALSE(SpiffeId::Parse("spiffe://a/service/attestor/a1")->is_attestor());
+  EXPECT_FALSE(SpiffeId::Parse("spiffe://a/attestor/gw1")->is_gateway());
+}
+
 TEST(SpiffeIdTest, KnowsGateways) {
   EXPECT_TRUE(SpiffeId::Parse("spiffe://a/gateway/gw1")->is_gateway());
   EXPECT_FALSE(SpiffeId::Parse("spiffe://a/gateway")->is_gateway());

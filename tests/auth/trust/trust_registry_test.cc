@@ -57,6 +57,26 @@ TEST(TrustRegistryTest, ARootThatLeavesTheBundleStillServesWhoIsConnected) {
   EXPECT_THAT(verify(VerifyEstablished), test::HasReason(Reason::kCertificateUntrusted));
 }
 
+TEST(TrustRegistryTest, ARootThatIsDroppedServesNobody) {
+  const test::TestCa retired("alpha.example", kNow);
+  const test::TestCa old_ca("alpha.example", kNow);
+  const test::TestCa new_ca("alpha.example", kNow);
+  TrustRegistry registry;
+  CDGATE_ASSERT_OK(registry.Replace("alpha.example", retired.bundle_pem(), {}));
+  CDGATE_ASSERT_OK(registry.Replace("alpha.example", old_ca.bundle_pem(), {}));
+  CDGATE_ASSERT_OK(registry.Replace("alpha.example", new_ca.bundle_pem(), {}, Leaving::kDrop));
+  for (const test::TestCa* ca : {&retired, &old_ca}) {
+    EXPECT_THAT(VerifyEstablished(*registry.Current(), ca->Service("ci").certificate_pem, "",
+                                  crypto::Purpose::kClient, kNow),
+                test::HasReason(Reason::kCertificateUntrusted));
+  }
+  // What leaves later is retired again.
+  CDGATE_ASSERT_OK(registry.Replace("alpha.example", retired.bundle_pem(), {}));
+  CDGATE_EXPECT_OK(VerifyEstablished(*registry.Current(), new_ca.Service("ci").certificate_pem, "",
+                                     crypto::Purpose::kClient, kNow)
+                       .status());
+}
+
 TEST(TrustRegistryTest, WhoIsConnectedUnderARetiredRootIsStillLookedUpInItsLists) {
   const test::TestCa old_ca("alpha.example", kNow);
   const test::TestCa new_ca("alpha.example", kNow);

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "tests/support/status_matchers.h"
 #include "tests/support/test_ca.h"
@@ -106,6 +108,79 @@ TEST_F(VerifyTest, AgainstOneBundleTheDomainMustBeTheExpectedOne) {
   CDGATE_EXPECT_OK(VerifyAgainst(*store, "beta.example", leaf, "", Purpose::kServer, kNow));
   EXPECT_THAT(VerifyAgainst(*store, "gamma.example", leaf, "", Purpose::kServer, kNow),
               test::HasReason(Reason::kWrongPeer));
+}
+
+// An attestor of beta's, with what verifies it.
+class VerifyAttestorTest : public VerifyTest {
+ protected:
+  static std::vector<crypto::Certificate> Chain(const crypto::IssuedCertificate& issued) {
+    return crypto::Certificate::ParsePemChain(issued.certificate_pem).value();
+  }
+  absl::StatusOr<VerifiedAttestor> CheckAttestor(const crypto::IssuedCertificate& issued,
+                                                 absl::Time now = kNow) {
+    return VerifyAttestor(*registry_.Current(), Chain(issued), now);
+  }
+  void Deny(DenialKind kind, const std::string& subject) {
+    registry_.SetDenied(
+        DenyList::Compile({{.name = "stolen", .kind = kind, .subject = subject}}).value());
+  }
+};
+
+TEST_F(VerifyAttestorTest, SaysWhoseAndBetweenWhichTimes) {
+  const auto issued = beta_.Attestor("a1");
+  for (const absl::Time now : {kNow, kNow + absl::Hours(24 * 400)}) {
+    CDGATE_ASSERT_OK_AND_ASSIGN(const VerifiedAttestor attestor, CheckAttestor(issued, now));
+    EXPECT_EQ(attestor.id.text(), "spiffe://beta.example/attestor/a1");
+    EXPECT_EQ(attestor.not_before, kNow - absl::Minutes(5));
+    EXPECT_EQ(attestor.not_after, kNow + absl::Hours(24));
+  }
+  EXPECT_THAT(VerifyAttestor(*registry_.Current(), {}, kNow),
+              test::HasReason(Reason::kCertificateMalformed));
+}
+
+TEST_F(VerifyAttestorTest, OneUseIsNeverTheOther) {
+  // By what the certificate is for, and by whom it names.
+  crypto::LeafRequest request;
+  request.uri_names = {"spiffe://beta.example/attestor/a1"};
+  const auto connects = beta_.ca().Issue(request, kNow).value();
+  EXPECT_THAT(CheckAttestor(connects), test::HasReason(Reason::kCertificateWrongUse));
+  EXPECT_THAT(Check(connects), test::HasReason(Reason::kCertificateWrongUse));
+  request.uri_names = {"spiffe://beta.example/gateway/gw1"};
+  request.use = crypto::LeafUse::kStatements;
+  const auto gateway = beta_.ca().Issue(request, kNow).value();
+  EXPECT_THAT(CheckAttestor(gateway), test::HasReason(Reason::kCertificateWrongUse));
+  EXPECT_THAT(Check(gateway), test::HasReason(Reason::kCertificateWrongUse));
+  EXPECT_THAT(CheckAttestor(beta_.Gateway("gw1")), test::HasReason(Reason::kCertificateWrongUse));
+  EXPECT_THAT(Check(beta_.Attestor("a1")), test::HasReason(Reason::kCertificateWrongUse));
+}
+
+TEST_F(VerifyAttestorTest, NobodySignsForAnotherDomain) {
+  crypto::LeafRequest request;
+  request.uri_names = {"spiffe://alpha.example/attestor/a1"};
+  request.use = crypto::LeafUse::kStatements;
+  EXPECT_THAT(CheckAttestor(beta_.ca().Issue(request, kNow).value()),
+              test::HasReason(Reason::kCertificateUntrusted));
+  const test::TestCa gamma("gamma.example", kNow);
+  EXPECT_THAT(CheckAttestor(gamma.Attestor("a1")),
+              test::HasReasonAndMessage(Reason::kUnknownTrustDomain,
+                                        testing::HasSubstr("cdgate trust set gamma.example")));
+}
+
+TEST_F(VerifyAttestorTest, WhoIsRevokedOrDeniedSignsNothing) {
+  const auto issued = beta_.Attestor("a1");
+  const auto serial = Chain(issued).front().serial();
+  for (const auto& [kind, subject] :
+       {std::pair(DenialKind::kPrincipal, std::string("spiffe://beta.example/attestor/a1")),
+        std::pair(DenialKind::kDomain, std::string("beta.example")),
+        std::pair(DenialKind::kSerial, "beta.example/" + serial)}) {
+    Deny(kind, subject);
+    EXPECT_THAT(CheckAttestor(issued), test::HasReason(Reason::kCertificateDenied)) << subject;
+  }
+  Deny(DenialKind::kDomain, "gamma.example");
+  CDGATE_EXPECT_OK(CheckAttestor(issued));
+  CDGATE_ASSERT_OK(registry_.Replace("beta.example", beta_.bundle_pem(),
+                                     {beta_.CrlRevoking(issued.certificate_pem)}));
+  EXPECT_THAT(CheckAttestor(issued), test::HasReason(Reason::kCertificateRevoked));
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include "absl/strings/str_join.h"
 #include "federation/link/codec.h"
 #include "federation/link/link.h"
+#include "tests/federation/link/fake_signer.h"
 
 namespace cdgate::test {
 namespace {
@@ -49,6 +50,14 @@ std::string DescribeRows(const std::vector<LedgerRow>& rows) {
       rows, " | ", [](std::string* out, const LedgerRow& row) { out->append(DescribeRow(row)); });
 }
 
+std::string DescribeCatalogue(const federation::v1::Catalogue& catalogue) {
+  std::string out = absl::StrCat("catalogue of ", catalogue.offers_size(), " offers");
+  if (catalogue.truncated()) out += ", cut";
+  for (const auto& request : catalogue.requests()) absl::StrAppend(&out, ", asks ", request.id());
+  for (const auto& answer : catalogue.answers()) absl::StrAppend(&out, ", answers ", answer.id());
+  return out;
+}
+
 std::string DescribeGroups(const federation::v1::Groups& groups) {
   std::string out = absl::StrCat("groups ", groups.groups_size());
   for (const auto& group : groups.groups()) absl::StrAppend(&out, " ", group.list());
@@ -63,6 +72,19 @@ std::string DescribeInterest(const federation::v1::Interest& interest) {
 std::string DescribeCursor(const link::ImportCursor& cursor) {
   return absl::StrCat("position=", cursor.position.value(), " epoch=", cursor.link_epoch,
                       " token=", cursor.token);
+}
+
+std::string DescribeAttestors(const federation::v1::Attestors& attestors) {
+  std::string out = "attestors";
+  for (const auto& attestor : attestors.attestors()) {
+    absl::StrAppend(&out, " ", attestor.certificates(0));
+  }
+  return out;
+}
+
+std::string DescribeReceipt(const federation::v1::Receipt& receipt) {
+  return absl::StrCat("receipt position=", receipt.position(),
+                      " digest=", ReadDigest(receipt.digest()));
 }
 
 struct Describer {
@@ -88,7 +110,8 @@ struct Describer {
   }
   std::string operator()(const link::CommitImport& o) const {
     return absl::StrCat("commit ", o.events.size(), o.replay ? " past" : "", " events from ",
-                        o.first_position.value(), ", cursor ", DescribeCursor(o.cursor));
+                        o.first_position.value(), o.statement ? ", signed" : "", ", cursor ",
+                        DescribeCursor(o.cursor));
   }
   std::string operator()(const link::MoveCursor& o) const {
     return absl::StrCat("move cursor ", DescribeCursor(o.cursor));
@@ -108,8 +131,20 @@ struct Describer {
   std::string operator()(const link::GroupsReceived& o) const {
     return absl::StrCat("received ", DescribeGroups(o.groups));
   }
+  std::string operator()(const link::CatalogueReceived& o) const {
+    return absl::StrCat("received ", DescribeCatalogue(o.catalogue));
+  }
   std::string operator()(const link::TrustReceived& o) const {
     return absl::StrCat("received trust ", o.update.document());
+  }
+  std::string operator()(const link::AttestorsReceived& o) const {
+    return absl::StrCat("received ", DescribeAttestors(o.attestors));
+  }
+  std::string operator()(const link::ReceiptReceived& o) const {
+    return absl::StrCat("received ", DescribeReceipt(o.receipt), " of ", o.link_epoch);
+  }
+  std::string operator()(const link::HistoryDisputed& o) const {
+    return absl::StrCat("the peer disputes what it was sent up to ", o.position.value());
   }
   std::string operator()(const link::InterestReceived& o) const {
     return absl::StrCat("received ", DescribeInterest(o.interest));
@@ -149,22 +184,28 @@ std::string DescribeFrame(const Frame& frame) {
     case Frame::kInterest: return DescribeInterest(frame.interest());
     case Frame::kResume:
       return absl::StrCat("resume position=", frame.resume().position(),
-                          " epoch=", frame.resume().link_epoch(),
-                          " token=", frame.resume().token());
+                          " epoch=", frame.resume().link_epoch(), " token=", frame.resume().token(),
+                          frame.resume().digest().empty()
+                              ? ""
+                              : absl::StrCat(" digest=", ReadDigest(frame.resume().digest())));
     case Frame::kCredit:
       return absl::StrCat("credit events=", frame.credit().events(),
                           " bytes=", frame.credit().bytes());
     case Frame::kBatch: {
       std::vector<std::string> ids;
       for (const auto& e : frame.batch().events()) ids.push_back(e.cloud_event());
-      return absl::StrCat("batch first=", frame.batch().first_position(), " events=[",
-                          absl::StrJoin(ids, " "), "]", frame.batch().replay() ? " replay" : "",
-                          " epoch=", frame.batch().link_epoch(), " token=", frame.batch().token());
+      return absl::StrCat(
+          "batch first=", frame.batch().first_position(), " events=[", absl::StrJoin(ids, " "), "]",
+          frame.batch().replay() ? " replay" : "", " epoch=", frame.batch().link_epoch(),
+          " token=", frame.batch().token(),
+          frame.batch().has_export_statement()
+              ? absl::StrCat(" signed ", frame.batch().export_statement().signature())
+              : "");
     }
     case Frame::kAck:
       return absl::StrCat("ack position=", frame.ack().position(),
                           Refusals(frame.ack().refusals()));
-    case Frame::kCatalogue: return "catalogue";
+    case Frame::kCatalogue: return DescribeCatalogue(frame.catalogue());
     case Frame::kHeartbeat: {
       const auto& h = frame.heartbeat();
       return absl::StrCat(
@@ -175,6 +216,7 @@ std::string DescribeFrame(const Frame& frame) {
           h.exports_stopped() ? " exports stopped" : "", " size=", frame.ByteSizeLong());
     }
     case Frame::kGroups: return DescribeGroups(frame.groups());
+    case Frame::kAttestors: return DescribeAttestors(frame.attestors());
     case Frame::kTrust: return absl::StrCat("trust ", frame.trust().document());
     case Frame::kGoAway:
       return absl::StrCat("goaway ", frame.go_away().reason(), ": ", frame.go_away().message());

@@ -47,6 +47,7 @@ federation::v1::Frame MakeFrame(Input& in) {
       frame.mutable_hello()->set_max_frame_bytes(1 << 20);
       frame.mutable_hello()->add_capabilities(in.Byte() % 4 == 0 ? "other" : "replay");
       frame.mutable_hello()->add_capabilities(in.Byte() % 4 == 0 ? "trust" : "groups");
+      frame.mutable_hello()->add_capabilities("catalogue");
       frame.mutable_hello()->mutable_heartbeat_interval()->set_seconds(in.Byte() % 8);
       break;
     case 1:
@@ -96,7 +97,10 @@ federation::v1::Frame MakeFrame(Input& in) {
                                                                   << (in.Byte() % 60));
       break;
     case 8:
-      for (int n = in.Byte() % 80; n > 0; --n) frame.mutable_groups()->add_groups();
+      for (int n = in.Byte() % 80, odd = n % 2; n > 0; --n) {
+        if (odd == 0) frame.mutable_groups()->add_groups();
+        if (odd == 1) frame.mutable_catalogue()->add_requests();
+      }
       break;
     default: {
       const std::string bytes = in.Bytes(in.Byte());
@@ -188,7 +192,7 @@ class Driver {
     config.instance = "i";
     config.peer = "b";
     config.agreement_id = "ag";
-    config.capabilities = {"groups", "replay", "trust"};
+    config.capabilities = {"catalogue", "groups", "replay", "trust"};
     config.acknowledged = base::Sequence(kRecorded);
     config.log_epoch = base::Epoch("L");
     config.head = base::Sequence(100);

@@ -16,6 +16,7 @@
 #include "federation/link/link.h"
 #include "tests/federation/link/describe.h"
 #include "tests/federation/link/fake_sealer.h"
+#include "tests/federation/link/fake_signer.h"
 #include "tests/federation/link/received.h"
 
 namespace cdgate::test {
@@ -86,6 +87,25 @@ federation::v1::TrustUpdate MakeTrust(const Arguments& args) {
   return update;
 }
 
+federation::v1::Attestors MakeAttestors(const Arguments& args) {
+  federation::v1::Attestors attestors;
+  for (const std::string& key : args.All("key")) attestors.add_attestors()->add_certificates(key);
+  return attestors;
+}
+
+federation::v1::Catalogue MakeCatalogue(const Arguments& args) {
+  federation::v1::Catalogue catalogue;
+  for (const std::string& type : args.All("offer")) catalogue.add_offers()->set_type(type);
+  for (uint64_t i = 0; i < args.Number("more"); ++i) {
+    catalogue.add_offers()->set_type(std::string(args.Number("of", 1), 'x'));
+  }
+  for (const std::string& id : args.All("asks")) catalogue.add_requests()->set_id(id);
+  for (uint64_t i = 0; i < args.Number("ask"); ++i) catalogue.add_requests();
+  for (const std::string& id : args.All("answers")) catalogue.add_answers()->set_id(id);
+  for (uint64_t i = 0; i < args.Number("answer"); ++i) catalogue.add_answers();
+  return catalogue;
+}
+
 federation::v1::Groups MakeGroups(const Arguments& args) {
   federation::v1::Groups groups;
   for (const std::string& list : args.All("list")) groups.add_groups()->set_list(list);
@@ -131,6 +151,10 @@ Frame MakeFrame(const Arguments& args) {
     frame.mutable_resume()->set_token(args.Text("token"));
     frame.mutable_resume()->set_position(args.Number("position"));
     frame.mutable_resume()->set_link_epoch(args.Text("epoch"));
+    for (const std::string& digest : args.All("digest")) {
+      frame.mutable_resume()->set_digest(FakeDigest(digest));
+    }
+    if (args.Has("short")) frame.mutable_resume()->set_digest("short");
   } else if (kind == "credit") {
     frame.mutable_credit()->set_events(args.Number("events"));
     frame.mutable_credit()->set_bytes(args.Number("bytes", 1 << 20));
@@ -142,6 +166,7 @@ Frame MakeFrame(const Arguments& args) {
     frame.mutable_batch()->set_token(args.Text("token", "T"));
     frame.mutable_batch()->set_link_epoch(args.Text("epoch", "E"));
     frame.mutable_batch()->set_replay(args.Has("replay"));
+    if (args.Has("signed")) frame.mutable_batch()->mutable_export_statement()->set_signature("s");
   } else if (kind == "ack") {
     frame.mutable_ack()->set_position(args.Number("position"));
     for (const std::string& refused : args.All("refused")) {
@@ -151,17 +176,23 @@ Frame MakeFrame(const Arguments& args) {
       if (parts.size() > 1) refusal.set_reason(parts[1]);
       if (parts.size() > 2) refusal.set_rule(parts[2]);
     }
+  } else if (kind == "attestors") {
+    *frame.mutable_attestors() = MakeAttestors(args);
   } else if (kind == "trust") {
     *frame.mutable_trust() = MakeTrust(args);
   } else if (kind == "groups") {
     *frame.mutable_groups() = MakeGroups(args);
   } else if (kind == "catalogue") {
-    frame.mutable_catalogue()->set_version(1);
+    *frame.mutable_catalogue() = MakeCatalogue(args);
   } else if (kind == "heartbeat") {
     frame.mutable_heartbeat()->set_last_position(args.Number("last"));
     frame.mutable_heartbeat()->set_token(args.Text("token"));
     frame.mutable_heartbeat()->set_link_epoch(args.Text("epoch"));
     frame.mutable_heartbeat()->set_exports_stopped(args.Has("stopped"));
+    if (const uint64_t position = args.Number("receipt")) {
+      frame.mutable_heartbeat()->mutable_receipt()->set_position(position);
+      frame.mutable_heartbeat()->mutable_receipt()->set_digest(FakeDigest(args.Text("digest")));
+    }
   } else if (kind == "goaway") {
     frame.mutable_go_away()->set_reason(args.Text("reason"));
     frame.mutable_go_away()->set_message(args.Text("message"));
@@ -246,11 +277,25 @@ class Player {
     if (cursor.size() == 3) {
       config.import_cursor = {Position(Numbers(cursor[0]).at(0)), cursor[2], cursor[1]};
     }
+    for (const std::string& digest : args.All("digest")) {
+      config.import_cursor.digest = FakeDigest(digest);
+    }
+    if (args.Has("signs")) config.signer = &signer_;
+    TakeReceipt(args.Text("receipt"), &config);
     if (const auto reason = base::ReasonFromText(args.Text("refuse"))) {
       config.refuse = link::Refuse{*reason, "refused before anything is said", absl::Seconds(5)};
     }
     nodes_[name] = Node{};
     nodes_[name].link = std::make_unique<link::Link>(std::move(config));
+  }
+
+  // "POSITION:EPOCH:DIGEST"
+  static void TakeReceipt(const std::string& text, link::LinkConfig* config) {
+    const std::vector<std::string> parts = absl::StrSplit(text, ':');
+    if (parts.size() != 3) return;
+    config->receipt.emplace().set_position(Numbers(parts[0]).at(0));
+    config->receipt->set_digest(FakeDigest(parts[2]));
+    config->receipt_epoch = parts[1];
   }
 
   void Command(Node& node, const std::string& name, const Arguments& args) {
@@ -296,7 +341,9 @@ class Player {
       return Step(node, link::ReplayChanged{MakeJob(args), Sequence(args.Number("through"))});
     }
     if (name == "groups") return Step(node, link::GroupsChanged{MakeGroups(args)});
+    if (name == "catalogue") return Step(node, link::CatalogueChanged{MakeCatalogue(args)});
     if (name == "trust") return Step(node, link::TrustChanged{MakeTrust(args)});
+    if (name == "attestors") return Step(node, link::AttestorsChanged{MakeAttestors(args)});
     if (name == "placed") return Step(node, link::PlaceChecked{args.Has("same")});
     if (name == "horizon") {
       return Step(node, link::HorizonWritten{Sequence(Numbers(args.plain().at(0)).at(0))});
@@ -333,6 +380,7 @@ class Player {
     decided.last = Sequence(args.Number("last"));
     decided.last_mark = args.Number("mark");
     decided.policy_epoch.set_policy_version(args.Number("policy", 1));
+    decided.tree = {"seed", args.Text("root")};
     for (uint64_t s : Numbers(args.Text("allow"))) {
       link::AppendRelayedEvent(absl::StrCat("#", s), "", &decided.events);
       decided.sequences.push_back(Sequence(s));
@@ -386,6 +434,7 @@ class Player {
   }
 
   FakeSealer sealer_;
+  FakeSigner signer_;
   std::map<std::string, Node> nodes_;
   absl::Time now_ = ScriptEpoch();
   std::string out_;

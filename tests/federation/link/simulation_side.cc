@@ -6,6 +6,7 @@
 
 #include "federation/link/blocks.h"
 #include "federation/link/codec.h"
+#include "tests/federation/link/simulation_checker.h"
 
 namespace cdgate::test {
 
@@ -13,25 +14,31 @@ using base::Position;
 using base::Reason;
 using base::Sequence;
 
-void Side::Connect(Wire* out) {
-  // Whoever drives links begins the next one when everything of the last is on disk.
-  link_.reset();
-  while (!commits_.empty()) CommitSome();
+link::LinkConfig Side::Config() {
   link::LinkConfig config;
   config.domain = name_;
   config.instance = "gw1";
   config.peer = peer_;
   config.agreement_id = "ag";
-  if (world_.replays()) config.capabilities.push_back(link::kReplayCapability);
+  if (world_.faults().replays) config.capabilities.push_back(link::kReplayCapability);
+  if (world_.faults().statements) {
+    config.capabilities.push_back(link::kStatementsCapability);
+    config.signer = &signer_;
+    config.receipt = disk_.receipt;
+    config.receipt_epoch = disk_.receipt_epoch;
+  }
   config.log_epoch = base::Epoch(disk_.epoch);
   config.head = Sequence(disk_.log.size());
   config.agreed_sequence = Sequence(1);
   config.horizon = disk_.horizon;
   if (!disk_.sent_by.empty()) {
-    config.sent_epoch.emplace().set_policy_version(disk_.sent_by.rbegin()->second);
-    config.sent_epoch_first = Sequence(disk_.sent_by.rbegin()->first);
+    const auto& [first, version] = *disk_.sent_by.rbegin();
+    config.sent_epoch.emplace().set_policy_version(version.policy);
+    config.sent_epoch->set_interest_version(version.interest);
+    config.sent_epoch_first = Sequence(first);
   }
   config.acknowledged = disk_.acknowledged;
+  if (world_.Broken(Mutant::kForgetLedger)) config.acknowledged = Sequence(0);
   config.replay = disk_.job;
   config.replay_through = disk_.replay_through;
   config.fresh_link_epoch = absl::StrCat("E", world_.next_epoch++);
@@ -39,29 +46,55 @@ void Side::Connect(Wire* out) {
   config.policy_epoch.set_policy_version(policy_);
   config.max_unacknowledged = kMaxUnacknowledged;
   config.window_events = kWindowEvents;
-  config.window_bytes = 400;
+  config.window_bytes = world_.faults().large ? 60'000 : 400;
+  if (world_.faults().large) config.max_frame_bytes = link::kLeastMaxFrameBytes;
+  config.interest = Interest();
+  config.exports_held = held_;
   if (!begin_anew_) config.import_cursor = disk_.cursor;
   if (frozen_) config.refuse = link::Refuse{Reason::kFrozen, "frozen", {}};
-  link_ = std::make_unique<link::Link>(std::move(config));
+  return config;
+}
+
+federation::v1::Interest Side::Interest() const {
+  federation::v1::Interest interest;
+  interest.set_version(world_.faults().hidden_rules ? 0 : interest_);
+  interest.set_paused(paused_);
+  return interest;
+}
+
+void Side::Connect(Wire* out) {
+  // Whoever drives links begins the next one when everything of the last is on disk.
+  link_.reset();
+  while (!commits_.empty()) CommitSome();
+  link_ = std::make_unique<link::Link>(Config());
   need_.reset();
   replay_.reset();
   check_.reset();
   out_ = out;
   writing_ = false;
   held_events_ = 0;
+  peer_interest_ = 0;
+  received_digest_ = begin_anew_ ? "" : disk_.cursor.digest;
+  receipt_given_ = base::Position(0);
+  world_.checker->Connected(*this);
   Step(link::StreamOpened{});
+  TellKey();
 }
 
 void Side::Step(link::Input input) {
   if (link_ == nullptr) return;
-  for (link::Output& output : link_->Step(std::move(input), world_.now)) {
+  if (world_.Broken(world_.options_.mutant)) Break(world_.options_.mutant, &input);
+  for (link::Output& output : link_->Step(std::move(input), Now())) {
     world_.Trace(name_, Describe(output));
+    const bool broken = world_.Broken(world_.options_.mutant);
+    if (broken && Break(world_.options_.mutant, &output)) Do(output);
     Do(std::move(output));
   }
 }
 
 void Side::Do(link::Output output) {
   if (auto* send = std::get_if<link::SendFrame>(&output)) {
+    AddReceipt(&send->frame);
     OnSend(*send);
   } else if (auto* need = std::get_if<link::NeedEvents>(&output)) {
     need_ = *need;
@@ -69,22 +102,12 @@ void Side::Do(link::Output output) {
     replay_ = *replay;
   } else if (auto* check = std::get_if<link::CheckPlace>(&output)) {
     check_ = *check;
+  } else if (auto* interest = std::get_if<link::InterestReceived>(&output)) {
+    peer_interest_ = interest->interest.version();
   } else if (auto* horizon = std::get_if<link::WriteHorizon>(&output)) {
-    const Sequence through(horizon->row.last_sequence());
-    commits_.push_back([this, through, row = horizon->row] {
-      disk_.horizon = std::max(disk_.horizon, through);
-      if (row.has_policy_epoch()) {
-        disk_.sent_by.erase(disk_.sent_by.lower_bound(row.first_sequence()), disk_.sent_by.end());
-        disk_.sent_by[row.first_sequence()] = row.policy_epoch().policy_version();
-      }
-      Step(link::HorizonWritten{through});
-    });
+    OnHorizon(*horizon);
   } else if (auto* ledger = std::get_if<link::RecordLedger>(&output)) {
-    commits_.push_back([this, rows = ledger->rows, through = ledger->acknowledged_sequence] {
-      disk_.rows.insert(disk_.rows.end(), rows.begin(), rows.end());
-      if (through < disk_.acknowledged) world_.Fault("the ledger goes back");
-      disk_.acknowledged = through;
-    });
+    OnLedger(std::move(*ledger));
   } else if (auto* record = std::get_if<link::RecordReplay>(&output)) {
     OnReplay(std::move(*record));
   } else if (auto* done = std::get_if<link::ReplayDone>(&output)) {
@@ -93,14 +116,14 @@ void Side::Do(link::Output output) {
       disk_.job.reset();
       Step(link::ReplayChanged{});
     });
+  } else if (auto* attestors = std::get_if<link::AttestorsReceived>(&output)) {
+    for (const auto& one : attestors->attestors.attestors()) keys_.insert(one.certificates(0));
+  } else if (auto* receipt = std::get_if<link::ReceiptReceived>(&output)) {
+    OnReceipt(*receipt);
+  } else if (auto* disputed = std::get_if<link::HistoryDisputed>(&output)) {
+    OnDisputed(*disputed);
   } else if (auto* move = std::get_if<link::MoveCursor>(&output)) {
-    commits_.push_back([this, cursor = move->cursor] {
-      if (!repeats_allowed_ && disk_.cursor.position > cursor.position) {
-        world_.Fault("the cursor goes back");
-      }
-      disk_.cursor = cursor;
-      begin_anew_ = false;
-    });
+    OnMove(*move);
   } else if (auto* import = std::get_if<link::CommitImport>(&output)) {
     OnImport(*import);
   } else if (auto* state = std::get_if<link::StateChanged>(&output)) {
@@ -113,38 +136,41 @@ void Side::Do(link::Output output) {
 void Side::OnSend(const link::SendFrame& send) {
   if (writing_) world_.Fault("two frames are written at once");
   writing_ = true;
-  if (send.frame.has_ack() && send.frame.ack().position() > disk_.cursor.position.value()) {
-    world_.Fault("an Ack is ahead of the disk");
-  }
-  federation::v1::Frame frame;
   const std::string bytes = link::EncodeHead(send) + send.events;
-  if (!frame.ParseFromString(bytes)) world_.Fault("a frame does not parse");
-  if (frame.has_heartbeat() && bytes.size() != link::kHeartbeatFrameBytes) {
-    world_.Fault("a heartbeat of another size");
-  }
-  if (frame.has_batch()) CheckBatch(frame.batch());
-  if (link_->exporter().unacknowledged() > kMaxUnacknowledged) world_.Fault("too much in flight");
+  world_.checker->Sent(*this, bytes);
   if (out_ != nullptr) out_->frames.push_back(bytes);
 }
 
-void Side::CheckBatch(const federation::v1::Batch& batch) {
-  if (batch.replay() && !disk_.job) world_.Fault("past events leave without a job");
-  for (const auto& event : batch.events()) {
-    const uint64_t id = event.accepted_time_nanos();
-    const auto at = std::find(disk_.log.begin(), disk_.log.end(), id);
-    if (!Allows(policy_, id)) world_.Fault(absl::StrCat("event ", id, " is not allowed"));
-    if (frozen_) world_.Fault("an event leaves while frozen");
-    if (at == disk_.log.end() ||
-        static_cast<uint64_t>(at - disk_.log.begin()) + 1 > disk_.horizon.value()) {
-      world_.Fault("an event leaves beyond the horizon on disk");
-      continue;
+void Side::OnHorizon(const link::WriteHorizon& horizon) {
+  const Sequence through(horizon.row.last_sequence());
+  if (world_.Broken(Mutant::kHorizonEarly)) Step(link::HorizonWritten{through});
+  commits_.push_back([this, through, row = horizon.row] {
+    disk_.horizon = std::max(disk_.horizon, through);
+    if (row.has_policy_epoch()) {
+      disk_.sent_by.erase(disk_.sent_by.lower_bound(row.first_sequence()), disk_.sent_by.end());
+      disk_.sent_by[row.first_sequence()] = {row.policy_epoch().policy_version(),
+                                             row.policy_epoch().interest_version()};
     }
-    if (batch.replay()) continue;
-    const auto next = disk_.sent_by.upper_bound(static_cast<uint64_t>(at - disk_.log.begin()) + 1);
-    if (next == disk_.sent_by.begin() || std::prev(next)->second != policy_) {
-      world_.Fault("an event leaves by decisions that the disk does not name");
-    }
-  }
+    Step(link::HorizonWritten{through});
+  });
+}
+
+void Side::OnLedger(link::RecordLedger ledger) {
+  commits_.push_back([this, rows = std::move(ledger.rows), through = ledger.acknowledged_sequence] {
+    world_.checker->Recorded(*this, rows, through);
+    disk_.rows.insert(disk_.rows.end(), rows.begin(), rows.end());
+    disk_.acknowledged = through;
+  });
+}
+
+void Side::OnMove(const link::MoveCursor& move) {
+  link::ImportCursor moved = move.cursor;
+  moved.digest = received_digest_;
+  commits_.push_back([this, cursor = std::move(moved)] {
+    world_.checker->CursorMoved(*this, cursor);
+    disk_.cursor = cursor;
+    begin_anew_ = false;
+  });
 }
 
 void Side::OnReplay(link::RecordReplay record) {
@@ -171,40 +197,65 @@ void Side::OnImport(const link::CommitImport& import) {
   for (const auto& event : import.events.views) {
     ids.push_back(static_cast<uint64_t>(event.accepted_time_nanos()));
   }
-  commits_.push_back([this, ids, replay = import.replay, cursor = import.cursor] {
-    for (const uint64_t id : ids) {
-      const bool fresh = disk_.known.insert(id).second;
-      if (replay) {
-        ++world_.result.replayed;
-      } else if (fresh) {
-        disk_.imports.push_back(id);
-      } else if (!repeats_allowed_) {
-        world_.Fault(absl::StrCat("event ", id, " came twice"));
-      }
-    }
-    disk_.cursor = cursor;
-    begin_anew_ = false;
+  if (!Verify(import, ids)) return;
+  link::ImportCursor cursor = import.cursor;
+  cursor.digest = received_digest_;
+  if (world_.Broken(Mutant::kForgetDigest)) cursor.digest = SimulatedDigest("another");
+  const bool replay = import.replay;
+  if (world_.Broken(Mutant::kAckEarly)) Step(link::Committed{cursor.position, {}});
+  if (world_.Broken(Mutant::kSplitCommit)) OnMove({cursor});
+  commits_.push_back([this, ids, replay, cursor] {
+    std::vector<federation::v1::Refusal> refused;
+    CommitEvents(ids, replay, cursor, &refused);
     held_events_ -= std::min<uint64_t>(held_events_, ids.size());
-    Step(link::Committed{cursor.position, {}});
+    Step(link::Committed{cursor.position, std::move(refused)});
   });
+}
+
+// Events, refusals and cursor in one.
+void Side::CommitEvents(const std::vector<uint64_t>& ids, bool replay,
+                        const link::ImportCursor& cursor,
+                        std::vector<federation::v1::Refusal>* refused) {
+  std::vector<uint64_t> refused_ids;
+  for (size_t i = 0; i < ids.size(); ++i) {
+    const bool here = disk_.known.count(ids[i]) > 0 || Wants(interest_, ids[i]);
+    if (here || world_.Broken(Mutant::kTakeUnwanted)) continue;
+    refused_ids.push_back(ids[i]);
+    refused->emplace_back().set_position(cursor.position.value() - ids.size() + i + 1);
+    refused->back().set_reason("denied_by_rule");
+  }
+  world_.checker->Taken(*this, ids, refused_ids, replay, cursor);
+  for (const uint64_t id : ids) {
+    if (std::count(refused_ids.begin(), refused_ids.end(), id) > 0) continue;
+    const bool fresh = disk_.known.insert(id).second;
+    if (replay) {
+      ++world_.result.replayed;
+    } else if (fresh) {
+      disk_.imports.push_back(id);
+    } else if (!repeats_allowed_) {
+      world_.Fault(absl::StrCat("event ", id, " came twice"));
+    }
+  }
+  disk_.cursor = cursor;
+  begin_anew_ = false;
 }
 
 void Side::OnClose(const link::CloseStream& close) {
   need_.reset();
   replay_.reset();
   check_.reset();
-  // Only after a rollback does either happen; then this is what heals it.
+  // Only after a rollback or a lie does either happen; then this is what heals it.
   if (close.reason == Reason::kTokenInvalid && close.by_peer) {
-    begin_anew_ = true;
-    repeats_allowed_ = true;
+    commits_.push_back([this] { begin_anew_ = repeats_allowed_ = true; });
   }
   if (close.reason == Reason::kEpochRegressed && !close.by_peer) {
     disk_.epoch = absl::StrCat("L", world_.next_epoch++);
   }
-  if (!world_.options_.rollbacks &&
+  const Faults& faults = world_.faults();
+  if (!faults.rollbacks && !faults.lossy && !faults.byzantine &&
       (close.reason == Reason::kTokenInvalid || close.reason == Reason::kEpochRegressed ||
        close.reason == Reason::kPositionGap || close.reason == Reason::kProtocolError ||
-       close.reason == Reason::kCreditExceeded)) {
+       close.reason == Reason::kCreditExceeded || close.reason == Reason::kTooLarge)) {
     world_.Fault(absl::StrCat(name_, " ended: ", close.message));
   }
   out_ = nullptr;
@@ -212,7 +263,9 @@ void Side::OnClose(const link::CloseStream& close) {
 
 void Side::Publish() {
   disk_.log.push_back(world_.next_id++);
-  Step(link::HeadMoved{Sequence(disk_.log.size()), world_.now});
+  // It was accepted when it began to be committed.
+  disk_.accepted.push_back(Wall() - absl::Milliseconds(static_cast<int64_t>(world_.Below(450))));
+  Step(Head());
 }
 
 void Side::CommitSome() {
@@ -223,85 +276,18 @@ void Side::CommitSome() {
   }
 }
 
-// False where it has no room any more.
-bool Side::DecideOne(uint64_t sequence, size_t max_events, bool account_only,
-                     link::Decided* decided) const {
-  const uint64_t id = disk_.log[sequence - 1];
-  if (!Allows(policy_, id)) {
-    link::AddCount("denied", "no_rule", 1, &decided->counts);
-  } else if (account_only) {
-    link::AddCount("acknowledged_undisclosed", "", 1, &decided->counts);
-  } else {
-    if (decided->sequences.size() == max_events) return false;
-    federation::v1::RelayedEvent rest;
-    rest.set_accepted_time_nanos(static_cast<int64_t>(id));
-    link::AppendRelayedEvent(absl::StrCat("e", id), rest.SerializeAsString(), &decided->events);
-    decided->sequences.push_back(Sequence(sequence));
-  }
-  decided->last = Sequence(sequence);
-  decided->last_mark = id + 1;
-  return true;
-}
-
-link::Decided Side::DecideSome(uint64_t request, Sequence from, uint64_t end, size_t max_events,
-                               bool account_only) {
-  link::Decided decided;
-  decided.request = request;
-  decided.first = from;
-  decided.policy_epoch.set_policy_version(policy_);
-  end = std::min<uint64_t>({disk_.log.size(), end, from.value() + world_.Below(8)});
-  for (uint64_t s = from.value(); s <= end; ++s) {
-    if (!DecideOne(s, max_events, account_only, &decided)) break;
-  }
-  if (decided.last < decided.first) world_.Fault("no room in a request");
-  return decided;
-}
-
-void Side::Decide() {
-  if (!CanDecide()) return;
-  const link::NeedEvents need = *std::exchange(need_, std::nullopt);
-  const uint64_t end = need.through == Sequence(0) ? UINT64_MAX : need.through.value();
-  Step(DecideSome(need.request, need.from, end, need.max_events, need.account_only));
-}
-
-void Side::DecideReplay() {
-  if (!replay_) return;
-  const link::NeedReplay need = *std::exchange(replay_, std::nullopt);
-  if (need.through.value() > disk_.log.size() || need.through < need.from) {
-    return world_.Fault("a job asks for what is not in the log");
-  }
-  Step(link::ReplayDecided{
-      DecideSome(need.request, need.from, need.through.value(), need.max_events, false)});
-}
-
-void Side::StartJob(uint64_t first, uint64_t last, std::vector<Sequence> only) {
-  if (disk_.job || last == 0) return;
-  disk_.job = link::ReplayJob{++disk_.jobs, Sequence(first), Sequence(last), std::move(only)};
-  disk_.replay_through = Sequence(0);
-  Step(link::ReplayChanged{disk_.job, Sequence(0)});
-}
-
-void Side::StartSomeJob() {
-  const uint64_t last = disk_.log.size();
-  if (last == 0) return;
-  const uint64_t first = 1 + world_.Below(last);
-  std::vector<Sequence> only;
-  for (uint64_t s = first; s <= last; ++s) {
-    if (world_.Chance(40)) only.push_back(Sequence(s));
-  }
-  if (world_.Chance(50)) only.clear();
-  StartJob(first, last, std::move(only));
-}
-
 void Side::AnswerCheck() {
   if (!check_) return;
   const link::CheckPlace check = *std::exchange(check_, std::nullopt);
   const uint64_t s = check.sequence.value();
-  Step(link::PlaceChecked{s == 0 || (s <= disk_.log.size() && disk_.log[s - 1] + 1 == check.mark)});
+  const bool unknown = s < disk_.first;
+  Step(
+      link::PlaceChecked{unknown || (s <= disk_.log.size() && disk_.log[s - 1] + 1 == check.mark)});
 }
 
 void Side::Crash() {
   world_.Trace(name_, "*** crash");
+  ++world_.result.crashes;
   commits_.clear();
   link_.reset();
   out_ = nullptr;
@@ -320,11 +306,37 @@ void Side::RollBack() {
   disk_ = copies_.back();
 }
 
+void Side::Trim() {
+  if (disk_.first >= disk_.log.size()) return;
+  const uint64_t first = disk_.first + 1 + world_.Below(disk_.log.size() - disk_.first);
+  world_.Trace(name_, absl::StrCat("*** trimmed before ", first));
+  world_.checker->Trimmed(*this, first);
+  disk_.first = first;
+}
+
 void Side::ChangePolicy() {
   ++policy_;
+  world_.Trace(name_, absl::StrCat("*** policy ", policy_));
+  if (world_.Broken(Mutant::kStalePolicy)) return;
   storage::v1::PolicyEpoch epoch;
   epoch.set_policy_version(policy_);
   Step(link::PolicyChanged{epoch, {}});
+}
+
+void Side::ChangeInterest(bool paused) {
+  if (world_.faults().interests && world_.Chance(60)) ++interest_;
+  paused_ = paused;
+  Step(link::InterestChanged{Interest(), {}});
+}
+
+void Side::SetFrozen(bool frozen) {
+  frozen_ = frozen;
+  if (frozen && !world_.Broken(Mutant::kSendFrozen)) Step(link::End{Reason::kFrozen, "frozen", {}});
+}
+
+void Side::SetHeld(bool held) {
+  held_ = held;
+  Step(link::ExportsHeld{held});
 }
 
 }  // namespace cdgate::test

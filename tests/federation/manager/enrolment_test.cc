@@ -65,6 +65,65 @@ TEST_F(EnrolmentTest, LeavesThePendingAgreementOnBothSides) {
   EXPECT_EQ(at_alpha.expire_time().seconds(), at_beta.expire_time().seconds());
 }
 
+TEST_F(EnrolmentTest, TheInviterStatesTheAgreementAndTheAccepterSeesIt) {
+  admin::v1::CreateInviteRequest request;
+  request.set_purpose("joint releases");
+  request.add_contacts("ops@alpha.example");
+  request.mutable_agreement_lifetime()->set_seconds(90 * 86400);
+  request.set_domain("beta.example");
+  CDGATE_ASSERT_OK_AND_ASSIGN(const auto invite, alpha_.Invite(request));
+  EXPECT_EQ(invite.agreement_lifetime().seconds(), 90 * 86400);
+  admin::v1::CheckInviteRequest check;
+  check.set_token(invite.token());
+  CDGATE_ASSERT_OK_AND_ASSIGN(const auto seen, beta_.enrolment().CheckInvite(check));
+  EXPECT_EQ(seen.domain(), "alpha.example");
+  EXPECT_EQ(seen.fingerprint(), alpha_.fingerprint());
+  EXPECT_EQ(seen.purpose(), "joint releases");
+  EXPECT_EQ(seen.contacts(0), "ops@alpha.example");
+  EXPECT_EQ(seen.agreement_lifetime().seconds(), 90 * 86400);
+  EXPECT_EQ(seen.expire_time().seconds(), invite.expire_time().seconds());
+  EXPECT_EQ(seen.accepter_domain(), "beta.example");
+  EXPECT_FALSE(seen.offline());
+  EXPECT_EQ(seen.reason(), "");
+  EXPECT_EQ(network_.dials(), 0u) << "to look is not to accept";
+
+  CDGATE_ASSERT_OK_AND_ASSIGN(const auto accepted, beta_.Accept(invite.token()));
+  EXPECT_EQ(accepted.peer().purpose(), "joint releases");
+  EXPECT_EQ(accepted.peer().contacts(0), "ops@alpha.example");
+  const int64_t end = absl::ToUnixSeconds(clock_.Now()) + 90 * 86400;
+  EXPECT_EQ(beta_.PeerOf(alpha_)->expire_time().seconds(), end);
+  EXPECT_EQ(alpha_.PeerOf(beta_)->expire_time().seconds(), end);
+}
+
+TEST_F(EnrolmentTest, WhoLooksAtAnInviteIsToldWhetherItCouldBeAccepted) {
+  admin::v1::CreateInviteRequest request;
+  request.set_domain("beta.example");
+  admin::v1::CheckInviteRequest check;
+  check.set_token(Token(request));
+  CDGATE_ASSERT_OK_AND_ASSIGN(const auto for_another, gamma_.enrolment().CheckInvite(check));
+  EXPECT_EQ(for_another.reason(), "INVITE_INVALID");
+  EXPECT_THAT(for_another.message(), HasSubstr("for beta.example"));
+  CDGATE_ASSERT_OK_AND_ASSIGN(const auto our_own, alpha_.enrolment().CheckInvite(check));
+  EXPECT_EQ(our_own.reason(), "INVALID_ARGUMENT");
+  CDGATE_ASSERT_OK(beta_.Accept(check.token()));
+  EXPECT_EQ(beta_.enrolment().CheckInvite(check)->reason(), "ALREADY_EXISTS");
+  clock_.Advance(absl::Hours(25));
+  EXPECT_EQ(gamma_.enrolment().CheckInvite(check)->reason(), "INVITE_INVALID");
+  check.set_token("cdgate-invite-xyz");
+  EXPECT_THAT(beta_.enrolment().CheckInvite(check), HasReason(Reason::kInviteMalformed));
+}
+
+// The inviter of another release, or a broken one: what was shown is what counts.
+TEST_F(EnrolmentTest, AnAnswerWithOtherTermsThanTheInviteIsRefused) {
+  admin::v1::CreateInviteRequest request;
+  request.set_purpose("joint releases");
+  const std::string token = Token(request);
+  network_.set_tamper(
+      [](EnrolResponse& response) { response.mutable_party()->set_purpose("everything"); });
+  EXPECT_THAT(beta_.Accept(token), HasReason(Reason::kInviteInvalid));
+  EXPECT_FALSE(beta_.PeerOf(alpha_).has_value());
+}
+
 TEST_F(EnrolmentTest, EachSideApprovesForItselfAndMayDoSoTwice) {
   CDGATE_ASSERT_OK(beta_.Accept(Token()));
   for (int i = 0; i < 2; ++i) {

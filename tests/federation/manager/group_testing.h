@@ -74,6 +74,7 @@ class GroupNode {
   manager::GroupExchange& exchange() { return *exchange_; }
   state::Store& store() { return *store_; }
   trust::TrustRegistry& trust() { return trust_; }
+  const credentials::IdentityStore& identity() const { return *identity_; }
   const TestCa& ca() const { return ca_; }
   const std::string& name() const { return ca_.domain(); }
   const credentials::Material& material() { return *(material_ = identity_->CurrentMaterial()); }

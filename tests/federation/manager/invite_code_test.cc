@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -93,6 +94,37 @@ TEST_F(InviteCodeTest, TokenMayCarryTheBundleInPlaceOfAnAddress) {
   EXPECT_EQ(inviter.purpose(), "shared releases");
 }
 
+TEST_F(InviteCodeTest, WhatIsStatedOfTheAgreementGoesThroughTheText) {
+  for (const bool offline : {false, true}) {
+    Token token = MakeToken();
+    if (offline) token.bundle_pem = alpha_.bundle_pem();
+    token.purpose = "shared releases";
+    token.contacts = {"ops@alpha.example", "+49 1"};
+    token.lifetime = absl::Hours(24 * 90);
+    CDGATE_ASSERT_OK_AND_ASSIGN(const Token read, DecodeToken(EncodeToken(token).value()));
+    EXPECT_EQ(read.purpose, token.purpose);
+    EXPECT_EQ(read.contacts, token.contacts);
+    EXPECT_EQ(read.lifetime, token.lifetime);
+    EXPECT_EQ(InviterOf(read).contacts_size(), 2);
+  }
+  CDGATE_ASSERT_OK_AND_ASSIGN(const Token usual, DecodeToken(EncodeToken(MakeToken()).value()));
+  EXPECT_EQ(usual.lifetime, kDefaultLifetime);
+  EXPECT_EQ(usual.purpose, "");
+}
+
+TEST_F(InviteCodeTest, WhatNobodyMayStateIsMalformed) {
+  for (const auto& change : std::vector<std::function<void(Token&)>>{
+           [](Token& t) { t.lifetime = absl::ZeroDuration(); },
+           [](Token& t) { t.lifetime = kGreatestLifetime + absl::Seconds(1); },
+           [](Token& t) { t.purpose = std::string(501, 'x'); },
+           [](Token& t) { t.purpose = "\x1b[2J"; }, [](Token& t) { t.contacts.assign(11, "x"); },
+           [](Token& t) { t.contacts = {"a\nb"}; }}) {
+    Token token = MakeToken();
+    change(token);
+    EXPECT_THAT(DecodeToken(EncodeToken(token).value()), test::HasReason(Reason::kInviteMalformed));
+  }
+}
+
 TEST_F(InviteCodeTest, ReplyGoesThroughItsText) {
   const Reply reply = MakeReply();
   const std::string text = EncodeReply(reply).value();
@@ -154,7 +186,6 @@ TEST_F(InviteCodeTest, RefusesTokensWhosePartsAreMalformed) {
       {"no endpoint", [](Token& t) { t.endpoint = ""; }},
       {"invited domain", [](Token& t) { t.only_domain = "Beta"; }},
       {"peers endpoint without bundle", [](Token& t) { t.peers_endpoint = "gw.alpha.example:1"; }},
-      {"purpose without bundle", [](Token& t) { t.purpose = "shared releases"; }},
       {"peers endpoint",
        [&](Token& t) {
          t.bundle_pem = alpha_.bundle_pem();

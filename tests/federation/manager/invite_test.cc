@@ -51,6 +51,13 @@ class InviteTest : public testing::Test {
     party.add_contacts("ops@beta.example");
     return party;
   }
+  // The inviter as it answers.
+  Party Alpha() const {
+    Party party = PartyOf(alpha_);
+    party.set_purpose(Request().purpose);
+    party.clear_contacts();
+    return party;
+  }
   // What beta sends for `token`.
   std::string ProofOf(const Token& token, const Party& party) const {
     return AccepterProof(token.secret, BindingOf(token), party).value();
@@ -84,12 +91,12 @@ TEST_F(InviteTest, BothSidesProveTheSecret) {
   EXPECT_EQ(redemption.changed->redeemed_by(), "beta.example");
   EXPECT_TRUE(redemption.changed->sealed_secret().empty());
 
-  const Party alpha = PartyOf(alpha_);
+  const Party alpha = Alpha();
   const Agreement agreement{"agreement-1", kNow + absl::Hours(1000)};
   const std::string answer = InviterProof(OpenSecret(made.invite, sealer_).value(),
                                           BindingOf(token), proof, alpha, agreement)
                                  .value();
-  CDGATE_EXPECT_OK(CheckInviterProof(token, proof, alpha, agreement, answer));
+  CDGATE_EXPECT_OK(CheckInviterProof(token, proof, alpha, agreement, answer, kNow));
 }
 
 TEST_F(InviteTest, IsForOneUse) {
@@ -223,7 +230,7 @@ TEST_F(InviteTest, OneDirectionsProofIsNothingInTheOther) {
   const Party beta = PartyOf(beta_);
   const std::string proof = ProofOf(token, beta);
   const Agreement agreement{"agreement-1", kNow};
-  EXPECT_THAT(CheckInviterProof(token, proof, PartyOf(alpha_), agreement, proof),
+  EXPECT_THAT(CheckInviterProof(token, proof, PartyOf(alpha_), agreement, proof, kNow),
               test::HasReason(Reason::kInviteInvalid));
 }
 
@@ -238,20 +245,86 @@ TEST_F(InviteTest, TheInviterCannotBeReplaced) {
   const std::string answer =
       InviterProof(token.secret, BindingOf(token), proof, forged, agreement).value();
   EXPECT_THAT(
-      CheckInviterProof(token, proof, forged, agreement, answer),
+      CheckInviterProof(token, proof, forged, agreement, answer, kNow),
       test::HasReasonAndMessage(Reason::kInviteInvalid, HasSubstr("bundle is not the one")));
   // And without it nothing about the answer can be changed.
-  const Party alpha = PartyOf(alpha_);
+  const Party alpha = Alpha();
   const std::string good =
       InviterProof(token.secret, BindingOf(token), proof, alpha, agreement).value();
-  CDGATE_EXPECT_OK(CheckInviterProof(token, proof, alpha, agreement, good));
-  EXPECT_THAT(CheckInviterProof(token, proof, alpha, {"agreement-2", kNow}, good),
+  CDGATE_EXPECT_OK(CheckInviterProof(token, proof, alpha, agreement, good, kNow));
+  EXPECT_THAT(CheckInviterProof(token, proof, alpha, {"agreement-2", kNow}, good, kNow),
               test::HasReason(Reason::kInviteInvalid));
   EXPECT_THAT(
-      CheckInviterProof(token, proof, alpha, {"agreement-1", kNow + absl::Seconds(1)}, good),
+      CheckInviterProof(token, proof, alpha, {"agreement-1", kNow + absl::Seconds(1)}, good, kNow),
       test::HasReason(Reason::kInviteInvalid));
-  EXPECT_THAT(CheckInviterProof(token, std::string(32, 'x'), alpha, agreement, good),
+  EXPECT_THAT(CheckInviterProof(token, std::string(32, 'x'), alpha, agreement, good, kNow),
               test::HasReason(Reason::kInviteInvalid));
+}
+
+// The accepter's operator was shown the token; the inviter holds to what it says.
+TEST_F(InviteTest, TheInviterAnswersAsItsInviteStates) {
+  InviteRequest request = Request();
+  request.purpose = "joint releases";
+  request.contacts = {"ops@alpha.example", "+49 1"};
+  request.agreement_lifetime = absl::Hours(24 * 90);
+  const NewInvite made = MakeInvite(request, sealer_, kNow).value();
+  EXPECT_EQ(made.invite.contacts_size(), 2);
+  EXPECT_EQ(LifetimeOf(made.invite), absl::Hours(24 * 90));
+  EXPECT_EQ(LifetimeOf(Invite()), kDefaultLifetime);
+  const Token token = DecodeToken(made.token).value();
+  const std::string proof = ProofOf(token, PartyOf(beta_));
+  const auto check = [&](const Party& inviter, absl::Time end) {
+    const Agreement agreement{"agreement-1", end};
+    const std::string answer =
+        InviterProof(token.secret, BindingOf(token), proof, inviter, agreement).value();
+    return CheckInviterProof(token, proof, inviter, agreement, answer, kNow);
+  };
+  Party alpha = PartyOf(alpha_);
+  alpha.set_purpose("joint releases");
+  *alpha.mutable_contacts() = {request.contacts.begin(), request.contacts.end()};
+  const absl::Time end = kNow + absl::Hours(24 * 90);
+  CDGATE_EXPECT_OK(check(alpha, end));
+  CDGATE_EXPECT_OK(check(alpha, end - absl::Hours(24)));  // sooner than stated
+  EXPECT_THAT(check(alpha, end + absl::Hours(2)),
+              test::HasReasonAndMessage(Reason::kInviteInvalid, HasSubstr("later end")));
+  Party other = alpha;
+  other.set_purpose("everything");
+  EXPECT_THAT(check(other, end),
+              test::HasReasonAndMessage(Reason::kInviteInvalid, HasSubstr("another purpose")));
+  other = alpha;
+  other.mutable_contacts()->RemoveLast();
+  EXPECT_THAT(check(other, end),
+              test::HasReasonAndMessage(Reason::kInviteInvalid, HasSubstr("other contacts")));
+}
+
+TEST_F(InviteTest, WhatIsStatedOfTheAgreementIsBounded) {
+  const auto made = [this](const std::function<void(InviteRequest&)>& change) {
+    InviteRequest request = Request();
+    change(request);
+    return MakeInvite(request, sealer_, kNow);
+  };
+  for (const absl::Duration good : {kLeastLifetime, kGreatestLifetime}) {
+    CDGATE_EXPECT_OK(made([&](InviteRequest& r) { r.agreement_lifetime = good; }).status());
+  }
+  for (const absl::Duration bad :
+       {absl::ZeroDuration(), -absl::Hours(2), kLeastLifetime - absl::Seconds(1),
+        kGreatestLifetime + absl::Seconds(1), absl::InfiniteDuration()}) {
+    EXPECT_THAT(
+        made([&](InviteRequest& r) { r.agreement_lifetime = bad; }),
+        test::HasReasonAndMessage(Reason::kInvalidArgument, HasSubstr("agreement_lifetime")));
+  }
+  EXPECT_THAT(made([](InviteRequest& r) { r.contacts.assign(11, "x"); }),
+              test::HasReasonAndMessage(Reason::kInvalidArgument, HasSubstr("contacts")));
+  EXPECT_THAT(made([](InviteRequest& r) { r.contacts = {std::string(201, 'x')}; }),
+              test::HasReasonAndMessage(Reason::kInvalidArgument, HasSubstr("contacts")));
+  EXPECT_THAT(made([](InviteRequest& r) { r.contacts = {"a\x1b[2J"}; }),
+              test::HasReasonAndMessage(Reason::kInvalidArgument, HasSubstr("contacts")));
+  // What an answer could not carry is not promised.
+  EXPECT_THAT(made([](InviteRequest& r) {
+                r.bundle_pem = absl::StrCat(std::string(5300, ' '), r.bundle_pem);
+                r.contacts.assign(10, std::string(200, 'x'));
+              }),
+              test::HasReasonAndMessage(Reason::kInvalidArgument, HasSubstr("7 KiB")));
 }
 
 TEST_F(InviteTest, MayBeForOneDomainOnly) {

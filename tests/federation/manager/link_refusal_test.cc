@@ -40,6 +40,17 @@ TEST(LinkRefusalTest, AnApprovedAgreementCarriesEventsUntilItsEnd) {
   EXPECT_GT(ended->retry_after, absl::ZeroDuration());
 }
 
+TEST(LinkRefusalTest, ASuspendedPeerIsToldForWhatAndHowLong) {
+  RefusalFacts facts = At(kEnd - absl::Hours(1));
+  facts.suspended_for = absl::Milliseconds(3200);
+  facts.offence = "CREDIT_EXCEEDED: 900 events came with credit for 1";
+  const auto refusal = RefusalOf(Approved(), facts);
+  ASSERT_TRUE(refusal);
+  EXPECT_EQ(refusal->reason, Reason::kPeerSuspended);
+  EXPECT_THAT(refusal->message, HasSubstr("ended by CREDIT_EXCEEDED: 900 events"));
+  EXPECT_EQ(refusal->retry_after, absl::Seconds(4));
+}
+
 TEST(LinkRefusalTest, EachCauseHasItsReasonAndTheStrongestIsSaid) {
   admin::v1::Peer peer = Approved();
   RefusalFacts facts = At(kEnd + absl::Hours(1));

@@ -66,6 +66,23 @@ TEST_F(OfflineEnrolmentTest, TwoCodesMakeOneAgreement) {
   EXPECT_EQ(at_beta.purpose(), "shared releases");
 }
 
+TEST_F(OfflineEnrolmentTest, TheTokenStatesTheAgreementForBothSides) {
+  admin::v1::CreateInviteRequest request;
+  request.set_offline(true);
+  request.set_purpose("joint releases");
+  request.add_contacts("ops@alpha.example");
+  request.mutable_agreement_lifetime()->set_seconds(30 * 86400);
+  CDGATE_ASSERT_OK_AND_ASSIGN(const auto invite, alpha_.Invite(request));
+  const int64_t end = invite.expire_time().seconds() + 30 * 86400;
+  CDGATE_ASSERT_OK_AND_ASSIGN(const auto accepted, beta_.Accept(invite.token(), true));
+  EXPECT_EQ(accepted.peer().purpose(), "joint releases");
+  EXPECT_EQ(accepted.peer().contacts(0), "ops@alpha.example");
+  EXPECT_EQ(accepted.peer().expire_time().seconds(), end);
+  clock_.Advance(absl::Hours(3));
+  CDGATE_ASSERT_OK(alpha_.ApproveReply(accepted.reply_code(), beta_.fingerprint()));
+  EXPECT_EQ(alpha_.PeerOf(beta_)->expire_time().seconds(), end);
+}
+
 // Which of the two can be reached nobody knows yet, so each dials what it knows.
 TEST_F(OfflineEnrolmentTest, EachSideDialsTheOther) {
   CDGATE_ASSERT_OK(alpha_.ApproveReply(CodeFor(Token())));

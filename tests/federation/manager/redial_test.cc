@@ -82,6 +82,27 @@ TEST_F(RedialTest, ThoseWhoWereAskedTheSameDoNotAllComeThen) {
   EXPECT_LE(Down(absl::Seconds(2)), absl::Seconds(2.5));
 }
 
+TEST_F(RedialTest, WhoAttackedIsLeftAloneForLongerEachTime) {
+  for (const int seconds : {15, 30, 60, 120, 240, 480, 600, 600}) {
+    EXPECT_EQ(redial_.OnAbuse(now_, kMost), absl::Seconds(seconds));
+    now_ += absl::Seconds(seconds);
+    redial_.OnUp(now_);
+    now_ += kSteady;
+  }
+  EXPECT_EQ(redial_.OnAbuse(now_, 0), absl::Minutes(5));
+}
+
+TEST_F(RedialTest, AnAttackIsForgottenAfterALinkThatWasUpAsLongAsThePause) {
+  redial_.OnAbuse(now_, kMost);
+  redial_.OnAbuse(now_, kMost);
+  redial_.OnUp(now_);
+  now_ += absl::Seconds(30);
+  EXPECT_EQ(redial_.OnAbuse(now_, kMost), absl::Seconds(15));
+  redial_.OnUp(now_);
+  now_ += absl::Seconds(15);
+  EXPECT_EQ(Down(), absl::Milliseconds(100));
+}
+
 TEST_F(RedialTest, ResetForgetsTheOutage) {
   PassQuickPhase();
   Down();

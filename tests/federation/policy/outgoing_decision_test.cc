@@ -138,15 +138,63 @@ TEST_F(OutgoingDecisionTest, GroupsOnlyGetFewer) {
   EXPECT_EQ(ExportBy("").reason, Reason::kTermsExceeded);
 }
 
-TEST_F(OutgoingDecisionTest, NothingProvesEventsOfThirdDomains) {
-  event_.stored().set_origin("gamma.example");
-  EXPECT_EQ(ExportBy("").reason, Reason::kTransitNotAllowed);
-  const auto policy = test::CompilePolicy(
-      "export { rules { name: 'all' action: ACTION_ALLOW } transit: 'gamma.example' } "
+// An event of gamma that came through delta.
+class TransitDecisionTest : public OutgoingDecisionTest {
+ protected:
+  void SetUp() override {
+    event_.stored().set_origin("gamma.example");
+    event_.stored().set_received_from("delta.example");
+    event_.stored().add_path("gamma.example");
+    event_.stored().add_path("delta.example");
+    event_.stored().add_statements("of gamma");
+    event_.stored().add_statements("of gamma, to delta");
+    event_.stored().set_import_leaf("of delta, to us");
+    event_.stored().mutable_terms()->set_onward(2);
+  }
+
+  const std::shared_ptr<const CompiledPolicy> policy_ = test::CompilePolicy(
+      "export { rules { name: 'all' action: ACTION_ALLOW terms { onward: 5 } } "
+      "transit: 'gamma.example' } "
       "import { rules { name: 'all' action: ACTION_ALLOW } transit: 'gamma.example' }");
-  EXPECT_EQ(Export(*policy).reason, Reason::kAttestationUnproven);
-  EXPECT_EQ(DecideImport(policy.get(), context_, {.peer = "beta.example"}).reason,
-            Reason::kAttestationUnproven);
+};
+
+TEST_F(TransitDecisionTest, PassesOnWhatTransitLists) {
+  EXPECT_EQ(ExportBy("").reason, Reason::kTransitNotAllowed);
+  const Decision decision = Export(*policy_);
+  EXPECT_TRUE(decision.allow) << base::ReasonText(decision.reason);
+  EXPECT_EQ(decision.terms.onward, 1u);
+  EXPECT_TRUE(DecideImport(policy_.get(), context_, {.peer = "beta.example"}).allow);
+}
+
+TEST_F(TransitDecisionTest, NotBackToWhereItCameThrough) {
+  for (const char* domain : {"beta.example", "delta.example"}) {
+    event_.stored().set_path(1, domain);
+    EXPECT_EQ(Export(*policy_).allow, std::string(domain) != "beta.example") << domain;
+  }
+  event_.stored().set_path(1, "beta.example");
+  EXPECT_EQ(Export(*policy_).reason, Reason::kSplitHorizon);
+}
+
+TEST_F(TransitDecisionTest, NotWithoutStatements) {
+  event_.stored().set_import_leaf("");
+  EXPECT_EQ(Export(*policy_).reason, Reason::kAttestationUnproven);
+  event_.stored().set_import_leaf("of delta, to us");
+  event_.stored().mutable_statements()->RemoveLast();
+  EXPECT_EQ(Export(*policy_).reason, Reason::kAttestationUnproven);
+}
+
+TEST_F(TransitDecisionTest, NoFurtherThanItsTermsAllow) {
+  event_.stored().mutable_terms()->set_onward(0);
+  EXPECT_EQ(Export(*policy_).reason, Reason::kTermsExceeded);
+  event_.stored().clear_terms();
+  EXPECT_EQ(Export(*policy_).reason, Reason::kTermsExceeded);
+}
+
+TEST_F(TransitDecisionTest, NotForEver) {
+  while (event_.stored().path_size() < static_cast<int>(kMaxHops)) {
+    event_.stored().add_path("gamma.example");
+  }
+  EXPECT_EQ(Export(*policy_).reason, Reason::kHopsExceeded);
 }
 
 // Rules that read the kind of an event, and more than that.

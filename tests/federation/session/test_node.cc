@@ -10,6 +10,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/substitute.h"
+#include "federation/attestation/merkle.h"
+#include "federation/attestation/signed_text.h"
 #include "gateway/base/random.h"
 #include "io/cloudevents/v1/cloudevents.pb.h"
 
@@ -41,6 +43,22 @@ authz::Principal Service(const std::string& domain) {
   principal.id = absl::StrCat("spiffe://", domain, "/service/ci");
   principal.domain = domain;
   return principal;
+}
+
+state::SignOrigin SignerOf(const std::string& domain,
+                           const credentials::StatementSigner& attestor) {
+  return [domain, &attestor](absl::Span<const crypto::Sha256Digest> leaves) {
+    storage::v1::TreeSignature signature;
+    signature.set_seed(base::SystemRandom().Bytes(attestation::kSeedBytes));
+    signature.set_sign_time_nanos(absl::ToUnixNanos(base::SystemClock().Now()));
+    attestation::MerkleTree tree;
+    tree.Build(leaves, signature.seed());
+    const auto done =
+        attestor.Sign(attestation::OriginText(domain, signature.sign_time_nanos(), tree.root()));
+    signature.set_key_id(done->key_id);
+    signature.set_signature(done->signature);
+    return std::optional<storage::v1::TreeSignature>(std::move(signature));
+  };
 }
 
 }  // namespace
@@ -83,6 +101,9 @@ TestNode::Run::Run(TestNode& node)
                         .random = base::SystemRandom(),
                         .metrics = metrics,
                         .background = pool};
+  const credentials::StatementSigner* const attestor =
+      node.attests_ ? &network.attestors().Of(domain) : nullptr;
+  if (attestor != nullptr) deps.sign_origin = SignerOf(domain, *attestor);
   auto opened = state::Store::Open({}, deps, std::make_unique<state::MemoryKv>(node.fold_disk_));
   if (!opened.ok()) ADD_FAILURE() << opened.status();
   store = *std::move(opened);
@@ -94,14 +115,18 @@ TestNode::Run::Run(TestNode& node)
   grant.set_role(admin::v1::ROLE_PUBLISHER);
   grant.add_sources("%");
   grants.Replace(*authz::Grants::Compile({&grant, 1}));
-  admission.reset(new admission::Admission({.domain = node.domain_,
-                                            .limits = {},
-                                            .store = *store,
-                                            .grants = grants,
-                                            .schemas = schemas,
-                                            .clock = base::SystemClock(),
-                                            .random = base::SystemRandom(),
-                                            .metrics = metrics}));
+  admission.reset(
+      new admission::Admission({.domain = node.domain_,
+                                .limits = {},
+                                .store = *store,
+                                .grants = grants,
+                                .schemas = schemas,
+                                .clock = base::SystemClock(),
+                                .random = base::SystemRandom(),
+                                .metrics = metrics,
+                                .attestation = [attests = node.attests_, fields = node.fields_] {
+                                  return admission::OriginAttestation{attests, fields};
+                                }}));
 
   const std::string key(crypto::SivSealer::kKeyBytes, static_cast<char>(node.key_number_));
   sealer = std::make_unique<session::SivTokenSealer>(
@@ -116,6 +141,8 @@ TestNode::Run::Run(TestNode& node)
                                                     .feed = *feed,
                                                     .admission = *admission,
                                                     .sealer = *sealer,
+                                                    .attestor = attestor,
+                                                    .attestors = &network.attestors(),
                                                     .pseudonyms = *pseudonyms,
                                                     .shared = shared,
                                                     .executor = pool,
@@ -254,6 +281,23 @@ std::vector<std::string> TestNode::Received() {
     }
     if (next > store().head().sequence) return ids;
   }
+}
+
+storage::v1::StoredEvent TestNode::Stored(const std::string& id) {
+  storage::v1::StoredEvent event;
+  const auto sequences = store().FindById(id);
+  if (!sequences.ok() || sequences->empty()) return event;
+  const auto read = store().ReadEvent(sequences->back());
+  if (!read.ok()) return event;
+  const absl::string_view bytes = read->record->stored().bytes();
+  event.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
+  return event;
+}
+
+std::string TestNode::DataOf(const std::string& id) {
+  io::cloudevents::v1::CloudEvent event;
+  event.ParseFromString(Stored(id).cloud_event());
+  return event.binary_data();
 }
 
 admin::v1::LinkStatus TestNode::LinkTo(const std::string& peer) {

@@ -32,6 +32,7 @@
 #include "gateway/state/memory_kv.h"
 #include "gateway/state/store.h"
 #include "tests/federation/session/memory_stream.h"
+#include "tests/federation/session/test_attestors.h"
 
 namespace cdgate::test {
 
@@ -62,6 +63,12 @@ class TestNode {
   // At the next Start().
   void set_heartbeat(absl::Duration heartbeat) { heartbeat_ = heartbeat; }
   void set_frozen(bool frozen) { frozen_ = frozen; }
+  // Signs what it sends and accepts, from the next Start() on; its events are committed to by
+  // their fields where that is said.
+  void set_attests(bool attests, bool fields = false) {
+    attests_ = attests;
+    fields_ = fields;
+  }
   // The key of its tokens is lost at the next Start().
   void LoseTokenKey() { ++key_number_; }
 
@@ -77,6 +84,10 @@ class TestNode {
 
   // Ids in our log that came from another domain, in order.
   std::vector<std::string> Received();
+  // The data of the event `id` that came from another domain; "" where there is none.
+  std::string DataOf(const std::string& id);
+  // Of the event as it is stored.
+  storage::v1::StoredEvent Stored(const std::string& id);
   admin::v1::LinkStatus LinkTo(const std::string& peer);
   bool IsUp(const std::string& peer);
   // What the ledger says of our event `id` and `peer`: "accepted", "refused:REASON", …;
@@ -96,6 +107,8 @@ class TestNode {
   int key_number_ = 1;
   absl::Duration heartbeat_ = absl::Seconds(5);
   bool frozen_ = false;
+  bool attests_ = false;
+  bool fields_ = false;
 
   struct Run {
     explicit Run(TestNode& node);
@@ -136,6 +149,7 @@ class TestNetwork {
   size_t dials() const;
   // The newest stream that is open, or was.
   std::shared_ptr<MemoryWire> last_wire() const;
+  TestAttestors& attestors() { return attestors_; }
   // No stream can be opened.
   void SetDown(bool down);
 
@@ -145,6 +159,7 @@ class TestNetwork {
   // Null: the node does not run.
   void SetLinks(const std::string& domain, manager::LinkManager* links);
 
+  TestAttestors attestors_;
   base::ThreadPool pool_;
   mutable base::Mutex mu_;
   std::map<std::string, std::unique_ptr<TestNode>> nodes_ CDGATE_GUARDED_BY(mu_);

@@ -2,7 +2,7 @@
 
 #include "absl/strings/escaping.h"
 #include "gateway/base/encoding.h"
-#include "tests/gateway/api/admin_test.h"
+#include "tests/gateway/api/trust_test.h"
 
 namespace cdgate::api {
 namespace {
@@ -23,27 +23,16 @@ using testing::HasSubstr;
 
 constexpr char kEve[] = "spiffe://alpha.example/user/eve";
 
-class TrustApiTest : public AdminTest {
+class TrustApiTest : public TrustTest {
  protected:
   explicit TrustApiTest(PlanSettings settings = {.domain = "alpha.example"})
-      : AdminTest(std::move(settings)) {
+      : TrustTest(std::move(settings)) {
     CDGATE_EXPECT_OK(trust_api_.Register(router_));
     CDGATE_EXPECT_OK(
         trust_.Replace("alpha.example", alpha_.ca().bundle_pem(), {alpha_.ca().EmptyCrl()}));
     CDGATE_EXPECT_OK(trust_.Replace("beta.example", beta_.ca().bundle_pem(), {}));
   }
-  void SetUp() override { Grant(Ann(), admin::v1::ROLE_OPERATOR); }
 
-  template <typename Response, typename Request>
-  absl::StatusOr<Response> Trust(absl::string_view method, const Request& request) {
-    const auto bytes =
-        CallBytes(who_, absl::StrCat("/cdgate.admin.v1.TrustService/", method), request,
-                  who_.domain.empty() ? authz::Listener::kLocal : authz::Listener::kApi);
-    if (!bytes.ok()) return bytes.status();
-    Response response;
-    CDGATE_EXPECT_OK(rpc::Parse(*bytes, &response));
-    return response;
-  }
   static admin::v1::Denial Eve(const std::string& name) {
     admin::v1::Denial denial;
     denial.set_name(name);
@@ -61,16 +50,7 @@ class TrustApiTest : public AdminTest {
     return Trust<DeleteDenialResponse>("DeleteDenial", request).status();
   }
 
-  authz::Principal who_ = Ann();
-  trust::TrustRegistry trust_;
-  int applied_ = 0;
-  TrustApi trust_api_{{.domain = "alpha.example",
-                       .store = alpha_.store(),
-                       .trust = trust_,
-                       .gate = gate_,
-                       .clock = clock_,
-                       .pool = pool_,
-                       .applied = [this] { ++applied_; }}};
+  TrustApi trust_api_{Deps()};
 };
 
 TEST_F(TrustApiTest, ADenialIsOnDiskAndInForceWhenItIsAnswered) {

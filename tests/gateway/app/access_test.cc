@@ -31,6 +31,7 @@
 #include "gateway/config/gateway_config.h"
 #include "gateway/rpc/client_channel.h"
 #include "gateway/rpc/status.h"
+#include "grpc/health/v1/health.grpc.pb.h"
 #include "tests/auth/oidc/test_issuer.h"
 #include "tests/support/status_matchers.h"
 #include "tests/support/temp_dir.h"
@@ -366,6 +367,49 @@ TEST_F(AccessTest, ATokenIsNeverTakenBesideAnotherOrElsewhere) {
   EXPECT_THAT(call(*channel, {"Basic YTpi"}), test::HasReason(Reason::kUnauthenticatedCall));
   EXPECT_THAT(call(*channel, {"Bearer x"}), test::HasReason(Reason::kIdentityTokenInvalid));
   EXPECT_THAT(call(*local_, {bearer}), test::HasReason(Reason::kUnauthenticatedCall));
+}
+
+TEST_F(AccessTest, TokensOfAProviderThatAReloadRemovesEndWithinSeconds) {
+  using grpc::health::v1::HealthCheckResponse;
+  const auto channel = Channel(Listener::kApi, "user/nobody");
+  const auto stub = grpc::health::v1::Health::NewStub(channel->channel());
+  const std::string bearer = absl::StrCat("Bearer ", Token("ada"));
+  const auto check = [&] {
+    grpc::ClientContext context;
+    context.set_deadline(absl::ToChronoTime(absl::Now() + kPatience));
+    context.AddMetadata("authorization", bearer);
+    HealthCheckResponse response;
+    return rpc::FromGrpcStatus(stub->Check(&context, {}, &response));
+  };
+  grpc::ClientContext context;
+  context.AddMetadata("authorization", bearer);
+  const auto stream = stub->Watch(&context, {});
+  HealthCheckResponse response;
+  ASSERT_TRUE(stream->Read(&response));
+
+  // A file that is none leaves everything as it was.
+  config::v1::GatewayConfig next = config_;
+  next.mutable_identity_providers(0)->set_jwks_file(dir_.File("none.json"));
+  EXPECT_THAT(gateway_->Reload(next), test::HasReason(Reason::kInvalidConfig));
+  CDGATE_EXPECT_OK(check());
+
+  next.clear_identity_providers();
+  const absl::Time begin = absl::Now();
+  CDGATE_ASSERT_OK(gateway_->Reload(next));
+  EXPECT_THAT(check(), test::HasReason(Reason::kIdentityTokenInvalid));
+  while (stream->Read(&response)) {
+  }
+  EXPECT_THAT(rpc::FromGrpcStatus(stream->Finish()),
+              test::HasReason(Reason::kIdentityTokenInvalid));
+  EXPECT_LT(absl::Now() - begin, absl::Seconds(5));
+
+  CDGATE_ASSERT_OK(gateway_->Reload(config_));
+  CDGATE_EXPECT_OK(check());
+  gateway_->Shutdown();  // all entries are on disk
+  const auto log = base::ReadFile(dir_.File("data/audit/000000000001.jsonl"), 1 << 20);
+  ASSERT_TRUE(log.ok()) << log.status();
+  EXPECT_THAT(*log, testing::HasSubstr("identity providers refused"));
+  EXPECT_THAT(*log, testing::HasSubstr("identity providers changed"));
 }
 
 }  // namespace

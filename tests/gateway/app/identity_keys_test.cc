@@ -25,13 +25,10 @@ using testing::IsEmpty;
 
 class IdentityKeysTest : public testing::Test {
  protected:
-  IdentityKeysTest() {
-    issuer_.AddKey("k1", "ES256");
-    config_.set_domain("alpha.example");
-  }
+  IdentityKeysTest() { issuer_.AddKey("k1", "ES256"); }
 
   config::v1::IdentityProvider& AddProvider(const std::string& name) {
-    config::v1::IdentityProvider& provider = *config_.add_identity_providers();
+    config::v1::IdentityProvider& provider = *config_.Add();
     provider.set_name(name);
     provider.set_issuer(name);
     provider.add_audiences("cdgate");
@@ -43,7 +40,8 @@ class IdentityKeysTest : public testing::Test {
     return provider;
   }
   void Create() {
-    keys_ = IdentityKeys::Create({.config = config_,
+    keys_ = IdentityKeys::Create({.domain = "alpha.example",
+                                  .providers = config_,
                                   .clock = clock_,
                                   .metrics = metrics_,
                                   .background = background_,
@@ -69,7 +67,7 @@ class IdentityKeysTest : public testing::Test {
   base::Metrics metrics_;
   test::ManualExecutor background_;
   test::TestIssuer issuer_;
-  config::v1::GatewayConfig config_;
+  IdentityKeys::Configs config_;
   absl::StatusOr<std::string> answer_ = base::MakeError(Reason::kUnreachable, "nobody there");
   std::vector<std::string> fetched_;
   std::shared_ptr<IdentityKeys> keys_;
@@ -190,6 +188,87 @@ TEST_F(IdentityKeysTest, APoolThatIsFullIsAskedAgain) {
   CDGATE_ASSERT_OK(keys_->Start());
   Tick(absl::Minutes(1));
   EXPECT_THAT(fetched_, IsEmpty());
+}
+
+TEST_F(IdentityKeysTest, AReloadAddsRemovesAndLeavesAlone) {
+  const std::string path = dir_.File("jwks.json");
+  AddProvider("corp").set_jwks_file(path);
+  AddProvider("web").set_jwks_url("https://web/jwks");
+  CDGATE_ASSERT_OK(base::WriteFileAtomically(path, issuer_.KeySet()));
+  answer_ = issuer_.KeySet();
+  Create();
+  CDGATE_ASSERT_OK(keys_->Start());
+  background_.RunAll();
+  CDGATE_ASSERT_OK_AND_ASSIGN(const auto corp, keys_->Resolve(Token("corp", "k1")));
+  CDGATE_ASSERT_OK_AND_ASSIGN(const auto web, keys_->Resolve(Token("web", "k1")));
+
+  IdentityKeys::Configs next;
+  *next.Add() = config_[1];
+  next[0].mutable_refresh()->set_seconds(60);  // an interval makes no other provider of it
+  *next.Add() = config_[0];
+  next[1].set_name("new");
+  next[1].set_issuer("new");
+  CDGATE_ASSERT_OK(keys_->Reload(next));
+  EXPECT_THAT(corp->check(), HasReason(Reason::kIdentityTokenInvalid));
+  EXPECT_FALSE(keys_->Resolve(Token("corp", "k1")).ok());
+  CDGATE_EXPECT_OK(web->check());
+  CDGATE_EXPECT_OK(keys_->Resolve(Token("web", "k1")));
+  CDGATE_EXPECT_OK(keys_->Resolve(Token("new", "k1")));
+  const size_t fetched = fetched_.size();
+  Tick(absl::Seconds(61));
+  EXPECT_EQ(fetched_.size(), fetched + 1) << "by the new interval";
+  keys_->UpdateGauges();
+  EXPECT_THAT(metrics_.Text(), HasSubstr("cdgate_identity_keys_age_seconds{provider=\"corp\"} -1"));
+
+  CDGATE_ASSERT_OK(keys_->Reload({}));
+  EXPECT_FALSE(web->check().ok());
+  EXPECT_THAT(keys_->Problems(), IsEmpty());
+}
+
+TEST_F(IdentityKeysTest, AReloadWithABadFileChangesNothing) {
+  AddProvider("web").set_jwks_url("https://web/jwks");
+  answer_ = issuer_.KeySet();
+  Create();
+  CDGATE_ASSERT_OK(keys_->Start());
+  background_.RunAll();
+  CDGATE_ASSERT_OK_AND_ASSIGN(const auto web, keys_->Resolve(Token("web", "k1")));
+  for (const char* const bad : {"", "{", R"({"keys":[]})"}) {
+    IdentityKeys::Configs next;
+    *next.Add() = config_[0];
+    next[0].clear_jwks_url();
+    next[0].set_jwks_file(dir_.File("next.json"));
+    if (bad[0] != '\0') {
+      CDGATE_ASSERT_OK(base::WriteFileAtomically(dir_.File("next.json"), bad));
+    }
+    EXPECT_THAT(keys_->Reload(next),
+                test::HasReasonAndMessage(Reason::kInvalidConfig, HasSubstr("next.json")));
+    CDGATE_EXPECT_OK(web->check());
+    CDGATE_EXPECT_OK(keys_->Resolve(Token("web", "k1")));
+  }
+}
+
+// Whose keys are elsewhere is another provider: what the old address said counts no more, also
+// where it answers only now.
+TEST_F(IdentityKeysTest, KeysOfAnotherAddressAreReadAnew) {
+  AddProvider("web").set_jwks_url("https://web/jwks");
+  answer_ = issuer_.KeySet();
+  Create();
+  CDGATE_ASSERT_OK(keys_->Start());
+  background_.RunAll();
+  CDGATE_ASSERT_OK_AND_ASSIGN(const auto web, keys_->Resolve(Token("web", "k1")));
+  clock_.Advance(absl::Hours(1));
+  keys_->Tick();  // the old address is about to be read
+  IdentityKeys::Configs next = config_;
+  next[0].set_jwks_url("https://other/jwks");
+  CDGATE_ASSERT_OK(keys_->Reload(next));
+  EXPECT_FALSE(web->check().ok());
+  EXPECT_FALSE(keys_->Resolve(Token("web", "k1")).ok());
+  EXPECT_TRUE(background_.RunOne());
+  EXPECT_EQ(fetched_.back(), "https://web/jwks");
+  EXPECT_FALSE(keys_->Resolve(Token("web", "k1")).ok());
+  background_.RunAll();
+  EXPECT_EQ(fetched_.back(), "https://other/jwks");
+  CDGATE_EXPECT_OK(keys_->Resolve(Token("web", "k1")));
 }
 
 }  // namespace

@@ -98,7 +98,9 @@ class RenewalTest : public testing::Test {
     renewal_ = std::make_unique<Renewal>(
         RenewalOptions{
             .before = absl::ZeroDuration(), .directory = dir_.File("renewal"), .in_use = Files()},
-        std::move(source), RenewalDeps{executor_, clock_, random_, metrics_});
+        std::move(source),
+        RenewalDeps{executor_, clock_, random_, metrics_,
+                    [this](const absl::Status& why) { told_.push_back(why); }});
     auto opened = renewal_->Open(registry_);
     CDGATE_ASSERT_OK(opened);
     identity_ = *std::move(opened);
@@ -139,6 +141,7 @@ class RenewalTest : public testing::Test {
   FakeSource* source_ = nullptr;
   std::unique_ptr<Renewal> renewal_;
   std::unique_ptr<credentials::IdentityStore> identity_;
+  std::vector<absl::Status> told_;
 };
 
 TEST_F(RenewalTest, RenewsWhenItIsDueAndNotBefore) {
@@ -187,12 +190,15 @@ TEST_F(RenewalTest, AFailureKeepsTheLastGoodOneAndRaisesAnAlarm) {
   EXPECT_THAT(renewal_->Problems(),
               ElementsAre(testing::AllOf(HasSubstr("was not renewed (once): the PKI is closed"),
                                          HasSubstr("valid until 2026-01-02T00:00:00Z"))));
+  ASSERT_EQ(told_.size(), 1u);
+  EXPECT_THAT(told_[0], test::HasReason(Reason::kCredentialsInvalid));
   // The alarm ends with what it was about.
   source_->renew = [this](const std::string& folder) { return Fresh(folder); };
   clock_.Advance(absl::Seconds(5));
   Turn();
   EXPECT_EQ(Count("renewed"), 1);
   EXPECT_THAT(renewal_->Problems(), IsEmpty());
+  EXPECT_EQ(told_.size(), 1u);
 }
 
 TEST_F(RenewalTest, TriesAgainWithGrowingPauses) {

@@ -142,5 +142,21 @@ TEST(StatusMacrosTest, ReturnEarlyWithTheError) {
   EXPECT_EQ(out, 3);
 }
 
+TEST(RetryAfterTest, IsKeptToTheMillisecondAndNeverTooEarly) {
+  const absl::Status error = MakeError(Reason::kRateExceeded, "later", {{"key", "value"}});
+  EXPECT_EQ(RetryAfterOf(error), std::nullopt);
+  EXPECT_EQ(RetryAfterOf(absl::OkStatus()), std::nullopt);
+  for (const auto& [delay, kept] : {std::pair{absl::Seconds(3), absl::Seconds(3)},
+                                    {absl::Microseconds(1500), absl::Milliseconds(2)},
+                                    {absl::Nanoseconds(1), absl::Milliseconds(1)},
+                                    {absl::ZeroDuration(), absl::Milliseconds(1)}}) {
+    const absl::Status later = WithRetryAfter(error, delay);
+    EXPECT_EQ(RetryAfterOf(later), kept);
+    EXPECT_EQ(RetryAfterOf(Annotate(later, "context")), kept);
+    EXPECT_EQ(ReasonOf(later), Reason::kRateExceeded);
+    EXPECT_EQ(MetadataOf(later), MetadataOf(error));
+  }
+}
+
 }  // namespace
 }  // namespace cdgate::base

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <string>
 
 #include "gateway/base/errors.h"
@@ -59,6 +60,18 @@ TEST_F(LoggingTest, WritesNothingBelowTheLevel) {
     Log(LogLevel::kDebug, "heard");
   });
   EXPECT_THAT(changed, HasSubstr("heard"));
+}
+
+// gRPC's threads are not ended with the process, and log.
+TEST_F(LoggingTest, WritesToTheVeryEnd) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(
+      {
+        std::atexit([] { Log(LogLevel::kWarning, "the statics are gone"); });
+        InitLogging(LogLevel::kInfo, LogFormat::kText);
+        std::exit(0);
+      },
+      testing::ExitedWithCode(0), "the statics are gone");
 }
 
 TEST_F(LoggingTest, ParsesLevels) {

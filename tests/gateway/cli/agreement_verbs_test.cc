@@ -31,6 +31,62 @@ class AgreementVerbsTest : public testing::Test {
   FakeGateway gateway_;
 };
 
+TEST_F(AgreementVerbsTest, AnInviteStatesTheAgreement) {
+  admin::v1::CreateInviteResponse answer;
+  answer.set_token("cdgate-invite-xyz");
+  answer.mutable_agreement_lifetime()->set_seconds(90 * 86400);
+  gateway_.Answer("CreateInvite", answer);
+  const CliRun run = Run({"peer", "invite", "--agreement-for", "90d", "--contact", "a", "--contact",
+                          "b", "--purpose", "joint releases"});
+  EXPECT_EQ(run.out, "cdgate-invite-xyz\n");
+  EXPECT_THAT(run.err, HasSubstr("the agreement will hold for 90d"));
+  const auto request = Last<admin::v1::CreateInviteRequest>("CreateInvite");
+  EXPECT_EQ(request.agreement_lifetime().seconds(), 90 * 86400);
+  EXPECT_EQ(request.contacts_size(), 2);
+  EXPECT_EQ(request.purpose(), "joint releases");
+  EXPECT_EQ(Run({"peer", "invite", "--agreement-for", "soon"}).code, kExitUsage);
+  EXPECT_EQ(Run({"peer", "invite", "--revoke", "x", "--agreement-for", "1d"}).code, kExitUsage);
+}
+
+TEST_F(AgreementVerbsTest, ATokenCanBeLookedAtBeforeItIsAccepted) {
+  admin::v1::CheckInviteResponse invite;
+  invite.set_domain("alpha.example");
+  invite.set_fingerprint("AA:BB");
+  invite.set_purpose("joint releases");
+  invite.add_contacts("ops@alpha.example");
+  invite.mutable_agreement_lifetime()->set_seconds(90 * 86400);
+  invite.mutable_expire_time()->set_seconds(1'800'000'000);
+  gateway_.Answer("CheckInvite", invite);
+  const CliRun good = Run({"peer", "accept", "cdgate-invite-xyz", "--show"});
+  EXPECT_EQ(good.code, kExitDone);
+  for (const char* text : {"alpha.example", "AA:BB", "joint releases", "ops@alpha.example",
+                           "for 90d from when it is made", "any domain"}) {
+    EXPECT_THAT(good.out, HasSubstr(text));
+  }
+  admin::v1::AcceptInviteRequest accepted;
+  EXPECT_FALSE(gateway_.LastRequest("AcceptInvite", &accepted));
+  invite.set_reason("INVITE_INVALID");
+  invite.set_message("the invite expired");
+  gateway_.Answer("CheckInvite", invite);
+  const CliRun bad = Run({"peer", "accept", "cdgate-invite-xyz", "--show"});
+  EXPECT_EQ(bad.code, kExitNo);
+  EXPECT_THAT(bad.out, HasSubstr("the invite expired"));
+  EXPECT_EQ(Run({"peer", "accept", "x", "--show", "--offline"}).code, kExitUsage);
+}
+
+TEST_F(AgreementVerbsTest, WhoAcceptsSeesTheTermsAndHowToRefuse) {
+  admin::v1::AcceptInviteResponse answer;
+  answer.mutable_peer()->set_domain("alpha.example");
+  answer.mutable_peer()->set_purpose("joint releases");
+  answer.mutable_peer()->add_contacts("ops@alpha.example");
+  answer.mutable_peer()->mutable_expire_time()->set_seconds(1'800'000'000);
+  gateway_.Answer("AcceptInvite", answer);
+  const CliRun run = Run({"peer", "accept", "cdgate-invite-xyz"});
+  EXPECT_THAT(run.out, HasSubstr("purpose           joint releases\n"));
+  EXPECT_THAT(run.out, HasSubstr("agreement until   2027-01-15T08:00:00Z\n"));
+  EXPECT_THAT(run.err, HasSubstr("cdgate peer remove alpha.example"));
+}
+
 TEST_F(AgreementVerbsTest, RenewsUntilATimeOrForADuration) {
   admin::v1::Peer peer;
   peer.set_domain("beta.example");

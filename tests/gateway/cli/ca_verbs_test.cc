@@ -236,5 +236,31 @@ TEST_F(CaVerbsTest, ShowNamesWhatIsNoPem) {
               HasSubstr("has no certificate, revocation list or key in PEM"));
 }
 
+TEST_F(CaVerbsTest, AnAttestorSignsStatementsAndDoesNotConnect) {
+  ASSERT_EQ(InitCa().code, kExitDone);
+  ASSERT_EQ(Issue("attestor/a1", "a1").code, kExitDone);
+  const auto first = Leaf("a1");
+  EXPECT_EQ(first.uri_names().front(), "spiffe://alpha.example/attestor/a1");
+  EXPECT_FALSE(first.may_be_used_for_tls());
+  EXPECT_EQ(first.not_after() - first.not_before(), absl::Hours(24 * 90) + absl::Minutes(5));
+  EXPECT_THAT(RunCli({"cert", "show", dir_.File("a1")}).out,
+              HasSubstr("use         signs statements"));
+  EXPECT_THAT(RunCli({"cert", "list", "--ca", Ca()}).out, HasSubstr("attestor/a1"));
+  ASSERT_EQ(RunCli({"cert", "renew", dir_.File("a1"), "--ca", Ca(), "--valid", "1d"}).code,
+            kExitDone);
+  const auto second = Leaf("a1");
+  EXPECT_NE(second.serial(), first.serial());
+  EXPECT_FALSE(second.may_be_used_for_tls());
+  EXPECT_EQ(RunCli({"cert", "revoke", "attestor/a1", "--ca", Ca()}).code, kExitDone);
+  const auto lists = crypto::RevocationList::ParsePem(Read("ca/crl.pem")).value();
+  EXPECT_EQ(lists.front().entries().size(), 2U);
+  EXPECT_EQ(Issue("attestor/a2", "a2", {"--dns", "gw.alpha.example"}).code, kExitNo);
+  EXPECT_EQ(Issue("attestors/a2", "a2").code, kExitUsage);
+  // The command line does not connect with it either.
+  ASSERT_EQ(Issue("attestor/a3", "a3").code, kExitDone);
+  const auto client = credentials::ClientIdentity::Load(dir_.File("a3"), base::SystemClock());
+  EXPECT_THAT(client, test::HasReason(base::Reason::kCredentialsInvalid));
+}
+
 }  // namespace
 }  // namespace cdgate::cli

@@ -20,6 +20,7 @@ class FakeGateway::Admin final : public admin::v1::AdminService::Service {
 #define CDGATE_FAKE_METHOD(Name) CDGATE_FAKE_METHOD_NAMED(Name, Name##Request, Name##Response)
   CDGATE_FAKE_METHOD(CreateInvite)
   CDGATE_FAKE_METHOD(RevokeInvite)
+  CDGATE_FAKE_METHOD(CheckInvite)
   CDGATE_FAKE_METHOD(AcceptInvite)
   CDGATE_FAKE_METHOD_NAMED(ApprovePeer, ApprovePeerRequest, Peer)
   CDGATE_FAKE_METHOD_NAMED(GetPeer, GetPeerRequest, PeerStatus)
@@ -71,6 +72,19 @@ class FakeGateway::Agreements final : public admin::v1::AgreementService::Servic
   CDGATE_FAKE_METHOD_NAMED(StopExports, StopExportsRequest, ExportSwitch)
   CDGATE_FAKE_METHOD_NAMED(ResumeExports, ResumeExportsRequest, ExportSwitch)
   CDGATE_FAKE_METHOD_NAMED(GetExports, GetExportsRequest, ExportSwitch)
+
+ private:
+  FakeGateway& gateway_;
+};
+
+class FakeGateway::Trust final : public admin::v1::TrustService::Service {
+ public:
+  explicit Trust(FakeGateway& gateway) : gateway_(gateway) {}
+  CDGATE_FAKE_METHOD(ListTrust)
+  CDGATE_FAKE_METHOD(CheckPeerBundle)
+  CDGATE_FAKE_METHOD(SetPeerBundle)
+  CDGATE_FAKE_METHOD(ListAttestors)
+  CDGATE_FAKE_METHOD(GetAttestor)
 #undef CDGATE_FAKE_METHOD
 #undef CDGATE_FAKE_METHOD_NAMED
 
@@ -95,11 +109,13 @@ class FakeGateway::Events final : public events::v1::EventsService::Service {
 FakeGateway::FakeGateway()
     : admin_(std::make_unique<Admin>(*this)),
       agreements_(std::make_unique<Agreements>(*this)),
+      trust_(std::make_unique<Trust>(*this)),
       events_(std::make_unique<Events>(*this)) {
   grpc::ServerBuilder builder;
   builder.AddListeningPort(address(), grpc::InsecureServerCredentials());
   builder.RegisterService(admin_.get());
   builder.RegisterService(agreements_.get());
+  builder.RegisterService(trust_.get());
   builder.RegisterService(events_.get());
   server_ = builder.BuildAndStart();
 }

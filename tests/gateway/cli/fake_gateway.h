@@ -17,6 +17,7 @@
 #include "absl/status/status.h"
 #include "cdgate/admin/v1/admin.grpc.pb.h"
 #include "cdgate/admin/v1/agreement.grpc.pb.h"
+#include "cdgate/admin/v1/trust.grpc.pb.h"
 #include "cdgate/events/v1/events.grpc.pb.h"
 #include "gateway/base/mutex.h"
 #include "tests/support/temp_dir.h"
@@ -37,8 +38,8 @@ class FakeGateway {
   // "unix:…", for --gateway.
   std::string address() const { return "unix:" + dir_.File("s"); }
 
-  // What a method of the admin API, or that of agreements, answers from now on; others answer
-  // NOT_FOUND.
+  // What a method of the admin API, or those of agreements and trust, answers from now on; others
+  // answer NOT_FOUND.
   void Answer(const std::string& method, const google::protobuf::Message& response);
   void Fail(const std::string& method, absl::Status error);
   // The last request of a method; false where there was none.
@@ -50,6 +51,7 @@ class FakeGateway {
  private:
   class Admin;
   class Agreements;
+  class Trust;
   class Events;
 
   grpc::Status Handle(const std::string& method, const google::protobuf::Message& request,
@@ -62,6 +64,7 @@ class FakeGateway {
   std::map<std::string, std::string> requests_ CDGATE_GUARDED_BY(mu_);
   std::unique_ptr<Admin> admin_;
   std::unique_ptr<Agreements> agreements_;
+  std::unique_ptr<Trust> trust_;
   std::unique_ptr<Events> events_;
   std::unique_ptr<grpc::Server> server_;
 };

@@ -101,7 +101,8 @@ TEST(NodeTest, AMessageShowsScalarsAlwaysAndMessagesWhereTheyAre) {
     "approved_by": "",
     "agreed_sequence": 0,
     "our_bundle_digest": "01ff",
-    "dial": false
+    "dial": false,
+    "sources": []
   },
   "fingerprint": "",
   "export_lag_events": 0,
@@ -109,7 +110,8 @@ TEST(NodeTest, AMessageShowsScalarsAlwaysAndMessagesWhereTheyAre) {
   "policy_version": 3,
   "exported": [],
   "imported": [],
-  "replay_left": 0
+  "replay_left": 0,
+  "lost_events": 0
 })");
 }
 

@@ -88,11 +88,13 @@ listeners:
 log: {backend: memory, retention: 2d, retention_bytes: 10GB, dedup_horizon: 2d,
       min_free_percent: 10, tail_bytes: 1MiB, audit_retention: 2d}
 limits: {max_event_bytes: 64KiB, max_connections: 1, max_connections_per_address: 2,
-         max_streams_per_connection: 3, connection_slack_bytes: 4, max_pending_events: 5}
+         max_streams_per_connection: 3, connection_slack_bytes: 4, max_pending_events: 5,
+         principal_calls: {per_second: 0}, principal_events: {per_second: 6, burst: 7},
+         max_principals: 1024}
 logging: {level: debug, format: json}
 drain_timeout: 0s
 advertise: {peers: gw.alpha.example:443, enrolment: gw.alpha.example:444}
-links: {heartbeat: 60s, max_backoff: 1m}
+links: {heartbeat: 60s, max_backoff: 1m, catchup_cpu_share: 0.25}
 classification:
   scales: [{name: impact, labels: [low, high]}, {name: access, labels: [open, closed]}]
   regulations: [NIS2, DORA]
@@ -201,6 +203,11 @@ TEST(GatewayConfigTest, ErrorsReadWell) {
       {"free percent", std::string(kLeast) + "log:\n  min_free_percent: 100\n"},
       {"backend", std::string(kLeast) + "log:\n  backend: segmnets\n"},
       {"event bytes", std::string(kLeast) + "limits:\n  max_event_bytes: 32KiB\n"},
+      {"rate", std::string(kLeast) + "limits: {principal_calls: {per_second: 1000001}}\n"},
+      {"burst",
+       std::string(kLeast) + "limits: {principal_events: {per_second: 1, burst: 10000001}}\n"},
+      {"burst without a rate", std::string(kLeast) + "limits: {principal_events: {burst: 5}}\n"},
+      {"too few principals", std::string(kLeast) + "limits: {max_principals: 1023}\n"},
       {"level", std::string(kLeast) + "logging:\n  level: verbose\n"},
       {"format", std::string(kLeast) + "logging:\n  format: xml\n"},
       {"drain", std::string(kLeast) + "drain_timeout: 11m\n"},
@@ -210,6 +217,9 @@ TEST(GatewayConfigTest, ErrorsReadWell) {
       {"audit retention", std::string(kLeast) + "audit: {retention: 23h}\n"},
       {"audit file bytes", std::string(kLeast) + "audit: {file_bytes: 1KiB}\n"},
       {"backoff", std::string(kLeast) + "links: {max_backoff: 0s}\n"},
+      {"share", std::string(kLeast) + "links: {catchup_cpu_share: 1.01}\n"},
+      {"small share", std::string(kLeast) + "links: {catchup_cpu_share: 0.01}\n"},
+      {"share of what", std::string(kLeast) + "links: {catchup_cpu_share: half}\n"},
       {"socket path", std::string(kLeast) + "data_dir2: x\n"},
       {"long socket", "domain: a\ndata_dir: /" + std::string(120, 'd') +
                           "\nidentity: {certificate: c, key: k, bundle: b}\nlisteners: {api: "

@@ -1,4 +1,4 @@
-// identity.renewal and the passphrases of keys in gateway.yaml.
+// identity.renewal, the passphrases of keys, and attestor in gateway.yaml.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -68,6 +68,54 @@ TEST(RenewalConfigTest, NamesWhatIsWrong) {
     EXPECT_THAT(WithIdentity(absl::StrCat("  renewal: ", c.renewal, "\n")),
                 test::HasReasonAndMessage(Reason::kInvalidConfig, HasSubstr(c.message)))
         << c.renewal;
+  }
+}
+
+// --- what signs statements
+
+absl::StatusOr<v1::GatewayConfig> WithAttestor(const std::string& attestor) {
+  return WithIdentity(absl::StrCat("attestor: ", attestor, "\n"));
+}
+
+TEST(AttestorConfigTest, IsAbsentUnlessGiven) {
+  CDGATE_ASSERT_OK_AND_ASSIGN(const auto config, WithIdentity(""));
+  EXPECT_FALSE(config.has_attestor());
+}
+
+TEST(AttestorConfigTest, PathsAreTakenFromTheFolderOfTheFile) {
+  CDGATE_ASSERT_OK_AND_ASSIGN(
+      const auto config,
+      WithAttestor("{certificate: a/tls.crt, key: /k, key_passphrase_file: p, renewal: {ca: ca}, "
+                   "field_commitments: ALWAYS}"));
+  const v1::Attestor& attestor = config.attestor();
+  EXPECT_EQ(attestor.certificate(), "/srv/alpha/a/tls.crt");
+  EXPECT_EQ(attestor.key(), "/k");
+  EXPECT_EQ(attestor.key_passphrase_file(), "/srv/alpha/p");
+  EXPECT_EQ(attestor.renewal().ca(), "/srv/alpha/ca");
+  EXPECT_EQ(attestor.renewal().command_timeout().seconds(), 60);
+  EXPECT_EQ(attestor.field_commitments(), v1::FIELD_COMMITMENTS_ALWAYS);
+  CDGATE_ASSERT_OK_AND_ASSIGN(const auto least, WithAttestor("{certificate: a, key: b}"));
+  EXPECT_FALSE(least.attestor().has_renewal());
+  EXPECT_EQ(least.attestor().field_commitments(), v1::FIELD_COMMITMENTS_UNSPECIFIED);
+}
+
+TEST(AttestorConfigTest, NamesWhatIsWrong) {
+  const struct {
+    const char* attestor;
+    const char* message;
+  } cases[] = {
+      {"{}", "attestor.certificate: missing; expected a PEM file"},
+      {"{certificate: a}", "attestor.key: missing; expected a PEM file"},
+      {"{certificate: c, key: a}", "attestor.certificate: found \"/srv/alpha/c\", which connects"},
+      {"{certificate: a, key: k}", "no key both connects and signs statements"},
+      {"{certificate: a, key: b, renewal: {}}", "attestor.renewal: has neither ca nor command"},
+      {"{certificate: a, key: b, renewal: {ca: ca, validity: 1s}}", "attestor.renewal.validity"},
+      {"{certificate: a, key: b, field_commitments: SOMETIMES}", "ALWAYS, NEVER"},
+  };
+  for (const auto& c : cases) {
+    EXPECT_THAT(WithAttestor(c.attestor),
+                test::HasReasonAndMessage(Reason::kInvalidConfig, HasSubstr(c.message)))
+        << c.attestor;
   }
 }
 

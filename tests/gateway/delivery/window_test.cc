@@ -83,9 +83,37 @@ TEST(WindowTest, NeverHoldsMoreThanItsBytesButAlwaysOneEvent) {
 TEST(WindowTest, FramesEndAtTheirSize) {
   ReadScope scope = Scope("", "");
   Window window({}, base::Sequence(0));
-  window.Offer({test::SampleCommit(1, 10, "build", 80'000)});
+  window.Offer({test::SampleCommit(1, 10, "build", 20'000)});
   EXPECT_THAT(Sequences(window.Next(scope)), ElementsAre(1, 2, 3));
   EXPECT_THAT(Sequences(window.Next(scope)), ElementsAre(4, 5, 6));
+}
+
+TEST(WindowTest, WhatWasReleasedIsOfferedAgain) {
+  ReadScope scope = Scope("", "");
+  Window window({}, base::Sequence(0));
+  window.Offer({test::SampleCommit(1, 10, "build", 20'000)});
+  EXPECT_THAT(Sequences(window.Next(scope)), ElementsAre(1, 2, 3));
+  EXPECT_FALSE(window.hungry());
+  window.Release();
+  EXPECT_TRUE(window.hungry());
+  EXPECT_EQ(window.next(), base::Sequence(4));
+  window.Offer({test::SampleCommit(1, 10, "build", 20'000)});
+  EXPECT_THAT(Sequences(window.Next(scope)), ElementsAre(4, 5, 6));
+}
+
+TEST(WindowTest, AFullWindowIsNotHungryUntilSomethingIsAcknowledged) {
+  ReadScope scope = Scope("", "");
+  Window window({.max_bytes = 25'000}, base::Sequence(0));
+  window.Offer({test::SampleCommit(1, 2, "build", 20'000)});
+  EXPECT_THAT(Sequences(window.Next(scope)), ElementsAre(1));
+  window.Release();
+  EXPECT_TRUE(window.hungry());  // the next one may fit
+  window.Offer({test::SampleCommit(1, 2, "build", 20'000)});
+  EXPECT_THAT(Sequences(window.Next(scope)), IsEmpty());
+  window.Release();
+  EXPECT_FALSE(window.hungry());
+  CDGATE_EXPECT_OK(window.Acknowledge(base::Sequence(1)));
+  EXPECT_TRUE(window.hungry());
 }
 
 TEST(WindowTest, AutomaticAcknowledgementLeavesNothingOutstanding) {

@@ -182,7 +182,7 @@ TEST(RecordTest, ReadBeforeItsBytesMovedItIsAsReadAfter) {
     std::string before = stored.SerializeAsString();
     const Record read(base::Sequence(0), before);
     OwnedBytes stored_bytes(before);
-    AppendImportRule("rule@3", &stored_bytes);
+    AppendImport("rule@3", "", &stored_bytes);
     const absl::string_view bytes = stored_bytes;
     Record moved = read;
     moved.Move(base::Sequence(7), bytes);

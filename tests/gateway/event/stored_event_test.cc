@@ -203,12 +203,13 @@ TEST(AppendStoredTest, TheGeneratedClassReadsWhatIsWritten) {
                             .publisher = full.publisher(),
                             .notes = full.notes(),
                             .withheld = withheld,
-                            .substituted = substituted};
+                            .substituted = substituted,
+                            .field_proof = full.field_proof()};
   std::string bytes;
   AppendStored(fields, &bytes);
   EXPECT_LE(bytes.size(), StoredSize(fields));
   OwnedBytes with_rule(bytes);
-  AppendImportRule(full.import_rule(), &with_rule);
+  AppendImport(full.import_rule(), full.import_leaf(), &with_rule);
   bytes = std::string(with_rule.view());
   StoredEvent expected = full;  // but for what the event itself decides
   expected.clear_cloud_event();

@@ -83,6 +83,29 @@ TEST_F(FeedTest, ReadsTheLogWhereTheTailDoesNotReach) {
   EXPECT_EQ(metrics_.AddCounter("cdgate_feed_answers_total", "", {{"from", "log"}}).Value(), 1);
 }
 
+TEST_F(FeedTest, ReadersAtTheSamePlaceShareWhatWasRead) {
+  CDGATE_ASSERT_OK(AppendEvents(log_, 3));  // before the feed
+  Feed feed(log_, executor_, metrics_);
+  const auto first = Next(feed, 1);
+  const auto second = Next(feed, 3);
+  executor_.RunAll();
+  ASSERT_EQ(second->commits.size(), 1u);
+  EXPECT_EQ(first->commits[0].get(), second->commits[0].get());
+  EXPECT_EQ(metrics_.AddCounter("cdgate_feed_answers_total", "", {{"from", "cache"}}).Value(), 1);
+}
+
+TEST_F(FeedTest, WhatWasTrimmedIsNotGivenFromMemory) {
+  CDGATE_ASSERT_OK(AppendEvents(log_, 3));  // before the feed
+  CDGATE_ASSERT_OK(AppendEvents(log_, 3));
+  Feed feed(log_, executor_, metrics_);
+  const auto before = Next(feed, 1);
+  executor_.RunAll();
+  CDGATE_ASSERT_OK(log_.Trim(Sequence(4)));
+  const auto after = Next(feed, 1);
+  executor_.RunAll();
+  EXPECT_THAT(after->status, HasReason(Reason::kTrimmed));
+}
+
 TEST_F(FeedTest, WaitsAtTheHead) {
   Feed feed(log_, executor_, metrics_);
   const auto call = Next(feed, 1);

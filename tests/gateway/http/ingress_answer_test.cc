@@ -60,6 +60,10 @@ TEST(IngressAnswerTest, TheStatusesThatToolsActOn) {
 TEST(IngressAnswerTest, WhatCanBeTriedAgainSaysWhen) {
   EXPECT_THAT(ProblemAnswer(MakeError(Reason::kOverloaded, "x")).fields,
               Contains(Pair("Retry-After", "1")));
+  EXPECT_THAT(ProblemAnswer(base::WithRetryAfter(MakeError(Reason::kRateExceeded, "x"),
+                                                 absl::Milliseconds(2100)))
+                  .fields,
+              Contains(Pair("Retry-After", "3")));
   EXPECT_THAT(ProblemAnswer(MakeError(Reason::kDiskFull, "x")).fields,
               Contains(Pair("Retry-After", "60")));
   EXPECT_THAT(ProblemAnswer(MakeError(Reason::kUnauthenticatedCall, "x")).fields,

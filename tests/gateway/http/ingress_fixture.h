@@ -28,6 +28,11 @@ class Recorder final : public credentials::VerificationObserver {
   void OnRefused(const credentials::Refusal& refusal) override {
     base::MutexLock lock(mu_);
     reasons_.push_back(refusal.reason);
+    addresses_.push_back(refusal.address);
+  }
+  std::vector<std::string> addresses() const {
+    base::MutexLock lock(mu_);
+    return addresses_;
   }
   std::vector<base::Reason> reasons() const {
     base::MutexLock lock(mu_);
@@ -37,6 +42,7 @@ class Recorder final : public credentials::VerificationObserver {
  private:
   mutable base::Mutex mu_;
   std::vector<base::Reason> reasons_ CDGATE_GUARDED_BY(mu_);
+  std::vector<std::string> addresses_ CDGATE_GUARDED_BY(mu_);
 };
 
 inline std::string Post(const std::string& fields, const std::string& body) {

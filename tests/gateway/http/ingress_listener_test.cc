@@ -56,6 +56,7 @@ TEST_F(IngressListenerTest, ACertificateThatDoesNotVerifyEndsTheHandshake) {
   // With a valid token, too: what is shown must verify.
   EXPECT_EQ(client.Ask(Event("1")).status, 0);
   EXPECT_THAT(observer_->reasons(), ElementsAre(Reason::kCertificateUntrusted));
+  EXPECT_THAT(observer_->addresses(), ElementsAre("127.0.0.1"));
 }
 
 TEST_F(IngressListenerTest, PrincipalsOfOtherDomainsAreRefused) {

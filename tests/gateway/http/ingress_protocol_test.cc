@@ -56,6 +56,28 @@ TEST_F(IngressProtocolTest, TheWebhookHandshakeNeedsNoIdentity) {
   }
 }
 
+TEST_F(IngressProtocolTest, ATokenHasARateOverAllItsConnections) {
+  rpc::PrincipalRates rates({.calls = {.per_second = 1, .burst = 3},
+                             .events = {.per_second = 1, .burst = 2},
+                             .clock = f_.clock,
+                             .metrics = f_.metrics});
+  IngressOptions options = Options();
+  options.handler.rates = &rates;
+  Start(&options);
+  TestClient client = Connect();
+  EXPECT_EQ(client.Ask(Event("a")).status, 202);
+  EXPECT_EQ(Connect().Ask(Event("b")).status, 202);
+  const Reply events = client.Ask(Event("c"));
+  EXPECT_EQ(events.status, 429);
+  EXPECT_THAT(events.head, HasSubstr("Retry-After: 1\r\n"));
+  EXPECT_THAT(events.body, HasSubstr("RATE_EXCEEDED"));
+  const Reply requests = Connect().Ask(Event("d"));
+  EXPECT_EQ(requests.status, 429);
+  EXPECT_THAT(requests.body, HasSubstr("calls"));
+  f_.clock.Advance(absl::Seconds(2));
+  EXPECT_EQ(Connect().Ask(Event("c")).status, 202);
+}
+
 TEST_F(IngressProtocolTest, PipelinedRequestsAreAnsweredInOrder) {
   Start();
   TestClient client = Connect();
@@ -288,11 +310,11 @@ TEST_F(IngressProtocolTest, ManyClientsOfAProxyAreNotOneAddress) {
 
 TEST_F(IngressProtocolTest, RefusalsDoNotFillTheLog) {
   Start();
-  testing::internal::CaptureStdout();
+  testing::internal::CaptureStderr();
   for (int i = 0; i < 5; ++i) EXPECT_EQ(Connect().Ask(Post("", "{}")).status, 401);
   f_.clock.Advance(absl::Seconds(1));
   EXPECT_EQ(Connect().Ask(Post("", "{}")).status, 401);
-  const std::string log = testing::internal::GetCapturedStdout();
+  const std::string log = testing::internal::GetCapturedStderr();
   EXPECT_THAT(log, testing::ContainsRegex("left_out[^0-9]*0"));
   EXPECT_THAT(log, testing::ContainsRegex("left_out[^0-9]*4"));
   size_t lines = 0;

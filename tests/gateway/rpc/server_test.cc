@@ -315,6 +315,37 @@ TEST(ServerTest, DeniedPrincipalIsRefusedOnALiveConnection) {
   EXPECT_EQ(first->Receive(), "still there");
 }
 
+TEST(ServerTest, APrincipalHasARateOverAllItsConnections) {
+  base::Metrics metrics;
+  PrincipalRates rates(
+      {.calls = {.per_second = 1, .burst = 4}, .clock = base::SystemClock(), .metrics = metrics});
+  TestGateway gateway([&](ServerOptions& options) { options.rates = &rates; });
+  const auto call = [](ClientChannel& channel) {
+    return CallUnary<events::v1::DeliveredEvent>(channel, kGetEvent, events::v1::GetEventRequest())
+        .status();
+  };
+  auto one = gateway.Api("reader");
+  auto other = gateway.Api("reader");
+  int refused = 0;
+  for (int i = 0; i < 4; ++i) {
+    for (ClientChannel* channel : {one.get(), other.get()}) {
+      const absl::Status status = call(*channel);
+      if (status.ok()) continue;
+      EXPECT_THAT(status, test::HasReasonAndMessage(Reason::kRateExceeded,
+                                                    testing::HasSubstr("service/reader")));
+      ++refused;
+    }
+  }
+  EXPECT_GE(refused, 1);
+  // Others do not notice, and who mends things is not bounded.
+  auto writer = gateway.Api("writer");
+  EXPECT_THAT(call(*writer), test::HasReason(Reason::kNotGranted));
+  auto local = gateway.Local();
+  for (int i = 0; i < 10; ++i) {
+    CDGATE_EXPECT_OK(CallUnary<DeliveredEvent>(*local, kGetStatus, DeliveredEvent()));
+  }
+}
+
 TEST(ServerTest, CutConnectionsEndsThoseOfTheMatchedPrincipals) {
   TestGateway gateway;
   auto peer = gateway.Peer();

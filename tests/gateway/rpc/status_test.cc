@@ -57,6 +57,18 @@ TEST(StatusTest, RetryInfoWhereAnotherTryMayHelp) {
   }
 }
 
+TEST(StatusTest, RetryInfoSaysWhatTheErrorSays) {
+  const absl::Status error =
+      base::WithRetryAfter(base::MakeError(Reason::kRateExceeded, "later", {{"key", "value"}}),
+                           absl::Milliseconds(2500));
+  const google::rpc::Status proto = ToProto(error);
+  ASSERT_EQ(proto.details_size(), 2);
+  google::rpc::RetryInfo retry;
+  ASSERT_TRUE(proto.details(1).UnpackTo(&retry));
+  EXPECT_EQ(retry.retry_delay().seconds(), 2);
+  EXPECT_EQ(retry.retry_delay().nanos(), 500'000'000);
+}
+
 TEST(StatusTest, RoundTripKeepsReasonMessageAndMetadata) {
   for (const base::ReasonInfo& info : base::AllReasons()) {
     if (info.code == absl::StatusCode::kOk) continue;

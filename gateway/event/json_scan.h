@@ -1,5 +1,4 @@
-// Internal to the library: walks over JSON text that was admitted, without building
-// anything of it.
+// Walks over JSON text that was admitted, without building anything of it.
 //
 //   JsonScanner in;
 //   in.Start(data);
@@ -14,7 +13,7 @@
 
 #include "absl/strings/string_view.h"
 
-namespace cdgate::policy {
+namespace cdgate::event {
 
 class JsonScanner {
  public:
@@ -50,4 +49,7 @@ class JsonScanner {
   std::string decoded_;
 };
 
-}  // namespace cdgate::policy
+// Appends a member's name to an RFC 6901 pointer: a slash, then the name with `~` and `/` escaped.
+void AppendPointerToken(absl::string_view name, std::string* pointer);
+
+}  // namespace cdgate::event

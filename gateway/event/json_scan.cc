@@ -1,4 +1,4 @@
-#include "federation/policy/json_scan.h"
+#include "gateway/event/json_scan.h"
 
 #include <string.h>
 
@@ -8,7 +8,7 @@
 #include "absl/strings/match.h"
 #include "gateway/cdevents/json_text.h"
 
-namespace cdgate::policy {
+namespace cdgate::event {
 namespace {
 
 void AppendUtf8(uint32_t code, std::string* out) {
@@ -156,4 +156,15 @@ bool JsonScanner::SkipComposite() {
   return true;
 }
 
-}  // namespace cdgate::policy
+void AppendPointerToken(absl::string_view name, std::string* pointer) {
+  pointer->push_back('/');
+  size_t done = 0;
+  for (size_t i = name.find_first_of("~/"); i < name.size(); i = name.find_first_of("~/", done)) {
+    pointer->append(name.data() + done, i - done);
+    pointer->append(name[i] == '~' ? "~0" : "~1");
+    done = i + 1;
+  }
+  pointer->append(name.data() + done, name.size() - done);
+}
+
+}  // namespace cdgate::event

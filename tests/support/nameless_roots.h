@@ -1,0 +1,49 @@
+// Roots as an outside PKI has them: without a URI name. Valid from 2026-11-28 for a hundred years;
+// nobody has their keys.
+#pragma once
+
+namespace cdgate::test {
+
+inline constexpr char kNamelessRoot[] = R"(-----BEGIN CERTIFICATE-----
+MIIBcTCCARigAwIBAgIUe2+G49HqkMBV3lHwLhMP78JPXQkwCgYIKoZIzj0EAwIw
+FjEUMBIGA1UEAwwLU2hhcmVkIHJvb3QwIBcNMjYxMTI4MDEyMDAyWhgPMjEyNjEx
+MDQwMTIwMDJaMBYxFDASBgNVBAMMC1NoYXJlZCByb290MFkwEwYHKoZIzj0CAQYI
+KoZIzj0DAQcDQgAENqfca6F/BSe0y9HY3dvU2g8O8bcPDIWRmjDmCGrQmjxYJfnJ
+vbjdqfmCsB0+ff/chtqN0XFuNRbpVw3vJdJttaNCMEAwDwYDVR0TAQH/BAUwAwEB
+/zAOBgNVHQ8BAf8EBAMCAQYwHQYDVR0OBBYEFAJK5lTJahoDV52V3mZYXbFYyQu1
+MAoGCCqGSM49BAMCA0cAMEQCIEfJN8t1sMu5o/derNg4t2FmL0vbKkyPv0ME4TY2
+M3pMAiA8cqqF4BZN4gnoLrmBu6OAt6AgXG+NvNWT/FqQvOkWLg==
+-----END CERTIFICATE-----
+)";
+
+// Its name constraints permit URI names of gamma.example and of what is below delta.example, and
+// DNS names of gamma.example and below.
+inline constexpr char kBoundRoot[] = R"(-----BEGIN CERTIFICATE-----
+MIIBuDCCAV6gAwIBAgIUSdTHOKPz/+lBPnnML0/c/fP3KKAwCgYIKoZIzj0EAwIw
+FjEUMBIGA1UEAwwLU2hhcmVkIHJvb3QwIBcNMjYxMTI4MDEyMDAyWhgPMjEyNjEx
+MDQwMTIwMDJaMBYxFDASBgNVBAMMC1NoYXJlZCByb290MFkwEwYHKoZIzj0CAQYI
+KoZIzj0DAQcDQgAEMcyw4Sm7E2xcVkFD6qpkrdofQAbs59N4ZfQ8NuGd6js4mwVs
+vMwlIzrCXBYqGyJgaScSCS+68/GV9/Xsm7Ad4aOBhzCBhDAPBgNVHRMBAf8EBTAD
+AQH/MA4GA1UdDwEB/wQEAwIBBjAdBgNVHQ4EFgQU4l/i7gVMBr0RW3nu7ytHVCnS
+smYwQgYDVR0eAQH/BDgwNqA0MA+GDWdhbW1hLmV4YW1wbGUwEIYOLmRlbHRhLmV4
+YW1wbGUwD4INZ2FtbWEuZXhhbXBsZTAKBggqhkjOPQQDAgNIADBFAiEAs9LBI2JQ
+5MwhHkmPo48SfdQ3CXuFE/l3BYduuwoh4HkCIA+C5GRDa0pypFmwZmjfs5PwnjRP
+Az1pw+/0O9Wfv9cs
+-----END CERTIFICATE-----
+)";
+
+// Its name constraints exclude URI names of beta.example.
+inline constexpr char kExcludingRoot[] = R"(-----BEGIN CERTIFICATE-----
+MIIBkjCCATigAwIBAgIUHjIaexo+x0I4gjwhQgduaqTitFIwCgYIKoZIzj0EAwIw
+FjEUMBIGA1UEAwwLU2hhcmVkIHJvb3QwIBcNMjYxMTI4MDEyMDAyWhgPMjEyNjEx
+MDQwMTIwMDJaMBYxFDASBgNVBAMMC1NoYXJlZCByb290MFkwEwYHKoZIzj0CAQYI
+KoZIzj0DAQcDQgAEZsitgPlqt8ROhz5zNrR04r882mHjJFfo33lP3j4Gze9MANuo
+rcUjoJOtfcIskz9GTeVMNExCONhCKskD9QETPqNiMGAwDwYDVR0TAQH/BAUwAwEB
+/zAOBgNVHQ8BAf8EBAMCAQYwHQYDVR0OBBYEFGKkKqLFd3p9ZC5VJxlQ3fKVwOIl
+MB4GA1UdHgEB/wQUMBKhEDAOhgxiZXRhLmV4YW1wbGUwCgYIKoZIzj0EAwIDSAAw
+RQIgKvce07uoxLZfBNOG9z6jAyqunFNPiePffEJx13HQFaACIQCS27/9mnDFaif8
+LBg1Xq8zNPOdKjykvRBFowX5lakDRQ==
+-----END CERTIFICATE-----
+)";
+
+}  // namespace cdgate::test
