@@ -281,6 +281,9 @@ void Guard::ForgetIdleAddresses() {
 size_t Guard::Cut(const std::function<bool(const authz::Principal&)>& matches) {
   size_t cut = 0;
   for (const WatchedPtr& watched : Snapshot()) {
+    // Who enrols has proved nothing yet: whoever claims the name of a peer that was just
+    // removed may be about to be one again.
+    if (watched->connection->listener() == Listener::kEnrolment) continue;
     const auto identities = watched->connection->identities();
     const bool match =
         std::any_of(identities.begin(), identities.end(),

@@ -133,7 +133,8 @@ class Server {
   // Ends at once every connection of the principals that `matches` picks: streams end
   // with CANCELLED. Returns how many connections. A principal that stays refused must
   // also be on the deny list, since it may connect again. Connections that made no call
-  // yet have no principal and are left.
+  // yet have no principal and are left, and so are those of the enrolment listener, where
+  // nobody has verified who it is.
   virtual size_t CutConnections(
       const std::function<bool(const authz::Principal& principal)>& matches) = 0;
 

@@ -81,12 +81,13 @@ class GuardTest : public testing::Test {
   }
 
   void Make(const ListenerLimits& limits, uint64_t total) {
-    guard_ = std::make_unique<Guard>(
-        Guard::Options{.clock = clock_,
-                       .metrics = metrics_,
-                       .limits = {{Listener::kApi, limits}, {Listener::kPeers, limits}},
-                       .total_slack_bytes = total,
-                       .trust = trust_});
+    guard_ = std::make_unique<Guard>(Guard::Options{.clock = clock_,
+                                                    .metrics = metrics_,
+                                                    .limits = {{Listener::kApi, limits},
+                                                               {Listener::kPeers, limits},
+                                                               {Listener::kEnrolment, limits}},
+                                                    .total_slack_bytes = total,
+                                                    .trust = trust_});
   }
 
   ConnectionPtr Add(TcpPair& pair, const std::string& key, const std::string& address = "a",
@@ -342,6 +343,20 @@ TEST_F(GuardTest, CutFindsTheConnectionsOfAPrincipal) {
   EXPECT_TRUE(gw1->was_cut());
   EXPECT_FALSE(gw2->was_cut());
   EXPECT_EQ(guard_->Cut(is_gw1), 0U);
+}
+
+// A peer that was removed enrols again while what it had is being cut.
+TEST_F(GuardTest, CutLeavesWhoeverEnrols) {
+  TcpPair established;
+  TcpPair enrolling;
+  const ConnectionPtr link = Add(established, "k1", "a", Listener::kPeers);
+  const ConnectionPtr enrolment = Add(enrolling, "k2", "a", Listener::kEnrolment);
+  for (const ConnectionPtr& connection : {link, enrolment}) {
+    CDGATE_ASSERT_OK(connection->Identify(ContextOf("gw1", absl::Hours(1))).status());
+  }
+  EXPECT_EQ(guard_->Cut([](const authz::Principal&) { return true; }), 1U);
+  EXPECT_TRUE(link->was_cut());
+  EXPECT_FALSE(enrolment->was_cut());
 }
 
 }  // namespace
