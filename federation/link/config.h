@@ -52,9 +52,10 @@ inline constexpr size_t kMaxGroupsBytes = 256 * 1024;
 // Bounds of an Attestors frame; what does not fit goes into the next.
 inline constexpr int kMaxAttestors = 64;
 inline constexpr size_t kMaxAttestorsBytes = 64 * 1024 - 64;
-// Bound of a Catalogue frame; a receiver that takes smaller frames is told of fewer offers, and of
+// Bounds of a Catalogue frame; a receiver that takes smaller frames is told of fewer offers, and of
 // all requests and answers.
 inline constexpr size_t kMaxCatalogueBytes = 1 << 20;
+inline constexpr int kMaxOffers = 10'000;
 inline constexpr int kMaxAccessRequests = 32;
 // Bound of a TrustUpdate frame; one that the peer does not take is not sent.
 inline constexpr size_t kMaxTrustBytes = 256 * 1024;

@@ -34,6 +34,14 @@ federation::v1::Groups GroupsThatFit(federation::v1::Groups groups, uint32_t max
   return groups;
 }
 
+void FillGoAway(const CloseStream& end, federation::v1::GoAway* go_away) {
+  go_away->set_reason(std::string(base::ReasonText(end.reason)));
+  go_away->set_message(end.message);
+  if (end.retry_after > absl::ZeroDuration()) {
+    go_away->mutable_retry_after()->set_seconds(absl::ToInt64Seconds(end.retry_after));
+  }
+}
+
 // As many offers as one frame holds.
 federation::v1::Catalogue CatalogueThatFits(federation::v1::Catalogue catalogue,
                                             uint32_t max_frame_bytes) {
@@ -194,7 +202,8 @@ absl::Status Link::OnFrame(FrameReceived received) {
     case Frame::kGroups: return OnGroups(frame.groups(), received.wire_bytes);
     case Frame::kTrust: return OnTrust(frame.trust(), received.wire_bytes);
     case Frame::kAttestors: return OnAttestors(frame.attestors(), received.wire_bytes);
-    case Frame::kCatalogue: return OnCatalogue(frame.catalogue(), received.wire_bytes);
+    case Frame::kCatalogue:
+      return OnCatalogue(std::move(*received.frame.mutable_catalogue()), received.wire_bytes);
     default: return ProtocolError("a frame of a kind that version 1 does not have");
   }
 }
@@ -227,17 +236,19 @@ absl::Status Link::OnTrust(const federation::v1::TrustUpdate& update, size_t wir
   return absl::OkStatus();
 }
 
-absl::Status Link::OnCatalogue(const federation::v1::Catalogue& catalogue, size_t wire_bytes) {
+absl::Status Link::OnCatalogue(federation::v1::Catalogue catalogue, size_t wire_bytes) {
   // Before there was the capability the frame was reserved, and ignored.
   if (!BothKnow(kCatalogueCapability)) return absl::OkStatus();
-  if (wire_bytes > kMaxCatalogueBytes || catalogue.requests_size() > kMaxAccessRequests ||
+  if (wire_bytes > kMaxCatalogueBytes || catalogue.offers_size() > kMaxOffers ||
+      catalogue.requests_size() > kMaxAccessRequests ||
       catalogue.answers_size() > kMaxAccessRequests) {
     return ProtocolError(
-        absl::StrCat("a Catalogue of ", wire_bytes, " bytes with ", catalogue.requests_size(),
-                     " requests and ", catalogue.answers_size(), " answers, the most are ",
-                     kMaxCatalogueBytes, " bytes and ", kMaxAccessRequests, " of each"));
+        absl::StrCat("a Catalogue of ", wire_bytes, " bytes with ", catalogue.offers_size(),
+                     " offers, ", catalogue.requests_size(), " requests and ",
+                     catalogue.answers_size(), " answers, the most are ", kMaxCatalogueBytes,
+                     " bytes, ", kMaxOffers, " offers and ", kMaxAccessRequests, " of the others"));
   }
-  out_->push_back(CatalogueReceived{catalogue});
+  out_->push_back(CatalogueReceived{std::move(catalogue)});
   return absl::OkStatus();
 }
 
@@ -370,12 +381,7 @@ bool Link::NextControlFrame(Frame* frame) {
   if (go_away_due_) {
     go_away_due_ = false;
     go_away_writing_ = true;
-    federation::v1::GoAway& go_away = *frame->mutable_go_away();
-    go_away.set_reason(std::string(base::ReasonText(end_.reason)));
-    go_away.set_message(end_.message);
-    if (end_.retry_after > absl::ZeroDuration()) {
-      go_away.mutable_retry_after()->set_seconds(absl::ToInt64Seconds(end_.retry_after));
-    }
+    FillGoAway(end_, frame->mutable_go_away());
     return true;
   }
   if (state_ == State::kClosing) return false;

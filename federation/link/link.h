@@ -82,7 +82,7 @@ class Link {
   absl::Status OnBatch(FrameReceived received);
   absl::Status OnGroups(const federation::v1::Groups& groups, size_t wire_bytes);
   absl::Status OnTrust(const federation::v1::TrustUpdate& update, size_t wire_bytes);
-  absl::Status OnCatalogue(const federation::v1::Catalogue& catalogue, size_t wire_bytes);
+  absl::Status OnCatalogue(federation::v1::Catalogue catalogue, size_t wire_bytes);
   absl::Status OnAttestors(const federation::v1::Attestors& attestors, size_t wire_bytes);
   bool TrustDue() const;
   federation::v1::Attestors TakeAttestors();

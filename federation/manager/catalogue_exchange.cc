@@ -19,10 +19,6 @@ Catalogue Shown(Catalogue catalogue) {
            !IsPlainText(offer.plane());
   };
   offers.erase(std::remove_if(offers.begin(), offers.end(), bad), offers.end());
-  if (static_cast<size_t>(offers.size()) > kMaxOffers) {
-    offers.DeleteSubrange(kMaxOffers, offers.size() - static_cast<int>(kMaxOffers));
-    catalogue.set_truncated(true);
-  }
   return catalogue;
 }
 
@@ -81,8 +77,8 @@ CatalogueExchange::CataloguePtr CatalogueExchange::For(absl::string_view peer) {
 
 // ---------------------------------------------------------------------- theirs
 
-void CatalogueExchange::OnReceived(absl::string_view peer, const Catalogue& catalogue) {
-  const auto shown = std::make_shared<const Catalogue>(Shown(catalogue));
+void CatalogueExchange::OnReceived(absl::string_view peer, Catalogue catalogue) {
+  const auto shown = std::make_shared<const Catalogue>(Shown(std::move(catalogue)));
   base::MutexLock lock(mu_);
   Theirs& theirs = theirs_[std::string(peer)];
   theirs.told = {.at = deps_.clock.Now(), .catalogue = shown};

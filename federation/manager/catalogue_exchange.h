@@ -1,9 +1,10 @@
 // What gateways tell each other of what they offer and ask for, over their links.
 //
 //   CatalogueExchange catalogues({.store = store, .given = book, .clock = clock});
-//   auto sent = catalogues.For("beta.example");              // the same object while nothing
-//   changed catalogues.OnReceived("beta.example", received); catalogues.Upkeep(); // every few
-//   seconds auto told = catalogues.ToldBy("beta.example");
+//   auto sent = catalogues.For("beta.example");  // the same object while nothing changed
+//   catalogues.OnReceived("beta.example", received);
+//   catalogues.Upkeep();                         // every few seconds
+//   auto told = catalogues.ToldBy("beta.example");
 //
 // The peer is told what it was given and what a rule names for it, and of nothing else: there is
 // no question it could ask whose answer, or whose time, depends on anything else that is here.
@@ -58,7 +59,7 @@ class CatalogueExchange {
 
   // Takes what `peer`, authenticated, told: offers can be read at once, requests and answers are
   // looked at by Upkeep(). Does not block.
-  void OnReceived(absl::string_view peer, const federation::v1::Catalogue& catalogue);
+  void OnReceived(absl::string_view peer, federation::v1::Catalogue catalogue);
   std::optional<Told> ToldBy(absl::string_view peer) const;
 
   // Brings the requests that are held in step with what peers told, and forgets old ones. What

@@ -210,8 +210,10 @@ void LinkManager::Core::StartSession(const std::string& domain, PeerLink& link,
   // The callbacks of a session may outlive the manager's users, not its core.
   const auto self = shared_from_this();
   const auto tell = [self, domain](auto listener) {
-    return [self, domain, listener](const auto& told) {
-      if (self->deps_.*listener) (self->deps_.*listener)(domain, told);
+    return [self, domain, listener](auto&& told) {
+      if (self->deps_.*listener) {
+        (self->deps_.*listener)(domain, std::forward<decltype(told)>(told));
+      }
     };
   };
   link.session = Session::Start(

@@ -77,8 +77,8 @@ struct LinkManagerDeps {
   std::function<std::shared_ptr<const federation::v1::Catalogue>(absl::string_view peer)>
       catalogue_of = {};
   // What `peer` offers and asks for (CatalogueExchange::OnReceived). Must not block.
-  std::function<void(absl::string_view peer, const federation::v1::Catalogue& catalogue)>
-      on_catalogue = {};
+  std::function<void(absl::string_view peer, federation::v1::Catalogue catalogue)> on_catalogue =
+      {};
   // Certificates of attestors that `peer` sent (AttestorRegistry::Take). Must not block: half a
   // millisecond for each that is new.
   std::function<void(absl::string_view peer, const federation::v1::Attestors& attestors)>

@@ -4,6 +4,8 @@
 #include <map>
 #include <utility>
 
+#include "federation/link/config.h"
+
 namespace cdgate::manager {
 namespace {
 
@@ -56,9 +58,9 @@ federation::v1::Catalogue OffersTo(const storage::v1::GivenEvents& given,
     kinds[{row.type(), row.source(), row.plane()}] = row.last_day();
   }
   federation::v1::Catalogue out;
-  out.set_truncated(given.truncated() || kinds.size() > kMaxOffers);
+  out.set_truncated(given.truncated() || kinds.size() > size_t{link::kMaxOffers});
   for (const auto& [kind, day] : kinds) {
-    if (static_cast<size_t>(out.offers_size()) == kMaxOffers) break;
+    if (out.offers_size() == link::kMaxOffers) break;
     federation::v1::Offer& offer = *out.add_offers();
     offer.set_type(kind.type);
     offer.set_source(kind.source);

@@ -13,9 +13,6 @@
 
 namespace cdgate::manager {
 
-// Offers to one peer, at most.
-inline constexpr size_t kMaxOffers = 10'000;
-
 struct NamedOffer {
   filter::NamedKind kind;
   std::string rule;  // that names it first
@@ -34,7 +31,7 @@ std::vector<NamedOffer> OffersNamedBy(const admin::v1::Policy& policy);
 bool IsNamed(const std::vector<NamedOffer>& offers, const std::string& type,
              const std::string& source);
 
-// Both together, sorted, at most kMaxOffers; the `offers` and `truncated` of a Catalogue.
+// Both together, sorted, at most link::kMaxOffers; the `offers` and `truncated` of a Catalogue.
 federation::v1::Catalogue OffersTo(const storage::v1::GivenEvents& given,
                                    const std::vector<NamedOffer>& named);
 

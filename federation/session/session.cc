@@ -163,46 +163,56 @@ link::LinkConfig Session::MakeConfig() const {
   config.capabilities = {link::kGroupsCapability, link::kReplayCapability, link::kTrustCapability};
   if (deps_.attestors != nullptr) config.capabilities.push_back(link::kStatementsCapability);
   if (deps_.given != nullptr) config.capabilities.push_back(link::kCatalogueCapability);
-  config.signer = &*signer_;
-  if (const auto move = deps_.store.Cursor(ReceiptCursorName(peer_))) {
-    config.receipt.emplace().ParseFromString(move->receipt());
-    config.receipt_epoch = move->epoch();
-  }
   config.max_frame_bytes = options_.max_frame_bytes;
   config.heartbeat = options_.heartbeat;
   config.refuse = options_.refuse;
   config.retry_after_offence = options_.retry_after_offence;
+  ConfigureExports(&config);
+  ConfigureImports(&config);
+  return config;
+}
 
+void Session::ConfigureExports(link::LinkConfig* config) const {
   const eventlog::Head head = deps_.store.head();
-  config.log_epoch = head.epoch;
-  config.head = head.sequence;
-  config.agreed_sequence = Sequence(options_.peer.agreed_sequence());
-  // How far anything was sent, and by which decisions the last of it.
+  config->log_epoch = head.epoch;
+  config->head = head.sequence;
+  config->agreed_sequence = Sequence(options_.peer.agreed_sequence());
+  config->acknowledged = acknowledged_;
+  config->fresh_link_epoch = base::Base32Encode(deps_.random.Bytes(kLinkEpochBytes));
+  config->sealer = &deps_.sealer;
+  config->policy_epoch = exporter_->policy_epoch();
+  config->export_rate = ExportRate(policy_.current());
+  config->exports_held = ExportsStopped(*deps_.store.Resources());
+  link::ReplayChanged replay = jobs_->current();
+  config->replay = std::move(replay.job);
+  config->replay_through = replay.through;
+  config->signer = &*signer_;
+  if (const auto move = deps_.store.Cursor(ReceiptCursorName(peer_))) {
+    config->receipt.emplace().ParseFromString(move->receipt());
+    config->receipt_epoch = move->epoch();
+  }
+  ConfigureLedger(config);
+}
+
+// How far anything was sent, and by which decisions the last of it. Without it nothing could be
+// accounted for.
+void Session::ConfigureLedger(link::LinkConfig* config) const {
   const auto facts = deps_.store.Ledger(peer_, Sequence(UINT64_MAX));
   if (facts.ok()) {
-    config.horizon = facts->horizon;
-    config.sent_epoch = facts->sent_epoch;
-    config.sent_epoch_first = facts->sent_epoch_first;
-  } else if (!config.refuse) {
-    // Without it nothing could be accounted for.
-    config.refuse = link::Refuse{base::ReasonOf(facts.status()).value_or(base::Reason::kInternal),
-                                 std::string(facts.status().message()),
-                                 {}};
+    config->horizon = facts->horizon;
+    config->sent_epoch = facts->sent_epoch;
+    config->sent_epoch_first = facts->sent_epoch_first;
+  } else if (!config->refuse) {
+    config->refuse = link::Refuse{base::ReasonOf(facts.status()).value_or(Reason::kInternal),
+                                  std::string(facts.status().message()),
+                                  {}};
   }
-  config.acknowledged = acknowledged_;
-  config.fresh_link_epoch = base::Base32Encode(deps_.random.Bytes(kLinkEpochBytes));
-  config.sealer = &deps_.sealer;
-  config.policy_epoch = exporter_->policy_epoch();
-  config.export_rate = ExportRate(policy_.current());
-  config.exports_held = ExportsStopped(*deps_.store.Resources());
-  link::ReplayChanged replay = jobs_->current();
-  config.replay = std::move(replay.job);
-  config.replay_through = replay.through;
+}
 
-  if (!options_.begin_anew) config.import_cursor = cursor_;
-  config.interest = policy_.current().interest;
-  config.import_rate = ImportRate(policy_.current());
-  return config;
+void Session::ConfigureImports(link::LinkConfig* config) const {
+  if (!options_.begin_anew) config->import_cursor = cursor_;
+  config->interest = policy_.current().interest;
+  config->import_rate = ImportRate(policy_.current());
 }
 
 // ------------------------------------------------------------ from outside
@@ -221,18 +231,6 @@ void Session::TakeExportStop() {
 
 void Session::TakeJobs() {
   if (jobs_->Refresh()) Step(jobs_->current());
-}
-
-void Session::SetTrust(federation::v1::TrustUpdate update) {
-  Post([this, change = link::TrustChanged{std::move(update)}]() mutable {
-    Step(std::move(change));
-  });
-}
-
-void Session::SetGroups(federation::v1::Groups groups) {
-  Post([this, change = link::GroupsChanged{std::move(groups)}]() mutable {
-    Step(std::move(change));
-  });
 }
 
 bool Session::TakePolicy() {
@@ -384,14 +382,6 @@ void Session::CountRefusals(const std::vector<storage::v1::LedgerRow>& rows) con
 void Session::Do(link::ReplayDone done) {
   jobs_->Finish(done.number);
   Step(jobs_->current());
-}
-
-void Session::Do(link::TrustReceived received) {
-  if (callbacks_.on_trust) callbacks_.on_trust(received.update);
-}
-
-void Session::Do(link::GroupsReceived received) {
-  if (callbacks_.on_groups) callbacks_.on_groups(received.groups);
 }
 
 void Session::Do(link::InterestReceived received) {

@@ -90,7 +90,7 @@ class Session : public std::enable_shared_from_this<Session> {
     // taken. On the session's strand, before what they signed is looked at.
     std::function<void(const federation::v1::Attestors&)> on_attestors = {};
     // The peer told what it offers and asks for; nothing of it is judged. Empty: nobody listens.
-    std::function<void(const federation::v1::Catalogue&)> on_catalogue = {};
+    std::function<void(federation::v1::Catalogue)> on_catalogue = {};
     // The link is over; nothing crosses any more. Once, before on_done.
     std::function<void(const link::CloseStream&)> on_end;
     // The session is over, nothing of it is left anywhere. Once, last.
@@ -135,6 +135,9 @@ class Session : public std::enable_shared_from_this<Session> {
   void MakeReplayParts(const Poster& post, const Failed& failed);
   void StartStream();
   link::LinkConfig MakeConfig() const;
+  void ConfigureExports(link::LinkConfig* config) const;
+  void ConfigureLedger(link::LinkConfig* config) const;
+  void ConfigureImports(link::LinkConfig* config) const;
   // Brings all parts in step with the policy in force; true where that is another.
   bool TakePolicy();
   void TakeJobs();

@@ -139,8 +139,8 @@ absl::StatusOr<std::unique_ptr<Links>> Links::Create(LinksDeps deps) {
     return catalogues.For(peer);
   };
   manager.on_catalogue = [&catalogues = own.catalogues.exchange()](
-                             absl::string_view peer, const federation::v1::Catalogue& received) {
-    catalogues.OnReceived(peer, received);
+                             absl::string_view peer, federation::v1::Catalogue received) {
+    catalogues.OnReceived(peer, std::move(received));
   };
   manager.own_trust = [&trust = links->trust_] { return trust.Own(); };
   manager.on_trust = [&trust = links->trust_](absl::string_view peer,

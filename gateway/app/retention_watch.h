@@ -1,8 +1,8 @@
 // Says before retention removes what a peer has not got, and says it when it did.
 //
 //   RetentionWatch watch(retention);
-//   for (const auto& peer : peers) watch.Look({.peer = ..., .waiting = ..., .loss = ..., .lost =
-//   ...}, now); for (const std::string& problem : watch.Problems()) ...
+//   watch.Look({.peer = "beta.example", .waiting = 7, .loss = loss, .lost = 0}, now);
+//   for (const std::string& problem : watch.Problems()) Show(problem);
 //
 // Warns, in the log and as a problem of the gateway's health, from when three quarters of the
 // retention have passed for the oldest event that waits; again only after it was caught up with.

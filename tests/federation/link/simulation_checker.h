@@ -3,17 +3,15 @@
 // It does not ask the cores: it reads the frames that they send, what is on the disks, and the
 // policies, and keeps books of its own. Each claim that does not hold is a fault of the story.
 //
-//   - An event leaves only where the policy, the rules shown and no freeze or hold forbid it,
-//   behind a
-//     horizon on disk, by a version that the disk names; it is taken only where our rules let it
-//     in.
+//   - An event leaves only where policy and the rules shown allow it and no freeze or hold stands,
+//     behind a horizon on disk, by a version that the disk names; it is taken only where the
+//     rules of the receiver let it in.
 //   - Positions are gapless, and a cursor counts exactly the events that are on disk: its token
 //     is behind no event that is owed and not here.
 //   - Events of the live lane come in order, once.
 //   - Credit, the bounds of frames and of what is in flight hold.
-//   - Every sequence is in one ledger row, with the outcome that the versions and the receiver's
-//   disk
-//     give, and counted once.
+//   - Every sequence is in one ledger row, counted once, with the outcome that the versions and
+//     the disk of the receiver give.
 //   - What is signed goes on from what was signed before, and receipts are for that, ever further.
 //   - "Caught up as of" is true.
 #pragma once

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "federation/link/config.h"
 
 namespace cdgate::manager {
 namespace {
@@ -99,9 +100,9 @@ TEST(OffersTest, WhatWasGivenAndWhatIsNamedIsListedOnce) {
 
 TEST(OffersTest, AreBounded) {
   storage::v1::GivenEvents given;
-  for (size_t i = 0; i <= kMaxOffers; ++i) given.add_rows()->set_type(absl::StrCat("t", i));
+  for (int i = 0; i <= link::kMaxOffers; ++i) given.add_rows()->set_type(absl::StrCat("t", i));
   const federation::v1::Catalogue catalogue = OffersTo(given, {});
-  EXPECT_EQ(static_cast<size_t>(catalogue.offers_size()), kMaxOffers);
+  EXPECT_EQ(catalogue.offers_size(), link::kMaxOffers);
   EXPECT_TRUE(catalogue.truncated());
 }
 
