@@ -144,7 +144,8 @@ absl::StatusOr<bool> Confirm(absl::string_view question, const Streams& streams)
   return answer == "y" || answer == "yes";
 }
 
-absl::StatusOr<std::string> ArgumentOrInput(const std::string& argument, const Streams& streams) {
+absl::StatusOr<std::string> ArgumentOrInput(const std::string& argument, const Streams& streams,
+                                            size_t max_bytes) {
   if (argument != "-") return argument;
   CDGATE_ASSIGN_OR_RETURN(const Input input, Input::Open("-", streams));
   std::string text;
@@ -153,7 +154,7 @@ absl::StatusOr<std::string> ArgumentOrInput(const std::string& argument, const S
     CDGATE_ASSIGN_OR_RETURN(const size_t n, input.Read(buffer, sizeof buffer));
     if (n == 0) return std::string(absl::StripAsciiWhitespace(text));
     text.append(buffer, n);
-    if (text.size() > 1 << 20) return Unreadable("-", EFBIG);
+    if (text.size() > max_bytes) return Unreadable("-", EFBIG);
   }
 }
 

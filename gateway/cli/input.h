@@ -1,6 +1,7 @@
 // What the command line reads: files, standard input, the events in them.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -18,7 +19,9 @@
 namespace cdgate::cli {
 
 // `argument`, or where it is "-" what standard input holds, without white space around.
-absl::StatusOr<std::string> ArgumentOrInput(const std::string& argument, const Streams& streams);
+// FILE_UNREADABLE, also where that has more than `max_bytes`.
+absl::StatusOr<std::string> ArgumentOrInput(const std::string& argument, const Streams& streams,
+                                            size_t max_bytes = 1 << 20);
 
 // Asks on standard error and reads a line of standard input: whether it is "y" or "yes". What
 // ends without a line is no yes. FILE_UNREADABLE.

@@ -90,7 +90,8 @@ absl::Status ReadTrust(const VerifyFlags& flags, trust::TrustRegistry* trusted) 
 absl::StatusOr<EventFile> ReadEvent(const std::string& path, Invocation& run) {
   std::string json;
   if (path == "-") {
-    CDGATE_ASSIGN_OR_RETURN(json, ArgumentOrInput(path, run.streams()));
+    CDGATE_ASSIGN_OR_RETURN(json,
+                            ArgumentOrInput(path, run.streams(), attestation::kMaxEventFileBytes));
   } else {
     absl::StatusOr<std::string> read = base::ReadFile(path, attestation::kMaxEventFileBytes);
     if (!read.ok()) return AsUsageError(read.status());
