@@ -103,6 +103,8 @@ struct ReplayJob {
   std::vector<base::Sequence> sequences;
 };
 
+struct Paces;
+
 struct LinkConfig {
   // --- who we are and whom we talk to
   std::string domain;
@@ -121,6 +123,9 @@ struct LinkConfig {
   // What the peer is asked to wait for where the link ends by its own fault (offence.h); zero: it
   // is not.
   absl::Duration retry_after_offence;
+  // What is left of both rates; goes over from one link with the peer to the next. Not owned;
+  // outlives the link, and no other uses it meanwhile. Null: each link begins with a burst.
+  Paces* paces = nullptr;
 
   // --- our log, for what we send
   base::Epoch log_epoch;

@@ -47,7 +47,8 @@ Exporter::Exporter(const LinkConfig& config)
       horizon_asked_(config.horizon),
       sent_epoch_(config.sent_epoch),
       sent_epoch_first_(config.sent_epoch_first),
-      pace_(config.export_rate) {
+      paces_(config.paces) {
+  pace().SetRate(config.export_rate);
   head_.head = config.head;
   head_.as_of = absl::InfinitePast();
 }
@@ -225,7 +226,7 @@ void Exporter::OnDecided(Decided decided) {
         GoneBlock(from, last, accounting() ? kUndisclosed : "dead_lettered", decided.policy_epoch));
   }
   if (decided.last < decided.first) return;
-  pace_.Take(decided.sequences.size());
+  pace().Take(decided.sequences.size());
   Enqueue(MakeBlock(std::move(decided)));
 }
 
@@ -249,7 +250,7 @@ void Exporter::Enqueue(Block block) {
 }
 
 void Exporter::OnReplayDecided(ReplayDecided decided) {
-  pace_.Take(replay_.OnDecided(std::move(decided)));
+  pace().Take(replay_.OnDecided(std::move(decided)));
 }
 
 void Exporter::OnHorizonWritten(Sequence through) {
@@ -265,7 +266,7 @@ void Exporter::OnHeadMoved(const HeadMoved& head) {
 }
 
 void Exporter::OnPolicyChanged(const PolicyChanged& change) {
-  pace_.SetRate(change.export_rate);
+  pace().SetRate(change.export_rate);
   Requeue();
 }
 
@@ -400,8 +401,8 @@ uint64_t Exporter::MayAskFor(absl::Time now) {
   if (paused_ || held_ || inflight_.size() >= kMaxInflightBlocks) return 0;
   const uint64_t room = RoomForEvents();
   if (room == 0) return 0;
-  const uint64_t events = pace_.Available(now, room);
-  if (events == 0) wake_at_ = pace_.When(1);
+  const uint64_t events = pace().Available(now, room);
+  if (events == 0) wake_at_ = pace().When(1);
   return events;
 }
 

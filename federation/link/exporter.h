@@ -99,6 +99,7 @@ class Exporter {
   bool held() const { return held_; }
 
  private:
+  Pace& pace() { return paces_ == nullptr ? own_pace_ : paces_->exports; }
   // A block that is sent, or had nothing to send.
   struct Sent {
     Block block;  // without its events
@@ -197,7 +198,8 @@ class Exporter {
   std::optional<storage::v1::PolicyEpoch> sent_epoch_;  // on disk
   base::Sequence sent_epoch_first_;                     // from here on
   std::optional<storage::v1::LedgerRow> epoch_asked_;   // on its way there, then nothing else is
-  Pace pace_;
+  Paces* paces_;
+  Pace own_pace_{Rate{}};  // where there are none
   absl::Time wake_at_ = absl::InfiniteFuture();
 
   // "Caught up as of": see FillHeartbeat.

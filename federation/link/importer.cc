@@ -30,7 +30,9 @@ Importer::Importer(const LinkConfig& config)
       received_(config.import_cursor.position),
       committed_(config.import_cursor.position),
       acknowledged_(config.import_cursor.position),
-      pace_(config.import_rate) {}
+      paces_(config.paces) {
+  pace().SetRate(config.import_rate);
+}
 
 federation::v1::Resume Importer::MakeResume() {
   resumed_ = true;
@@ -150,19 +152,19 @@ bool Importer::HasCredit(absl::Time now) {
   wake_at_ = absl::InfiniteFuture();
   if (!resumed_ || stopped_) return false;
   const uint64_t window =
-      pace_.limited() ? std::min(window_events_, pace_.capacity()) : window_events_;
+      pace().limited() ? std::min(window_events_, pace().capacity()) : window_events_;
   // A quarter of the window is worth a frame: the sender has the rest meanwhile.
   const uint64_t step = std::max<uint64_t>(1, window / 4);
   const uint64_t want = std::max(granted_events_, freed_events_ + window);
-  const uint64_t events = pace_.Available(now, want - granted_events_);
-  if (events < step && want - granted_events_ >= step) wake_at_ = pace_.When(step);
+  const uint64_t events = pace().Available(now, want - granted_events_);
+  if (events < step && want - granted_events_ >= step) wake_at_ = pace().When(step);
   next_events_ = granted_events_ + events;
   next_bytes_ = std::max(granted_bytes_, freed_bytes_ + window_bytes_);
   return events >= step || next_bytes_ - granted_bytes_ >= std::max<uint64_t>(1, window_bytes_ / 4);
 }
 
 federation::v1::Credit Importer::TakeCredit() {
-  pace_.Take(next_events_ - granted_events_);
+  pace().Take(next_events_ - granted_events_);
   granted_events_ = next_events_;
   granted_bytes_ = next_bytes_;
   federation::v1::Credit credit;

@@ -35,7 +35,13 @@ class Importer {
 
   // --- from whoever drives the link
   void OnCommitted(Committed committed);
-  void SetRate(const Rate& rate) { pace_.SetRate(rate); }
+  void SetRate(const Rate& rate) { pace().SetRate(rate); }
+  // The link is over, and with it the credit that nothing came for. Once.
+  void ReturnCredit() { pace().Return(granted_events_ - used_events_); }
+  // More credit is out than the rate would have given: it was given under another.
+  bool credit_exceeds_rate() const {
+    return pace().limited() && granted_events_ - used_events_ > pace().capacity();
+  }
 
   // Our Resume, once, before the first Credit.
   federation::v1::Resume MakeResume();
@@ -58,6 +64,8 @@ class Importer {
   base::Position committed() const { return committed_; }
 
  private:
+  Pace& pace() { return paces_ == nullptr ? own_pace_ : paces_->imports; }
+  const Pace& pace() const { return paces_ == nullptr ? own_pace_ : paces_->imports; }
   struct Pending {
     base::Position last;
     uint64_t events = 0;
@@ -86,7 +94,8 @@ class Importer {
   uint64_t used_events_ = 0, used_bytes_ = 0;
   uint64_t freed_events_ = 0, freed_bytes_ = 0;
   uint64_t next_events_ = 0, next_bytes_ = 0;  // what TakeCredit() will say
-  Pace pace_;
+  Paces* paces_;
+  Pace own_pace_{Rate{}};  // where there are none
   absl::Time wake_at_ = absl::InfiniteFuture();
 
   std::string idle_token_;  // from a heartbeat, newer than the cursor on disk

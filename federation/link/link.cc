@@ -152,11 +152,13 @@ void Link::On(InterestChanged change) {
   config_.interest = std::move(change.interest);
   importer_.SetRate(change.import_rate);
   interest_due_ = interest_due_ || greeted();
+  // Credit is not taken back: what was given under a greater rate ends with the link.
+  if (importer_.credit_exceeds_rate()) On(Drain{"a rate was changed; the link is made again"});
 }
 
-void Link::On(Drain) {
+void Link::On(Drain drain) {
   if (state_ == State::kDraining || state_ == State::kClosing) return;
-  End end{Reason::kDraining, "the gateway is shutting down", {}};
+  End end{Reason::kDraining, std::move(drain.message), {}};
   if (!greeted()) return On(std::move(end));  // nothing can be on its way
   end_ = {.reason = end.reason, .message = std::move(end.message)};
   go_away_due_ = true;
@@ -450,6 +452,7 @@ void Link::ArmTimer() {
 void Link::Finish(CloseStream close) {
   if (state_ == State::kClosed) return;
   exporter_.RecordRest(out_);
+  importer_.ReturnCredit();
   SetState(State::kClosed);
   out_->push_back(std::move(close));
 }

@@ -75,7 +75,7 @@ class Link {
   void On(AttestorsChanged change);
   void On(CatalogueChanged change) { catalogue_ = std::move(change.catalogue); }
   void On(InterestChanged change);
-  void On(Drain);
+  void On(Drain drain);
   void On(End end);
 
   absl::Status OnFrame(FrameReceived received);

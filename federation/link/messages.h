@@ -166,7 +166,9 @@ struct InterestChanged {
 };
 
 // We are shutting down: say so, finish what is on its way, end.
-struct Drain {};
+struct Drain {
+  std::string message = "the gateway is shutting down";  // for the peer
+};
 
 // End now, nothing more crosses: frozen, removed, replaced.
 struct End {

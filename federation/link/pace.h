@@ -43,6 +43,11 @@ class Pace {
     if (limited()) tokens_ -= static_cast<double>(events);
   }
 
+  // What was taken and will not go.
+  void Return(uint64_t events) {
+    if (limited()) tokens_ = std::min(tokens_ + static_cast<double>(events), Full());
+  }
+
   // When `events` (at most capacity()) will be available, as of the last Available().
   absl::Time When(uint64_t events) const {
     const double missing = static_cast<double>(events) - tokens_;
@@ -52,11 +57,12 @@ class Pace {
   }
 
  private:
+  double Full() const { return static_cast<double>(capacity()); }
   void Refill(absl::Time now) {
     if (now <= filled_) return;
     if (filled_ != absl::InfinitePast()) {
       tokens_ += absl::ToDoubleSeconds(now - filled_) * rate_.events_per_second;
-      tokens_ = std::min(tokens_, static_cast<double>(capacity()));
+      tokens_ = std::min(tokens_, Full());
     }
     filled_ = now;
   }
@@ -64,6 +70,13 @@ class Pace {
   Rate rate_;
   double tokens_ = 0;
   absl::Time filled_ = absl::InfinitePast();
+};
+
+// Both directions of a peer. What is left goes over from one link to the next: who connects again
+// does not get a burst each time.
+struct Paces {
+  Pace imports{Rate{}};
+  Pace exports{Rate{}};
 };
 
 }  // namespace cdgate::link

@@ -124,6 +124,11 @@ void LinkManager::Core::Adopt(const std::string& domain, const state::StoredReso
     slot->session->End(base::Reason::kNoAgreement, "the agreement was made anew");
   }
   if (other) slot->told_ended.clear();
+  // Dialled to where it is no more, or where we should not dial.
+  const bool moved = slot->dialled && (slot->peer.endpoint() != peer->endpoint() || !peer->dial());
+  if (moved && slot->session != nullptr) {
+    slot->session->Drain("how the peer is dialled was changed; the link is made again");
+  }
   if (slot->version != resource.version) {
     slot->peer = *std::move(peer);
     slot->version = resource.version;
@@ -202,6 +207,7 @@ void LinkManager::Core::StartSession(const std::string& domain, PeerLink& link,
   options.refuse = RefusalNow(link);
   options.begin_anew = std::exchange(link.begin_anew, false);
   options.retry_after_offence = link.suspension.AfterNext(Monotonic());
+  options.paces = link.paces;
   options.heartbeat = deps_.heartbeat;
   {
     base::MutexLock lock(mu_);

@@ -11,6 +11,7 @@
 #include "cdgate/admin/v1/resources.pb.h"
 #include "cdgate/federation/v1/link.pb.h"
 #include "federation/link/messages.h"
+#include "federation/link/pace.h"
 #include "federation/manager/redial.h"
 #include "federation/manager/suspension.h"
 #include "federation/session/peer_metrics.h"
@@ -67,6 +68,8 @@ struct PeerLink {
   session::PeerMetrics metrics;
   Redial redial;
   Suspension suspension;
+  // Of one session at a time.
+  const std::shared_ptr<link::Paces> paces = std::make_shared<link::Paces>();
 
   std::shared_ptr<session::Session> session;  // until its on_done
   uint64_t session_number = 0;

@@ -167,6 +167,7 @@ link::LinkConfig Session::MakeConfig() const {
   config.heartbeat = options_.heartbeat;
   config.refuse = options_.refuse;
   config.retry_after_offence = options_.retry_after_offence;
+  config.paces = options_.paces.get();
   ConfigureExports(&config);
   ConfigureImports(&config);
   return config;
@@ -241,8 +242,8 @@ bool Session::TakePolicy() {
   return true;
 }
 
-void Session::Drain() {
-  Post([this] { Step(link::Drain{}); });
+void Session::Drain(std::string message) {
+  Post([this, drain = link::Drain{std::move(message)}]() mutable { Step(std::move(drain)); });
 }
 
 void Session::End(Reason reason, std::string message, absl::Duration retry_after) {

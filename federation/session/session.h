@@ -51,8 +51,9 @@ struct SessionOptions {
   std::optional<link::Refuse> refuse;
   // The peer did not take our last token: begin from nothing.
   bool begin_anew = false;
-  // As LinkConfig has it.
+  // As LinkConfig has them.
   absl::Duration retry_after_offence;
+  std::shared_ptr<link::Paces> paces;
   absl::Duration heartbeat = absl::Seconds(5);
   uint32_t max_frame_bytes = 2 << 20;
 };
@@ -119,7 +120,7 @@ class Session : public std::enable_shared_from_this<Session> {
   // it knows of catalogues.
   void SetCatalogue(federation::v1::Catalogue catalogue);
   // Ends in order: what is on its way arrives, at most link::kLinger.
-  void Drain();
+  void Drain(std::string message = link::Drain{}.message);
   // Ends at once, saying why: nothing more crosses.
   void End(base::Reason reason, std::string message,
            absl::Duration retry_after = absl::ZeroDuration());

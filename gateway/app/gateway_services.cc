@@ -241,8 +241,10 @@ absl::Status Gateway::RegisterServices() {
                                                           .clock = clock_,
                                                           .timers = timers_}));
   CDGATE_RETURN_IF_ERROR(router_.Register(rpc::Guarded::Bidi(
-      "/cdgate.federation.v1.FederationService/Link",
-      [this](rpc::ServerStreamPtr stream) { links_->Accept(std::move(stream)); })));
+      "/cdgate.federation.v1.FederationService/Link", [this](rpc::ServerStreamPtr stream) {
+        refusals_->CameThrough(stream->call().principal.domain);
+        links_->Accept(std::move(stream));
+      })));
   CDGATE_RETURN_IF_ERROR(rpc::RegisterHealth(router_, health_));
   return rpc::RegisterReflection(router_);
 }

@@ -25,8 +25,9 @@ class RefusalCounter final : public credentials::VerificationObserver {
   using Listener = std::function<void(const credentials::Refusal&)>;
   void Tell(Listener listener);
 
-  // The last refusal of each domain.
+  // The last refusal of each domain that did not come through since.
   const RefusalMemory& memory() const { return memory_; }
+  void CameThrough(absl::string_view domain) { memory_.Forget(domain); }
 
  private:
   absl::flat_hash_map<base::Reason, base::Counter*> server_;  // fixed after construction

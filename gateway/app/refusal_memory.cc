@@ -19,6 +19,11 @@ void RefusalMemory::Note(const credentials::Refusal& refusal, absl::Time now) {
   }));
 }
 
+void RefusalMemory::Forget(absl::string_view domain) {
+  base::MutexLock lock(mu_);
+  if (const auto found = last_.find(domain); found != last_.end()) last_.erase(found);
+}
+
 std::optional<RefusalMemory::Refused> RefusalMemory::LastOf(absl::string_view domain) const {
   base::MutexLock lock(mu_);
   const auto found = last_.find(domain);

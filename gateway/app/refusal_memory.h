@@ -31,6 +31,8 @@ class RefusalMemory {
   };
 
   void Note(const credentials::Refusal& refusal, absl::Time now);
+  // It came through since.
+  void Forget(absl::string_view domain);
   std::optional<Refused> LastOf(absl::string_view domain) const;
 
  private:

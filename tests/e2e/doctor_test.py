@@ -239,6 +239,7 @@ class DoctorTest(harness.DomainsTest):
         # A handshake may be refused until the new bundle is published, a second at most.
         harness.wait_until(lambda: self.doctor(self.beta, self.alpha)[1] == "agreement", "the handshake is good")
         self.assert_fails("agreement", "not approved", "agreement_pending")
+        harness.wait_until(lambda: self.doctor(self.alpha, self.beta)[1] == "agreement", "it came through since")
         self.assert_fails("agreement", "on this side", "agreement_pending", self.alpha, self.beta)
         self.cdgate(self.alpha, "peer", "approve", "beta.example")
 

@@ -120,7 +120,7 @@ void World::Disturb(Side& side) {
 }
 
 void World::RareStep(Side& side) {
-  switch (Below(14)) {
+  switch (Below(17)) {
     case 0:
     case 1: return Disaster(side);
     case 2:
@@ -132,6 +132,11 @@ void World::RareStep(Side& side) {
     case 7: return side.ChangeInterest(Chance(40));
     case 8: return side.SetHeld(Chance(50));
     case 13: return side.RenewKey();
+    case 14:
+    case 15:
+    case 16:
+      if (faults().rates) side.ChangeRate(Chance(70));
+      return;
     case 9:
       if (faults().trims && Chance(30)) side.Trim();
       return;
@@ -181,6 +186,7 @@ void World::StopFaults() {
     side->frozen_ = false;
     side->stands_until_ = side->slow_until_ = 0;
     side->SetHeld(false);
+    side->ChangeRate(false);
   }
 }
 
@@ -254,6 +260,7 @@ std::string Faults::Names() const {
   add(trims, "trims");
   add(large, "large");
   add(statements, "statements");
+  add(rates, "rates");
   add(lossy, "lossy");
   add(byzantine, "byzantine");
   return names;
@@ -278,6 +285,7 @@ Faults FaultsOf(uint64_t seed) {
   faults.trims = chance(30);
   faults.large = chance(15);
   faults.statements = chance(75);
+  faults.rates = chance(40);
   return faults;
 }
 

@@ -31,6 +31,7 @@ struct Faults {
   bool large = false;         // events of tens of kilobytes, some too large for a frame
   bool lossy = false;         // frames are lost, repeated, exchanged or cut short
   bool statements = false;    // both sign what they send, and for what they have
+  bool rates = false;         // a side limits how many events it takes, and changes that
   bool byzantine = false;     // what "b" sends is partly made up
   std::string Names() const;
 };

@@ -9,7 +9,8 @@
 //   - Positions are gapless, and a cursor counts exactly the events that are on disk: its token
 //     is behind no event that is owed and not here.
 //   - Events of the live lane come in order, once.
-//   - Credit, the bounds of frames and of what is in flight hold.
+//   - Credit, the bounds of frames and of what is in flight hold, and so does the rate at which a
+//     side takes events, over all links of one life of it.
 //   - Every sequence is in one ledger row, counted once, with the outcome that the versions and
 //     the disk of the receiver give.
 //   - What is signed goes on from what was signed before, and receipts are for that, ever further.

@@ -100,6 +100,7 @@ constexpr std::pair<Mutant, absl::string_view> kNames[] = {
     {Mutant::kTakeUnwanted, "take_unwanted"},
     {Mutant::kStalePolicy, "stale_policy"},
     {Mutant::kSendFrozen, "send_frozen"},
+    {Mutant::kForgetRate, "forget_rate"},
     {Mutant::kForgetLedger, "forget_ledger"},
     {Mutant::kClaimTooMuch, "claim_too_much"},
     {Mutant::kStall, "stall"},
@@ -126,7 +127,8 @@ absl::string_view MutantName(Mutant mutant) {
 bool IsRare(Mutant mutant) {
   return mutant == Mutant::kForgetRefusal || mutant == Mutant::kStalePolicy ||
          mutant == Mutant::kSendFrozen || mutant == Mutant::kTakeUnwanted ||
-         mutant == Mutant::kSilentKey || mutant == Mutant::kClaimTooMuch;
+         mutant == Mutant::kSilentKey || mutant == Mutant::kClaimTooMuch ||
+         mutant == Mutant::kForgetRate;
 }
 
 bool Break(Mutant mutant, link::Output* output) {

@@ -37,6 +37,7 @@ enum class Mutant {
   kTakeUnwanted,    // the receiver takes what its rules refuse
   kStalePolicy,     // the core is not told of another policy
   kSendFrozen,      // nor of a freeze
+  kForgetRate,      // nor of another rate
   kForgetLedger,    // a new link begins as if nothing were in the ledger
   kClaimTooMuch,    // "caught up as of" is ahead of the clock
   kStall,           // requests are not answered any more

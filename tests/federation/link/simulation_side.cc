@@ -49,6 +49,8 @@ link::LinkConfig Side::Config() {
   config.window_bytes = world_.faults().large ? 60'000 : 400;
   if (world_.faults().large) config.max_frame_bytes = link::kLeastMaxFrameBytes;
   config.interest = Interest();
+  if (!world_.Broken(Mutant::kForgetRate)) config.import_rate = rate_;
+  config.paces = &paces_;
   config.exports_held = held_;
   if (!begin_anew_) config.import_cursor = disk_.cursor;
   if (frozen_) config.refuse = link::Refuse{Reason::kFrozen, "frozen", {}};
@@ -193,6 +195,7 @@ void Side::OnReplay(link::RecordReplay record) {
 void Side::OnImport(const link::CommitImport& import) {
   held_events_ += static_cast<uint64_t>(import.events.size());
   if (held_events_ > kWindowEvents) world_.Fault("more is held than the window");
+  CheckRate(import.events.size());
   std::vector<uint64_t> ids;
   for (const auto& event : import.events.views) {
     ids.push_back(static_cast<uint64_t>(event.accepted_time_nanos()));
@@ -295,6 +298,8 @@ void Side::Crash() {
   replay_.reset();
   check_.reset();
   begin_anew_ = false;
+  paces_ = {};
+  BeginRate();
 }
 
 // An old copy of the disk is put back: what was published since is gone for good.
@@ -326,7 +331,33 @@ void Side::ChangePolicy() {
 void Side::ChangeInterest(bool paused) {
   if (world_.faults().interests && world_.Chance(60)) ++interest_;
   paused_ = paused;
-  Step(link::InterestChanged{Interest(), {}});
+  Step(link::InterestChanged{Interest(), rate_});
+}
+
+void Side::ChangeRate(bool limited) {
+  rate_ = {};
+  if (limited) {
+    // Less than is published.
+    rate_ = {.events_per_second = 1, .burst = 1 + static_cast<uint32_t>(world_.Below(3))};
+  }
+  BeginRate();
+  if (world_.Broken(Mutant::kForgetRate)) return;
+  Step(link::InterestChanged{Interest(), rate_});
+}
+
+void Side::BeginRate() {
+  rate_seen_ = Now();
+  rate_left_ = 2.0 * rate_.burst;
+}
+
+// Between any two moments no more comes than a full bucket, what was credited from another, and
+// what came to it meanwhile.
+void Side::CheckRate(size_t events) {
+  if (rate_.events_per_second == 0) return;
+  const double seconds = absl::ToDoubleSeconds(Now() - std::exchange(rate_seen_, Now()));
+  rate_left_ = std::min(2.0 * rate_.burst, rate_left_ + seconds * rate_.events_per_second);
+  rate_left_ -= static_cast<double>(events);
+  if (rate_left_ < -1) world_.Fault(absl::StrCat(events, " events came too soon for their rate"));
 }
 
 void Side::SetFrozen(bool frozen) {

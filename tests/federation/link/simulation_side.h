@@ -14,6 +14,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "federation/link/link.h"
+#include "federation/link/pace.h"
 #include "tests/federation/link/describe.h"
 #include "tests/federation/link/fake_sealer.h"
 #include "tests/federation/link/simulation.h"
@@ -133,6 +134,7 @@ class Side {
   void Trim();
   void ChangePolicy();
   void ChangeInterest(bool paused);
+  void ChangeRate(bool limited);
   void SetFrozen(bool frozen);
   void SetHeld(bool held);
   void RenewKey();
@@ -153,6 +155,10 @@ class Side {
   uint64_t interest_ = 0;       // version of our import rules
   uint64_t peer_interest_ = 0;  // that the peer showed on this link
   bool paused_ = false;         // we stopped the direction to us
+  link::Rate rate_;             // at which we take events
+  double rate_left_ = 0;        // how many may still come, as of:
+  absl::Time rate_seen_ = ScriptEpoch();
+  link::Paces paces_;  // of one life of the process
   bool begin_anew_ = false;
   bool frozen_ = false;
   bool held_ = false;
@@ -188,6 +194,8 @@ class Side {
   void OnClose(const link::CloseStream& close);
   void TellKey();
   void AddReceipt(federation::v1::Frame* frame);
+  void BeginRate();
+  void CheckRate(size_t events);
   bool Verify(const link::CommitImport& import, const std::vector<uint64_t>& ids);
   void OnReceipt(const link::ReceiptReceived& received);
   void OnDisputed(const link::HistoryDisputed& disputed);

@@ -102,6 +102,37 @@ TEST_F(AgreementLifeTest, TheEndOfTheSideThatIsDialledCountsAsWell) {
   ASSERT_TRUE(BetaHas({"held back"}));
 }
 
+TEST_F(AgreementLifeTest, AnotherEndpointIsDialledAtOnce) {
+  Connect();
+  const size_t dials = network_.dials();
+  alpha_.EditPeer(kBeta, [](admin::v1::Peer* peer) { peer->set_purpose("the same, in words"); });
+  alpha_.Publish("before", kBuild);
+  ASSERT_TRUE(BetaHas({"before"}));
+  EXPECT_EQ(network_.dials(), dials);
+  alpha_.EditPeer(kBeta, [](admin::v1::Peer* peer) { peer->set_endpoint("memory:2"); });
+  ASSERT_TRUE(Eventually([&] { return network_.dials() > dials; }));
+  ASSERT_TRUE(BothUp());
+  alpha_.Publish("after", kBuild);
+  ASSERT_TRUE(BetaHas({"before", "after"}));
+}
+
+// The link had credit for thousands, and has as much again each time that it is made.
+TEST_F(AgreementLifeTest, ARateThatComesLaterHoldsAtOnceAndOverAllLinks) {
+  Connect();
+  const absl::Duration began = base::SystemClock().Monotonic();
+  beta_.ApplyPolicy(kAlpha, R"(import { rules { name: "all" when: "TRUE" action: ACTION_ALLOW }
+                                        limits { events_per_second: 5 burst: 5 } })");
+  ASSERT_TRUE(BothUp());
+  alpha_.PublishMany("e", 200, kBuild);
+  for (int i = 0; i < 5; ++i) {
+    ASSERT_TRUE(Eventually([&] { return beta_.Received().size() > static_cast<size_t>(5 * i); }));
+    network_.last_wire()->Cut();
+    ASSERT_TRUE(BothUp());
+  }
+  const double seconds = absl::ToDoubleSeconds(base::SystemClock().Monotonic() - began);
+  EXPECT_LE(static_cast<double>(beta_.Received().size()), 11 + 5 * seconds);
+}
+
 TEST_F(AgreementLifeTest, StoppedExportsStopOneDirectionAndSayWhy) {
   Connect();
   alpha_.Publish("before", kBuild);

@@ -30,6 +30,15 @@ TEST(RefusalMemoryTest, RemembersTheLastOfEachDomain) {
   EXPECT_EQ(last->detail, "serial 5f");
 }
 
+TEST(RefusalMemoryTest, ForgetsWhoCameThrough) {
+  RefusalMemory memory;
+  memory.Note(Of("beta.example", Reason::kUnknownTrustDomain), kNow);
+  memory.Note(Of("gamma.example", Reason::kWrongPeer), kNow);
+  memory.Forget("beta.example");
+  EXPECT_FALSE(memory.LastOf("beta.example"));
+  EXPECT_TRUE(memory.LastOf("gamma.example"));
+}
+
 TEST(RefusalMemoryTest, KeepsNothingThatNamesNobodyOrThatWeRefusedAsAClient) {
   RefusalMemory memory;
   memory.Note({Side::kServer, Reason::kTlsHandshakeFailed, "", "no certificate"}, kNow);
