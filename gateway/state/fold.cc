@@ -299,6 +299,11 @@ base::Epoch Fold::epoch() const {
   return base::Epoch(meta_.epochs().empty() ? "" : meta_.epochs().rbegin()->epoch());
 }
 
+std::vector<storage::v1::EpochStart> Fold::epochs() const {
+  MutexLock lock(mu_);
+  return {meta_.epochs().begin(), meta_.epochs().end()};
+}
+
 absl::Status Fold::CheckPosition(const base::Epoch& epoch, base::Sequence sequence) const {
   MutexLock lock(mu_);
   uint64_t end = position_.next_sequence.value();  // behind the epoch's last event

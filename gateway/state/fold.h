@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
@@ -78,6 +79,8 @@ class Fold {
 
   // Of the last commit applied; empty where there is none.
   base::Epoch epoch() const;
+  // As Store::Epochs.
+  std::vector<storage::v1::EpochStart> epochs() const;
   // As Store::CheckPosition.
   absl::Status CheckPosition(const base::Epoch& epoch, base::Sequence sequence) const;
 

@@ -7,6 +7,7 @@
 #include <rocksdb/options.h>
 #include <rocksdb/sst_file_writer.h>
 #include <rocksdb/table.h>
+#include <rocksdb/utilities/checkpoint.h>
 #include <rocksdb/write_batch.h>
 
 #include <array>
@@ -305,6 +306,18 @@ absl::StatusOr<std::optional<std::pair<std::string, std::string>>> RocksKv::Last
 
 absl::Status RocksKv::Flush() {
   return Unwritable(impl_->db().Flush(rocksdb::FlushOptions(), impl_->families()));
+}
+
+// Without a log of its own what is in memory is written to files first.
+absl::Status RocksKv::Checkpoint(const std::string& directory) {
+  rocksdb::Checkpoint* made = nullptr;
+  rocksdb::Status status = rocksdb::Checkpoint::Create(&impl_->db(), &made);
+  const std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);
+  if (status.ok()) status = checkpoint->CreateCheckpoint(directory, /*log_size_for_flush=*/0);
+  if (status.ok()) return absl::OkStatus();
+  return MakeError(Reason::kFileUnwritable,
+                   absl::StrCat("cannot copy the state to ", directory, ": ", status.ToString()),
+                   {{"path", directory}});
 }
 
 absl::Status RocksKv::Tidy() {

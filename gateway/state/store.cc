@@ -250,6 +250,8 @@ absl::Status Store::CheckPosition(const base::Epoch& epoch, base::Sequence seque
   return impl_->fold().CheckPosition(epoch, sequence);
 }
 
+std::vector<storage::v1::EpochStart> Store::Epochs() const { return impl_->fold().epochs(); }
+
 std::optional<storage::v1::CursorMove> Store::Cursor(absl::string_view reader) const {
   return impl_->fold().cursors().Find(reader);
 }

@@ -78,6 +78,9 @@ class Store {
   // epoch is of another log, EPOCH_REGRESSED where the epoch did not get that far.
   absl::Status CheckPosition(const base::Epoch& epoch, base::Sequence sequence) const;
 
+  // The lives of the log, oldest first.
+  std::vector<storage::v1::EpochStart> Epochs() const;
+
   // --- cursors
   std::optional<storage::v1::CursorMove> Cursor(absl::string_view reader) const;
   // By reader, those that begin with `prefix`.

@@ -261,4 +261,21 @@ uint64_t CommitDb::bytes() const {
   return bytes;
 }
 
+FileEnd CommitDb::End() const {
+  const SegmentPtr last = Last();
+  return last == nullptr ? FileEnd() : FileEnd{last->path(), last->bytes()};
+}
+
+// Names of files are in the order of the log.
+std::vector<FileEnd> CommitDb::FilesUpTo(const FileEnd& end) const {
+  std::vector<FileEnd> files;
+  MutexLock lock(mu_);
+  for (const SegmentPtr& segment : segments_) {
+    if (segment->path() >= end.path) break;
+    files.push_back({segment->path(), segment->bytes()});
+  }
+  if (!end.path.empty()) files.push_back(end);
+  return files;
+}
+
 }  // namespace cdgate::eventlog

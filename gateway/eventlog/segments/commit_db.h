@@ -21,6 +21,12 @@
 
 namespace cdgate::eventlog {
 
+// Where the entries of one file end.
+struct FileEnd {
+  std::string path = {};
+  uint64_t bytes = 0;
+};
+
 struct CommitDbOptions {
   std::string directory = {};
   size_t file_bytes = 64 << 20;  // a file is closed before it would be larger
@@ -51,6 +57,10 @@ class CommitDb {
   void CloseFile();
 
   uint64_t bytes() const;
+  // Where what was put last ends; for the thread that calls Put. No path: nothing was.
+  FileEnd End() const;
+  // Files in order, each with its entries' end, up to `end` and not behind it.
+  std::vector<FileEnd> FilesUpTo(const FileEnd& end) const;
 
  private:
   using SegmentPtr = std::shared_ptr<Segment>;

@@ -40,6 +40,7 @@ class SegmentLog::Impl {
   Head head() const;
   First first() const;
   uint64_t bytes() const { return db_->bytes(); }
+  LogFiles Files() const;
 
   ObserverList observers;
 
@@ -57,6 +58,7 @@ class SegmentLog::Impl {
 
   mutable base::Mutex mu_;
   Head head_ CDGATE_GUARDED_BY(mu_);
+  FileEnd end_ CDGATE_GUARDED_BY(mu_);  // of head_
   First first_ CDGATE_GUARDED_BY(mu_);
   bool failed_ CDGATE_GUARDED_BY(mu_) = false;
   absl::Duration file_closed_ CDGATE_GUARDED_BY(mu_);
@@ -88,6 +90,7 @@ absl::Status SegmentLog::Impl::Begin(bool new_epoch, base::Random& random) {
   {
     MutexLock lock(mu_);
     head_ = head;
+    end_ = db_->End();
   }
   return FindFirst();
 }
@@ -113,7 +116,10 @@ absl::Status SegmentLog::Impl::Append(const event::CommitPtr& commit) {
   {
     MutexLock lock(mu_);
     failed_ = !written.ok();
-    if (written.ok()) head_ = HeadAfter(*commit);
+    if (written.ok()) {
+      head_ = HeadAfter(*commit);
+      end_ = db_->End();
+    }
   }
   if (!written.ok()) return written;
   head_file_->Write(commit->number);
@@ -154,6 +160,20 @@ First SegmentLog::Impl::first() const {
   return first_;
 }
 
+LogFiles SegmentLog::Impl::Files() const {
+  LogFiles out;
+  FileEnd end;
+  {
+    MutexLock lock(mu_);
+    out.head = head_;
+    end = end_;
+  }
+  for (FileEnd& file : db_->FilesUpTo(end)) {
+    out.files.push_back({std::move(file.path), file.bytes});
+  }
+  return out;
+}
+
 SegmentLog::SegmentLog(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 SegmentLog::~SegmentLog() = default;
 
@@ -187,5 +207,6 @@ absl::Status SegmentLog::Trim(base::Sequence keep_from) { return impl_->Trim(kee
 void SegmentLog::AddObserver(CommitObserver* observer) { impl_->observers.Add(observer); }
 void SegmentLog::RemoveObserver(CommitObserver* observer) { impl_->observers.Remove(observer); }
 Stats SegmentLog::stats() const { return {.bytes = impl_->bytes()}; }
+LogFiles SegmentLog::Files() const { return impl_->Files(); }
 
 }  // namespace cdgate::eventlog

@@ -34,6 +34,17 @@ struct SegmentLogOptions {
   Disk* disk = nullptr;  // tests put faults between the log and the disk; null: the system's
 };
 
+// What is on disk of a log at one moment: its newest commit, and every file that a copy needs up to
+// that, cut to `bytes`. Appends go on behind it; what Trim removes meanwhile is gone.
+struct LogFiles {
+  struct File {
+    std::string path;
+    uint64_t bytes = 0;
+  };
+  Head head = {};
+  std::vector<File> files = {};  // in order
+};
+
 class SegmentLog final : public EventLog {
  public:
   // Opens the log in `directory`, or begins one. A torn last write is cut away: it was
@@ -54,6 +65,10 @@ class SegmentLog final : public EventLog {
   void AddObserver(CommitObserver* observer) override;
   void RemoveObserver(CommitObserver* observer) override;
   Stats stats() const override;
+
+  // For a backup. A log that is made of the files goes on where `head` is, whatever was appended
+  // meanwhile.
+  LogFiles Files() const;
 
  private:
   class Impl;
