@@ -105,6 +105,12 @@ struct ReplayJob {
 
 struct Paces;
 
+// A life of our log that is over, and its last sequence that our log has; 0: none.
+struct EarlierEpoch {
+  base::Epoch epoch;
+  base::Sequence last;
+};
+
 struct LinkConfig {
   // --- who we are and whom we talk to
   std::string domain;
@@ -129,6 +135,8 @@ struct LinkConfig {
 
   // --- our log, for what we send
   base::Epoch log_epoch;
+  // The newest first.
+  std::vector<EarlierEpoch> earlier_epochs;
   // The newest sequence when the link was made; moves with HeadMoved.
   base::Sequence head;
   // First sequence that the agreement covers: nothing older is sent.

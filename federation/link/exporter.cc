@@ -34,6 +34,7 @@ Exporter::Exporter(const LinkConfig& config)
       agreement_id_(config.agreement_id),
       fresh_link_epoch_(config.fresh_link_epoch),
       log_epoch_(config.log_epoch),
+      earlier_epochs_(config.earlier_epochs),
       agreed_(std::max(config.agreed_sequence, Sequence(1))),
       recorded_(config.acknowledged),
       sealer_(config.sealer),
@@ -75,71 +76,6 @@ absl::Status Exporter::OnResume(const federation::v1::Resume& resume, Outputs* o
   CDGATE_RETURN_IF_ERROR(TakeDigest(resume, out));
   if (resume.token().empty()) return BeginFromNothing(resume);
   return BeginAfter(resume, out);
-}
-
-absl::Status Exporter::BeginFromNothing(const federation::v1::Resume& resume) {
-  if (resume.position() != 0 || !resume.link_epoch().empty()) {
-    return ProtocolError("Resume has a position or an epoch, but no token");
-  }
-  Begin({.sequence = Before(agreed_)}, fresh_link_epoch_);
-  PlaceIsKnown();
-  return absl::OkStatus();
-}
-
-absl::Status Exporter::BeginAfter(const federation::v1::Resume& resume, Outputs* out) {
-  const auto invalid = [](absl::string_view why) {
-    return base::MakeError(Reason::kTokenInvalid, absl::StrCat("the resume token ", why));
-  };
-  if (resume.token().size() > kMaxTokenBytes || resume.link_epoch().empty() ||
-      resume.link_epoch().size() > kMaxLinkEpochBytes) {
-    return invalid("or its epoch has an impossible size");
-  }
-  const auto place = sealer_->Open(resume.token(), Scope(resume.link_epoch()));
-  if (!place.ok()) return invalid("is not one of ours for this agreement and log");
-  if (place->position.value() != resume.position()) return invalid("is of another position");
-  if (place->sequence.Next() < agreed_) return invalid("is from before the agreement");
-  if (place->sequence > head_.head) {
-    return base::MakeError(Reason::kEpochRegressed,
-                           "the resume token is beyond the head of the sender's log, which was "
-                           "rolled back");
-  }
-  Begin(*place, resume.link_epoch());
-  if (place->mark == 0) {
-    PlaceIsKnown();
-  } else {
-    out->push_back(CheckPlace{place->sequence, place->mark});
-  }
-  return absl::OkStatus();
-}
-
-void Exporter::Begin(const Place& place, std::string link_epoch) {
-  link_epoch_ = std::move(link_epoch);
-  sent_ = acknowledged_ = place.position;
-  sent_place_ = place;
-  acknowledged_through_ = place.sequence;
-  next_ = place.sequence.Next();
-}
-
-void Exporter::PlaceIsKnown() {
-  place_known_ = true;
-  // The receiver stands behind what our ledger knows it to have: the acks in between
-  // were lost with a crash of ours, and with them what it refused.
-  const Sequence first = std::max(recorded_.Next(), agreed_);
-  if (sent_place_.sequence < first) return;
-  account_next_ = first;
-  account_through_ = sent_place_.sequence;
-  acknowledged_through_ = Before(first);
-}
-
-absl::Status Exporter::OnPlaceChecked(bool same) {
-  if (!resume_seen_ || place_known_) return absl::OkStatus();
-  if (!same) {
-    return base::MakeError(Reason::kEpochRegressed,
-                           "the sender's log has another event at the resume token's place: it "
-                           "was rolled back");
-  }
-  PlaceIsKnown();
-  return absl::OkStatus();
 }
 
 absl::Status Exporter::OnCredit(const federation::v1::Credit& credit) {
@@ -479,7 +415,7 @@ SendFrame Exporter::TakeBatch() {
   Sign(std::exchange(block.tree, {}), first, events, &batch);
   KeepSent(std::move(block), first);
   batch.set_first_position(first.value());
-  batch.set_token(sealer_->Seal(sent_place_, Scope(link_epoch_)));
+  batch.set_token(sealer_->Seal(sent_place_, Scope(log_epoch_, link_epoch_)));
   batch.set_link_epoch(link_epoch_);
   batch.set_replay(inflight_.back().block.replay != 0);
   used_events_ += events;
@@ -488,8 +424,8 @@ SendFrame Exporter::TakeBatch() {
   return send;
 }
 
-TokenScope Exporter::Scope(std::string link_epoch) const {
-  return {peer_, agreement_id_, log_epoch_, std::move(link_epoch)};
+TokenScope Exporter::Scope(base::Epoch log_epoch, std::string link_epoch) const {
+  return {peer_, agreement_id_, std::move(log_epoch), std::move(link_epoch)};
 }
 
 }  // namespace cdgate::link

@@ -32,6 +32,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "federation/link/blocks.h"
 #include "federation/link/config.h"
@@ -109,6 +110,7 @@ class Exporter {
 
   absl::Status BeginFromNothing(const federation::v1::Resume& resume);
   absl::Status BeginAfter(const federation::v1::Resume& resume, Outputs* out);
+  absl::StatusOr<Place> OpenEarlier(const federation::v1::Resume& resume, Outputs* out);
   void Begin(const Place& place, std::string link_epoch);
   void PlaceIsKnown();
 
@@ -146,11 +148,12 @@ class Exporter {
            SameEpoch(block.policy_epoch, *sent_epoch_);
   }
   void UpdateCaughtUp();
-  TokenScope Scope(std::string link_epoch) const;
+  TokenScope Scope(base::Epoch log_epoch, std::string link_epoch) const;
 
   // Constant after construction.
   const std::string peer_, agreement_id_, fresh_link_epoch_;
   const base::Epoch log_epoch_;
+  const std::vector<EarlierEpoch> earlier_epochs_;
   const base::Sequence agreed_;
   const base::Sequence recorded_;  // acknowledged in the ledger when the link began
   const TokenSealer* const sealer_;

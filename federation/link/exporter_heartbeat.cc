@@ -17,7 +17,7 @@ void Exporter::FillHeartbeat(federation::v1::Heartbeat* heartbeat) {
   heartbeat->set_exports_stopped(held_);
   if (!place_known_) return;
   heartbeat->set_last_position(sent_.value());
-  heartbeat->set_token(sealer_->Seal(sent_place_, Scope(link_epoch_)));
+  heartbeat->set_token(sealer_->Seal(sent_place_, Scope(log_epoch_, link_epoch_)));
   heartbeat->set_link_epoch(link_epoch_);
   UpdateCaughtUp();
   if (caught_up_ == absl::InfinitePast()) return;

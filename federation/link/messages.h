@@ -232,6 +232,16 @@ struct CheckPlace {
   uint64_t mark = 0;
 };
 
+// The peer was sent events of ours, `first` to `last` of an earlier life of our log, that our log
+// has lost. It goes on behind them; no answer. `position`: events that it committed by then.
+struct PeerIsAhead {
+  base::Epoch epoch;
+  base::Sequence first;
+  base::Sequence last;
+  std::string link_epoch;
+  base::Position position{};
+};
+
 // Commit a horizon row, answer HorizonWritten. Batches wait for it, so: at once.
 struct WriteHorizon {
   storage::v1::LedgerRow row;
@@ -357,11 +367,11 @@ struct CloseStream {
   absl::Duration retry_after{};
 };
 
-using Output =
-    std::variant<SendFrame, NeedEvents, NeedReplay, CheckPlace, WriteHorizon, CommitImport,
-                 MoveCursor, RecordLedger, RecordReplay, ReplayDone, GroupsReceived, TrustReceived,
-                 CatalogueReceived, AttestorsReceived, ReceiptReceived, HistoryDisputed,
-                 InterestReceived, PeerCaughtUp, PeerExports, SetTimer, StateChanged, CloseStream>;
+using Output = std::variant<SendFrame, NeedEvents, NeedReplay, CheckPlace, PeerIsAhead,
+                            WriteHorizon, CommitImport, MoveCursor, RecordLedger, RecordReplay,
+                            ReplayDone, GroupsReceived, TrustReceived, CatalogueReceived,
+                            AttestorsReceived, ReceiptReceived, HistoryDisputed, InterestReceived,
+                            PeerCaughtUp, PeerExports, SetTimer, StateChanged, CloseStream>;
 using Outputs = std::vector<Output>;
 
 }  // namespace cdgate::link

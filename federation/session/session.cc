@@ -176,6 +176,7 @@ link::LinkConfig Session::MakeConfig() const {
 void Session::ConfigureExports(link::LinkConfig* config) const {
   const eventlog::Head head = deps_.store.head();
   config->log_epoch = head.epoch;
+  config->earlier_epochs = EarlierEpochs();
   config->head = head.sequence;
   config->agreed_sequence = Sequence(options_.peer.agreed_sequence());
   config->acknowledged = acknowledged_;

@@ -139,6 +139,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void ConfigureExports(link::LinkConfig* config) const;
   void ConfigureLedger(link::LinkConfig* config) const;
   void ConfigureImports(link::LinkConfig* config) const;
+  std::vector<link::EarlierEpoch> EarlierEpochs() const;
   // Brings all parts in step with the policy in force; true where that is another.
   bool TakePolicy();
   void TakeJobs();
@@ -161,6 +162,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void Do(link::NeedEvents need) { exporter_->Ask(need); }
   void Do(link::NeedReplay need) { replayer_->Ask(need); }
   void Do(link::CheckPlace check);
+  void Do(link::PeerIsAhead ahead);
   void Do(link::WriteHorizon write) { ledger_->WriteHorizon(std::move(write.row)); }
   void Do(link::CommitImport import) { importer_->Import(std::move(import)); }
   void Do(link::MoveCursor move) { importer_->MoveCursor(std::move(move.cursor)); }

@@ -143,6 +143,10 @@ struct Describer {
   std::string operator()(const link::ReceiptReceived& o) const {
     return absl::StrCat("received ", DescribeReceipt(o.receipt), " of ", o.link_epoch);
   }
+  std::string operator()(const link::PeerIsAhead& o) const {
+    return absl::StrCat("peer is ahead ", o.first.value(), "..", o.last.value(), " of ",
+                        o.epoch.value(), " at ", o.position.value());
+  }
   std::string operator()(const link::HistoryDisputed& o) const {
     return absl::StrCat("the peer disputes what it was sent up to ", o.position.value());
   }
