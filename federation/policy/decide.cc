@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "federation/policy/policy.h"
+#include "gateway/event/recovered.h"
 
 namespace cdgate::policy {
 namespace {
@@ -109,10 +110,17 @@ bool HasStatements(const event::StoredView& stored, size_t path) {
   return statements == path && !stored.import_leaf().empty();
 }
 
+// Of one of ours: whether the peer needs it; none: it does.
+std::optional<Reason> CheckOwn(const filter::EventContext& event, absl::string_view peer) {
+  const bool has_it =
+      event.record() != nullptr && event::IsRecoveredFrom(event.record()->stored(), peer);
+  return has_it ? std::optional<Reason>(Reason::kSplitHorizon) : std::nullopt;
+}
+
 // Of an event that was received, whether it may go on to `peer`; none: it may.
 std::optional<Reason> CheckTransit(const filter::EventContext& event, absl::string_view peer,
                                    const ExportContext& context) {
-  if (event.origin() == context.own_domain) return std::nullopt;
+  if (event.origin() == context.own_domain) return CheckOwn(event, peer);
   if (context.engine_version < 3 || event.record() == nullptr) return Reason::kAttestationUnproven;
   const event::StoredView& stored = event.record()->stored();
   size_t path = 0;

@@ -8,15 +8,15 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "auth/trust/spiffe_id.h"
-#include "federation/attestation/copy.h"
-#include "federation/attestation/field_proof.h"
 #include "federation/attestation/origin_leaf.h"
+#include "gateway/admission/committers.h"
 #include "gateway/base/encoding.h"
 #include "gateway/base/status_macros.h"
 #include "gateway/cdevents/unknown_type.h"
 #include "gateway/event/digests.h"
 #include "gateway/event/event_fields.h"
 #include "gateway/event/record.h"
+#include "gateway/event/recovered.h"
 #include "gateway/event/utf8.h"
 
 namespace cdgate::admission {
@@ -128,61 +128,6 @@ absl::Status CheckSchema(const event::ValidEvent& valid, const schema::SchemaSet
                                                : absl::OkStatus();
 }
 
-bool CommitsToFields(uint32_t notes) { return (notes & event::kNoteFieldsCommitted) != 0; }
-
-// What makes commitments. Reuses its memory.
-struct Committers {
-  crypto::Sha256Hasher hasher;
-  event::FieldCommitter fields;
-  attestation::FieldProver prover;
-  attestation::CopyView copy;
-
-  // Of a copy from which nothing was removed; empty where its fields cannot be committed to.
-  std::string Whole(const event::RelayedView& relayed, const event::ValidEvent& valid) {
-    if (!CommitsToFields(relayed.notes())) {
-      return std::string(
-          event::AsBytes(event::Commitment(relayed.salt(), valid.content_digest(), hasher)));
-    }
-    event::CloudEventView view;
-    if (!view.Assign(relayed.cloud_event())) return "";
-    const auto commitment = fields.Commit(relayed.salt(), view);
-    return commitment ? std::string(event::AsBytes(*commitment)) : "";
-  }
-};
-
-// With a proof a copy shows what is left of it, and needs no salt.
-absl::Status CheckFieldProof(const event::RelayedView& relayed, Committers& committers) {
-  event::CloudEventView view;
-  view.Assign(relayed.cloud_event());
-  committers.copy.Assign(view, relayed.withheld(), relayed.substituted());
-  CDGATE_ASSIGN_OR_RETURN(const crypto::Sha256Digest commitment,
-                          committers.prover.Verify(committers.copy, relayed.field_proof()));
-  if (CommitsToFields(relayed.notes()) && relayed.salt().empty() &&
-      event::AsBytes(commitment) == relayed.commitment()) {
-    return absl::OkStatus();
-  }
-  return base::MakeError(base::Reason::kAttestationInvalid,
-                         "relayed event: its fields are not those that its origin committed to");
-}
-
-// A copy from which something was removed or replaced does not give its origin's digest any
-// more: its commitment stands for the original, and the salt, by which what was removed
-// could be guessed, does not travel with it.
-absl::Status CheckCommitment(const event::RelayedView& relayed, const event::ValidEvent& valid,
-                             Committers& committers) {
-  const bool altered = !relayed.withheld().empty() || !relayed.substituted().empty();
-  if (!relayed.field_proof().empty()) return CheckFieldProof(relayed, committers);
-  if (altered && relayed.salt().empty() && relayed.commitment().size() == crypto::kSha256Bytes) {
-    return absl::OkStatus();
-  }
-  if (!altered && relayed.salt().size() == event::kSaltBytes &&
-      committers.Whole(relayed, valid) == relayed.commitment()) {
-    return absl::OkStatus();
-  }
-  return base::MakeError(base::Reason::kAttestationInvalid,
-                         "relayed event: its commitment does not fit its data and salt");
-}
-
 uint32_t RelayedNotes(const event::RelayedView& relayed, bool replayed) {
   // The canonical form no longer shows what the origin saw of the outer attributes.
   uint32_t notes = relayed.notes() & (event::kNoteOuterDisagrees | event::kNoteFieldsCommitted);
@@ -193,6 +138,27 @@ uint32_t RelayedNotes(const event::RelayedView& relayed, bool replayed) {
 
 absl::Status Malformed(absl::string_view what) {
   return base::MakeError(base::Reason::kProtocolError, absl::StrCat("relayed event: ", what));
+}
+
+absl::Status CheckLabels(const event::RelayedView& relayed) {
+  if (relayed.plane().size() > kMaxLabelBytes || relayed.classification().size() > kMaxLabelBytes) {
+    return Malformed("plane or classification is longer than 255 bytes");
+  }
+  const event::RelayedView::Path& path = relayed.path();
+  if (!event::IsUtf8(relayed.plane()) || !event::IsUtf8(relayed.classification()) ||
+      !std::all_of(path.begin(), path.end(), event::IsUtf8)) {
+    return Malformed("plane, classification or path is not UTF-8");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckAccepted(const event::RelayedView& relayed, absl::Time now) {
+  if (absl::FromUnixNanos(relayed.accepted_time_nanos()) <= now + kMaxClockSkew) {
+    return absl::OkStatus();
+  }
+  return base::MakeError(base::Reason::kInvalidEvent,
+                         "its origin accepted it more than an hour in the future; compare the "
+                         "clocks of both domains");
 }
 
 }  // namespace
@@ -295,12 +261,16 @@ absl::Status Admission::AdmitPublished(const authz::Principal& principal,
   fields.publisher = principal.id;
   const auto identity = deps_.store.identities().Of(deps_.domain, valid.source(), valid.id());
   *out = Finish(std::move(valid), fields, identity);
-  if (!worker.attestation.statements) return absl::OkStatus();
-  const event::StoredView stored = state::ViewOf(*out);
+  AddLeaf(worker, out);
+  return absl::OkStatus();
+}
+
+void Admission::AddLeaf(Worker& worker, state::NewEvent* event) {
+  if (!worker.attestation.statements) return;
+  const event::StoredView stored = state::ViewOf(*event);
   event::CloudEventView view;
   view.AssignStored(stored.cloud_event());
-  out->leaf = attestation::OriginLeafOf(stored, view, worker.leaves);
-  return absl::OkStatus();
+  event->leaf = attestation::OriginLeafOf(stored, view, worker.leaves);
 }
 
 // To the fields where that was asked for, and the event does not have too many.
@@ -385,23 +355,12 @@ absl::Status Admission::CheckRelayed(absl::string_view peer, const event::Relaye
   if (std::find(path.begin(), path.end(), deps_.domain) != path.end()) {
     return Malformed("its path leads through this domain already");
   }
-  if (relayed.plane().size() > kMaxLabelBytes || relayed.classification().size() > kMaxLabelBytes) {
-    return Malformed("plane or classification is longer than 255 bytes");
-  }
-  if (!event::IsUtf8(relayed.plane()) || !event::IsUtf8(relayed.classification()) ||
-      !std::all_of(path.begin(), path.end(), event::IsUtf8)) {
-    return Malformed("plane, classification or path is not UTF-8");
-  }
+  CDGATE_RETURN_IF_ERROR(CheckLabels(relayed));
   if (relayed.has_terms() && !AreTerms(relayed.terms())) return Malformed("its terms are none");
   if (!ArePointers(relayed.withheld()) || !ArePointers(relayed.substituted())) {
     return Malformed("what it says was removed or replaced are no JSON Pointers, or too many");
   }
-  if (absl::FromUnixNanos(relayed.accepted_time_nanos()) > now + kMaxClockSkew) {
-    return base::MakeError(base::Reason::kInvalidEvent,
-                           "its origin accepted it more than an hour in the future; compare the "
-                           "clocks of both domains");
-  }
-  return absl::OkStatus();
+  return CheckAccepted(relayed, now);
 }
 
 absl::Status Admission::AdmitRelayed(absl::string_view peer, const event::RelayedView& relayed,
@@ -436,11 +395,46 @@ absl::Status Admission::AdmitRelayed(absl::string_view peer, const event::Relaye
   return absl::OkStatus();
 }
 
-std::vector<Imported> Admission::Import(absl::string_view peer,
-                                        absl::Span<const event::RelayedView> events,
-                                        bool replayed) {
+// As we sent it: of what else it says of its way nothing is taken.
+absl::Status Admission::CheckOwn(const event::RelayedView& relayed, absl::Time now) const {
+  const bool direct = relayed.path().size() == 1 && relayed.path().front() == deps_.domain;
+  if (relayed.origin() != deps_.domain || !direct) return Malformed("it did not come from us");
+  if (relayed.salt().size() != event::kSaltBytes) {
+    return base::MakeError(base::Reason::kAttestationInvalid,
+                           "relayed event: it is not all there, as it was altered before it left");
+  }
+  CDGATE_RETURN_IF_ERROR(CheckLabels(relayed));
+  return CheckAccepted(relayed, now);
+}
+
+absl::Status Admission::AdmitOwn(absl::string_view peer, const event::RelayedView& relayed,
+                                 const schema::SchemaSet& schemas,
+                                 absl::StatusOr<event::ValidEvent> event, Worker& worker,
+                                 state::NewEvent* out) const {
+  CDGATE_ASSIGN_OR_RETURN(event::ValidEvent valid, std::move(event));
+  CDGATE_RETURN_IF_ERROR(CheckOwn(relayed, worker.now));
+  CDGATE_RETURN_IF_ERROR(CheckCommitment(relayed, valid, worker.committers));
+  const auto identity = deps_.store.identities().Of(deps_.domain, valid.source(), valid.id());
+  const std::string publisher = event::RecoveredFrom(peer);
+  event::StoredFields fields;
+  fields.origin = relayed.origin();
+  fields.accepted_time_nanos = relayed.accepted_time_nanos();
+  fields.salt = relayed.salt();
+  fields.commitment = relayed.commitment();
+  fields.plane = relayed.plane();
+  fields.classification = relayed.classification();
+  fields.publisher = publisher;
+  fields.notes = RelayedNotes(relayed, /*replayed=*/false);
+  std::vector<schema::Fault> faults;
+  fields.notes |= SchemaNote(valid, schemas, &faults);
+  *out = Finish(std::move(valid), fields, identity);
+  AddLeaf(worker, out);
+  return absl::OkStatus();
+}
+
+std::vector<Imported> Admission::AdmitEach(absl::Span<const event::RelayedView> events,
+                                           AdmitOne admit) {
   std::vector<Imported> imported(events.size());
-  const std::shared_ptr<const schema::SchemaSet> schemas = deps_.schemas.Current();
   WorkerLease worker(*this);
   ForGroups(events.size(), [&](size_t first, size_t count) {
     std::vector<absl::string_view> cloud_events;
@@ -449,11 +443,29 @@ std::vector<Imported> Admission::Import(absl::string_view peer,
     auto valid = (*worker).admitter.AdmitAll(cloud_events);
     for (size_t k = 0; k < count; ++k) {
       Imported& in = imported[first + k];
-      in.status = AdmitRelayed(peer, events[first + k], *schemas, std::move(valid[k]), replayed,
-                               *worker, &in.event);
+      in.status = admit(events[first + k], std::move(valid[k]), *worker, &in.event);
     }
   });
   return imported;
+}
+
+std::vector<Imported> Admission::Import(absl::string_view peer,
+                                        absl::Span<const event::RelayedView> events,
+                                        bool replayed) {
+  const std::shared_ptr<const schema::SchemaSet> schemas = deps_.schemas.Current();
+  return AdmitEach(events, [&](const event::RelayedView& relayed, auto event, Worker& worker,
+                               state::NewEvent* out) {
+    return AdmitRelayed(peer, relayed, *schemas, std::move(event), replayed, worker, out);
+  });
+}
+
+std::vector<Imported> Admission::Recover(absl::string_view peer,
+                                         absl::Span<const event::RelayedView> events) {
+  const std::shared_ptr<const schema::SchemaSet> schemas = deps_.schemas.Current();
+  return AdmitEach(events, [&](const event::RelayedView& relayed, auto event, Worker& worker,
+                               state::NewEvent* out) {
+    return AdmitOwn(peer, relayed, *schemas, std::move(event), worker, out);
+  });
 }
 
 }  // namespace cdgate::admission

@@ -25,6 +25,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
@@ -108,6 +109,13 @@ class Admission {
   std::vector<Imported> Import(absl::string_view peer, absl::Span<const event::RelayedView> events,
                                bool replayed = false);
 
+  // The same of our own events that `peer` gives back as it got them from us: the log lost them.
+  // Whether they are ours is for the caller to prove. What comes out is an event as it was
+  // published, with the time and commitment of then. Reasons as of Import; ATTESTATION_INVALID also
+  // of a copy that is not all there.
+  std::vector<Imported> Recover(absl::string_view peer,
+                                absl::Span<const event::RelayedView> events);
+
  private:
   struct Worker;
   class WorkerLease;
@@ -131,6 +139,16 @@ class Admission {
                             const schema::SchemaSet& schemas,
                             absl::StatusOr<event::ValidEvent> event, bool replayed, Worker& worker,
                             state::NewEvent* out) const;
+  using AdmitOne = absl::FunctionRef<absl::Status(const event::RelayedView& relayed,
+                                                  absl::StatusOr<event::ValidEvent> event,
+                                                  Worker& worker, state::NewEvent* out)>;
+  std::vector<Imported> AdmitEach(absl::Span<const event::RelayedView> events, AdmitOne admit);
+  absl::Status AdmitOwn(absl::string_view peer, const event::RelayedView& relayed,
+                        const schema::SchemaSet& schemas, absl::StatusOr<event::ValidEvent> event,
+                        Worker& worker, state::NewEvent* out) const;
+  absl::Status CheckOwn(const event::RelayedView& relayed, absl::Time now) const;
+  // Its leaf in the statement over the commit, where commits are signed.
+  static void AddLeaf(Worker& worker, state::NewEvent* event);
   absl::Status CheckRelayed(absl::string_view peer, const event::RelayedView& relayed,
                             absl::Time now) const;
   void Count(const absl::Status& status);
