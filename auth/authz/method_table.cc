@@ -81,6 +81,10 @@ std::vector<MethodRow> MakeTable() {
                                          "/cdgate.admin.v1.AgreementService/DoctorPeer"}) {
     add(method, kAdmin, Admits::kRoles, kOperators);
   }
+  // Backups, and what is open after one was restored.
+  add("/cdgate.admin.v1.RecoveryService/CreateBackup", kAdmin, Admits::kRoles, kOperators);
+  add("/cdgate.admin.v1.RecoveryService/FetchEvents", kAdmin, Admits::kRoles, kOperators);
+  add("/cdgate.admin.v1.RecoveryService/GetRestore", kAdmin, Admits::kRoles, kOperatorsAndAuditors);
   add("/cdgate.admin.v1.AgreementService/GetHoldings", kAdmin, Admits::kRoles,
       kOperatorsAndAuditors);
   add("/cdgate.admin.v1.AgreementService/GetExports", kAdmin, Admits::kRoles, kEverybodyInAdmin);
@@ -153,6 +157,8 @@ std::vector<MethodRow> MakeTable() {
   // Between domains.
   add("/cdgate.federation.v1.FederationService/Link", {Listener::kPeers}, Admits::kPeerGateway, {});
   add("/cdgate.federation.v1.PeeringService/GetAgreement", {Listener::kPeers}, Admits::kPeerGateway,
+      {});
+  add("/cdgate.federation.v1.RecoveryService/FetchBack", {Listener::kPeers}, Admits::kPeerGateway,
       {});
   add("/cdgate.federation.v1.EnrolmentService/Enrol", {Listener::kEnrolment}, Admits::kEnroller,
       {});

@@ -9,6 +9,7 @@
 #include "federation/attestation/event_file.h"
 #include "federation/session/statement_source.h"
 #include "gateway/api/event_lookup.h"
+#include "gateway/api/shown_event.h"
 #include "gateway/api/unary.h"
 #include "gateway/base/encoding.h"
 #include "gateway/base/errors.h"
@@ -19,7 +20,6 @@ namespace cdgate::api {
 namespace {
 
 using federation::v1::EventFile;
-using federation::v1::RelayedEvent;
 
 constexpr char kGet[] = "/cdgate.events.v1.ProofService/GetEventProof";
 
@@ -30,34 +30,6 @@ events::v1::GetEventRequest KeyOf(const events::v1::GetEventProofRequest& reques
   key.set_source(request.source());
   key.set_origin(request.origin());
   return key;
-}
-
-void SetExport(const event::StoredView& stored, RelayedEvent* event) {
-  const auto text = [](absl::string_view bytes) { return std::string(bytes); };
-  storage::v1::ExportSection& sent = *event->mutable_export_();
-  if (stored.has_terms()) sent.mutable_terms()->ParseFromString(text(stored.terms()));
-  stored.ForEachWithheld([&](absl::string_view pointer) { sent.add_withheld(text(pointer)); });
-  stored.ForEachSubstituted(
-      [&](absl::string_view pointer) { sent.add_substituted(text(pointer)); });
-}
-
-// As it came; our own as it is here.
-RelayedEvent EventOf(const event::StoredView& stored) {
-  const auto text = [](absl::string_view bytes) { return std::string(bytes); };
-  RelayedEvent event;
-  event.set_cloud_event(text(stored.cloud_event()));
-  event.set_origin(text(stored.origin()));
-  event.set_accepted_time_nanos(stored.accepted_time_nanos());
-  event.set_salt(text(stored.salt()));
-  event.set_commitment(text(stored.commitment()));
-  event.set_plane(text(stored.plane()));
-  event.set_classification(text(stored.classification()));
-  event.set_hops(stored.hops());
-  event.set_notes(stored.notes());
-  event.set_field_proof(text(stored.field_proof()));
-  stored.ForEachPath([&](absl::string_view domain) { event.add_path(text(domain)); });
-  if (!stored.received_from().empty()) SetExport(stored, &event);
-  return event;
 }
 
 }  // namespace
@@ -86,7 +58,7 @@ absl::StatusOr<events::v1::GetEventProofResponse> ProofApi::Get(
   EventFile& file = *response.mutable_file();
   file.set_version(attestation::kEventFileVersion);
   file.set_receiver(domain_);
-  *file.mutable_event() = EventOf(ref.record->stored());
+  *file.mutable_event() = ShownEvent(ref.record->stored());
   SetStatements(ref, &file);
   AddAttestors(&file);
   return response;

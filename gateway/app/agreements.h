@@ -62,6 +62,8 @@ class Agreements {
   void UpdateGauges();
   // In sentences, for `cdgate status`: ends that are near, exports that are stopped.
   std::vector<std::string> Problems() const;
+  // Whether this run makes no link, as it was started.
+  bool frozen() const { return frozen_; }
   // Waits for a test of the way to a peer that is under way. Idempotent.
   void Shutdown() { doctor_.Shutdown(); }
 

@@ -112,6 +112,7 @@ absl::Status Gateway::Build() {
   CDGATE_RETURN_IF_ERROR(BuildAttestors());
   CDGATE_RETURN_IF_ERROR(BuildServices());
   BuildApis();
+  CDGATE_RETURN_IF_ERROR(BuildRecovery());
   CDGATE_RETURN_IF_ERROR(BuildAccess());
   CDGATE_RETURN_IF_ERROR(RegisterServices());
   // Who may do what is known before anybody can ask.
@@ -422,6 +423,7 @@ void Gateway::Shutdown() {
   if (attestors_ != nullptr) attestors_->Stop();
   if (ingress_ != nullptr) ingress_->Drain();
   if (server_ != nullptr) server_->Shutdown(limit);
+  if (recovery_ != nullptr) recovery_->Shutdown();
   if (ingress_ != nullptr) {
     ingress_->Shutdown(std::max(end - clock_.Monotonic(), absl::ZeroDuration()));
   }

@@ -60,6 +60,7 @@
 #include "gateway/app/links.h"
 #include "gateway/app/origin_signing.h"
 #include "gateway/app/policy_upkeep.h"
+#include "gateway/app/recovery.h"
 #include "gateway/app/refusal_counter.h"
 #include "gateway/app/renewal.h"
 #include "gateway/app/retention_watch.h"
@@ -136,6 +137,7 @@ class Gateway {
   void BuildApis();
   void BuildPlans();
   void BuildAgreements();
+  absl::Status BuildRecovery();
   // Identity providers, and who may do what.
   absl::Status BuildAccess();
   absl::Status ReloadProviders(const IdentityKeys::Configs& providers);
@@ -230,6 +232,7 @@ class Gateway {
   std::unique_ptr<api::PeerApi> peer_api_;
   std::unique_ptr<api::AuditApi> audit_api_;
   std::unique_ptr<Agreements> agreements_;
+  std::unique_ptr<Recovery> recovery_;
   std::unique_ptr<api::AccessApi> access_api_;
   rpc::Router router_;
 

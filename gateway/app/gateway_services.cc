@@ -165,6 +165,26 @@ void Gateway::BuildAgreements() {
                                                             .metrics = metrics_});
 }
 
+absl::Status Gateway::BuildRecovery() {
+  CDGATE_ASSIGN_OR_RETURN(
+      recovery_, Recovery::Open({.config = config_,
+                                 .software = std::string(Software()),
+                                 .storage = *storage_,
+                                 .links = *links_,
+                                 .fetch = {.domain = config_.domain(),
+                                           .store = storage_->store(),
+                                           .admission = *admission_,
+                                           .attestors = attestors_->registry(),
+                                           .identity = *identity_,
+                                           .trust = trust_,
+                                           .observer = refusals_,
+                                           .clock = clock_,
+                                           .timers = timers_},
+                                 .started_frozen = [this] { return agreements_->frozen(); },
+                                 .pool = pool_}));
+  return absl::OkStatus();
+}
+
 void Gateway::BuildPlans() {
   state::Store& store = storage_->store();
   api::PlanSettings settings;
@@ -231,6 +251,7 @@ absl::Status Gateway::RegisterServices() {
   CDGATE_RETURN_IF_ERROR(peer_api_->Register(router_));
   CDGATE_RETURN_IF_ERROR(audit_api_->Register(router_));
   CDGATE_RETURN_IF_ERROR(agreements_->Register(router_));
+  CDGATE_RETURN_IF_ERROR(recovery_->Register(router_));
   CDGATE_RETURN_IF_ERROR(access_api_->Register(router_));
   CDGATE_RETURN_IF_ERROR(catalogues_->Register(router_));
   CDGATE_RETURN_IF_ERROR(api::RegisterSubscribe(router_, {.store = storage_->store(),

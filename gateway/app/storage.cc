@@ -1,7 +1,14 @@
 #include "gateway/app/storage.h"
 
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "gateway/base/errors.h"
 #include "gateway/base/file.h"
 #include "gateway/base/logging.h"
 #include "gateway/base/mutex.h"
@@ -64,6 +71,18 @@ struct Storage::Retention {
     idle.SignalAll();
   }
 
+  // Retention does not run until Release().
+  void Hold() {
+    base::MutexLock lock(mu);
+    while (running) idle.Wait(mu);
+    running = true;
+  }
+  void Release() {
+    base::MutexLock lock(mu);
+    running = false;
+    idle.SignalAll();
+  }
+
   void Stop() {
     base::MutexLock lock(mu);
     store = nullptr;
@@ -99,8 +118,12 @@ absl::Status Storage::OpenDisk(const config::v1::GatewayConfig& config) {
   eventlog::SegmentLogOptions options;
   options.directory = base::JoinPath(config.data_dir(), "log");
   if (config.log().segment_bytes() != 0) options.file_bytes = config.log().segment_bytes();
-  CDGATE_ASSIGN_OR_RETURN(log_, eventlog::SegmentLog::Open(options, deps_.clock, deps_.random));
-  CDGATE_ASSIGN_OR_RETURN(kv_, state::RocksKv::Open(FoldOptions(config, deps_.clock)));
+  CDGATE_ASSIGN_OR_RETURN(auto log, eventlog::SegmentLog::Open(options, deps_.clock, deps_.random));
+  segments_ = log.get();
+  log_ = std::move(log);
+  CDGATE_ASSIGN_OR_RETURN(auto rows, state::RocksKv::Open(FoldOptions(config, deps_.clock)));
+  rows_ = rows.get();
+  kv_ = std::move(rows);
   return absl::OkStatus();
 }
 
@@ -129,6 +152,39 @@ absl::Status Storage::OpenStore(const config::v1::GatewayConfig& config) {
                         .on_fatal = deps_.on_fatal};
   CDGATE_ASSIGN_OR_RETURN(store_, state::Store::Open(options, std::move(deps), std::move(kv_)));
   return absl::OkStatus();
+}
+
+absl::StatusOr<Captured> Storage::Capture(const std::string& folder) {
+  if (segments_ == nullptr) {
+    return base::MakeError(base::Reason::kInvalidArgument,
+                           "this gateway keeps its log in memory; there is nothing to back up");
+  }
+  retention_->Hold();
+  absl::StatusOr<Captured> captured = CaptureHeld(folder);
+  retention_->Release();
+  return captured;
+}
+
+// The fold first: what the log has behind it is applied again, and what the fold has before it is
+// in the log as long as retention does not run.
+absl::StatusOr<Captured> Storage::CaptureHeld(const std::string& folder) {
+  CDGATE_RETURN_IF_ERROR(rows_->Checkpoint(base::JoinPath(folder, "state")));
+  const std::string commits = "log/commits";
+  CDGATE_RETURN_IF_ERROR(base::MakeDirectories(base::JoinPath(folder, commits), 0700));
+  const eventlog::LogFiles files = segments_->Files();
+  Captured captured{.head = files.head};
+  for (const auto& file : files.files) {
+    const std::string name = std::filesystem::path(file.path).filename().string();
+    const std::string path = base::JoinPath(commits, name);
+    const std::string to = base::JoinPath(folder, path);
+    if (link(file.path.c_str(), to.c_str()) != 0) {
+      return base::MakeError(base::Reason::kFileUnwritable,
+                             absl::StrCat("cannot make ", to, ": ", std::strerror(errno)),
+                             {{"path", to}});
+    }
+    captured.bytes[path] = file.bytes;
+  }
+  return captured;
 }
 
 void Storage::ScheduleRetention() {

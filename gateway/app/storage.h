@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -20,12 +21,23 @@
 #include "gateway/state/rocks_kv.h"
 #include "gateway/state/store.h"
 
+namespace cdgate::eventlog {
+class SegmentLog;
+}  // namespace cdgate::eventlog
+
 namespace cdgate::app {
 
 // How the fold's database is opened: in data_dir, and without identities that are older
 // than the deduplication horizon and what is older than the audit retention, by `clock`, which
 // outlives it.
 state::RocksKvOptions FoldOptions(const config::v1::GatewayConfig& config, base::Clock& clock);
+
+// Log and fold as they were at one moment, in a folder.
+struct Captured {
+  eventlog::Head head = {};
+  // Bytes of the log's files that count, by path in the folder; all of any other file does.
+  std::map<std::string, uint64_t> bytes = {};
+};
 
 // All outlive the Storage.
 struct StorageDeps {
@@ -57,6 +69,12 @@ class Storage {
   state::Store& store() { return *store_; }
   eventlog::Feed& feed() { return *feed_; }
 
+  // (blocks) For a backup: log/ and state/ in `folder`, which is there, empty, and on the file
+  // system of the data directory: files that are not written any more by a second name, so that it
+  // takes a moment whatever they hold. Nothing waits for it but retention. The fold is of no later
+  // commit than the log. INVALID_ARGUMENT where the log is in memory; FILE_UNWRITABLE.
+  absl::StatusOr<Captured> Capture(const std::string& folder);
+
   // Brings cdgate_outcomes up to date: before metrics are read.
   void UpdateMetrics() { outcome_metrics_.Update(store_->AllCounters()); }
 
@@ -65,10 +83,14 @@ class Storage {
   absl::Status OpenDisk(const config::v1::GatewayConfig& config);
   absl::Status OpenStore(const config::v1::GatewayConfig& config);
   void ScheduleRetention();
+  absl::StatusOr<Captured> CaptureHeld(const std::string& folder);
 
   const StorageDeps deps_;
   state::OutcomeMetrics outcome_metrics_;
   std::unique_ptr<eventlog::EventLog> log_;
+  // Of log_ and of what the store keeps its rows in; null where they are in memory.
+  eventlog::SegmentLog* segments_ = nullptr;
+  state::RocksKv* rows_ = nullptr;
   std::unique_ptr<state::KvStore> kv_;  // until the store takes it
   std::unique_ptr<state::Store> store_;
   std::unique_ptr<eventlog::Feed> feed_;

@@ -66,6 +66,8 @@ void AddAllVerbs(Verbs& verbs, const Daemon& daemon) {
   AddTrustVerbs(verbs);
   AddAttestorVerbs(verbs);
   AddAuditVerbs(verbs);
+  AddBackupVerbs(verbs);
+  AddRestoreVerbs(verbs);
   AddApplyVerb(verbs);
   AddPublishVerb(verbs);
   AddSubscribeVerb(verbs);
