@@ -49,6 +49,12 @@ class Cleanup {
   const std::string folder_;
 };
 
+uint64_t SizeOf(const std::string& path) {
+  std::error_code error;
+  const uint64_t size = fs::file_size(path, error);
+  return error ? 0 : size;
+}
+
 absl::Status Link(const std::string& from, const std::string& to) {
   CDGATE_RETURN_IF_ERROR(base::MakeDirectories(fs::path(to).parent_path().string(), 0700));
   // One that was replaced or removed meanwhile is not of this moment any more.
@@ -92,7 +98,11 @@ absl::StatusOr<admin::v1::Backup> Backups::Create(const std::string& directory) 
 absl::StatusOr<std::vector<backup::Source>> Backups::Gather(const std::string& folder,
                                                             BackupManifest* header) const {
   CDGATE_RETURN_IF_ERROR(base::MakeDirectories(folder, 0700));
+  // The audit log before the state: what it has of later changes would look recorded already.
+  std::map<std::string, uint64_t> bytes;
+  for (const char* part : kParts) CDGATE_RETURN_IF_ERROR(Name(part, folder, &bytes));
   CDGATE_ASSIGN_OR_RETURN(const Captured captured, deps_.storage.Capture(folder));
+  bytes.insert(captured.bytes.begin(), captured.bytes.end());
   header->set_domain(deps_.config.domain());
   header->set_software(deps_.software);
   header->set_epoch(captured.head.epoch.value());
@@ -100,28 +110,29 @@ absl::StatusOr<std::vector<backup::Source>> Backups::Gather(const std::string& f
   header->set_head_sequence(captured.head.sequence.value());
   header->set_head_time_nanos(absl::ToUnixNanos(captured.head.commit_time));
   header->set_create_time_nanos(absl::ToUnixNanos(deps_.clock.Now()));
-  for (const char* part : kParts) CDGATE_RETURN_IF_ERROR(Name(part, folder));
   const std::string record = backup::kRestoreRecordName;
   CDGATE_RETURN_IF_ERROR(Link(JoinPath(deps_.config.data_dir(), record), JoinPath(folder, record)));
   CDGATE_ASSIGN_OR_RETURN(const auto paths, backup::ListTree(folder));
   std::vector<backup::Source> sources;
   for (const std::string& path : paths) {
     const std::string from = JoinPath(folder, path);
-    const auto counted = captured.bytes.find(path);
-    std::error_code error;
-    const uint64_t size =
-        counted == captured.bytes.end() ? fs::file_size(from, error) : counted->second;
+    const auto counted = bytes.find(path);
+    const uint64_t size = counted == bytes.end() ? SizeOf(from) : counted->second;
     sources.push_back({.from = from, .path = path, .bytes = size});
   }
   return sources;
 }
 
-absl::Status Backups::Name(const std::string& part, const std::string& folder) const {
-  const std::string from = JoinPath(deps_.config.data_dir(), part);
-  CDGATE_ASSIGN_OR_RETURN(const auto paths, backup::ListTree(from));
-  for (const std::string& path : paths) {
-    if (IsPassing(path)) continue;
-    CDGATE_RETURN_IF_ERROR(Link(JoinPath(from, path), JoinPath(JoinPath(folder, part), path)));
+absl::Status Backups::Name(const std::string& part, const std::string& folder,
+                           std::map<std::string, uint64_t>* bytes) const {
+  CDGATE_ASSIGN_OR_RETURN(const auto paths,
+                          backup::ListTree(JoinPath(deps_.config.data_dir(), part)));
+  for (const std::string& name : paths) {
+    if (IsPassing(name)) continue;
+    const std::string path = JoinPath(part, name);
+    const std::string to = JoinPath(folder, path);
+    CDGATE_RETURN_IF_ERROR(Link(JoinPath(deps_.config.data_dir(), path), to));
+    (*bytes)[path] = SizeOf(to);
   }
   return absl::OkStatus();
 }

@@ -10,6 +10,7 @@
 // included).
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -43,8 +44,9 @@ class Backups {
   // What is copied: names in `folder`, and how much of each counts.
   absl::StatusOr<std::vector<backup::Source>> Gather(const std::string& folder,
                                                      storage::v1::BackupManifest* header) const;
-  // Names the files below DATA_DIR/`part` in `folder`, too.
-  absl::Status Name(const std::string& part, const std::string& folder) const;
+  // Names the files below DATA_DIR/`part` in `folder`, too, and adds how long they are now.
+  absl::Status Name(const std::string& part, const std::string& folder,
+                    std::map<std::string, uint64_t>* bytes) const;
 
   const BackupsDeps deps_;
 };

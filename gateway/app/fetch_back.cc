@@ -1,7 +1,6 @@
 #include "gateway/app/fetch_back.h"
 
 #include <deque>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -35,25 +34,28 @@ constexpr int kMaxPageBytes = 80 << 20;
 constexpr absl::Duration kPageTimeout = absl::Seconds(60);
 constexpr int kMaxNotTaken = 100;
 
-// Waits for one answer at a time.
+// Answers, taken in order by whoever waits for them.
 template <typename T>
 class Box {
  public:
   void Put(absl::StatusOr<T> value) {
     base::MutexLock lock(mu_);
-    if (!value_) value_ = std::move(value);
+    values_.push_back(std::move(value));
     ready_.SignalAll();
   }
   absl::StatusOr<T> Take() {
     base::MutexLock lock(mu_);
-    while (!value_) ready_.Wait(mu_);
-    return *std::exchange(value_, std::nullopt);
+    while (values_.empty()) ready_.Wait(mu_);
+    if (!values_.front().ok()) return values_.front();  // what ended it stays the answer
+    absl::StatusOr<T> value = std::move(values_.front());
+    values_.pop_front();
+    return value;
   }
 
  private:
   base::Mutex mu_;
   base::CondVar ready_;
-  std::optional<absl::StatusOr<T>> value_ CDGATE_GUARDED_BY(mu_);
+  std::deque<absl::StatusOr<T>> values_ CDGATE_GUARDED_BY(mu_);
 };
 
 // The stream to the peer, one page after the other.

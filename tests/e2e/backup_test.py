@@ -48,16 +48,16 @@ class BackupTest(harness.DomainsTest):
         head = int(made["head_sequence"])
         self.assert_run(self.verify(backup))
         again = self.alpha.cdgate("backup", backup)
-        self.assertIn("ALREADY_EXISTS", again.err)
+        self.assertIn("already_exists", again.err)
         self.publish(*after)
         self.publish("b-stays", kind="pipelinerun.finished.0.2.0")  # alpha's policy keeps it
         self.assertEqual(self.ids(self.beta, 10, "b-%"), before + after)
 
         refused = self.restore(backup, self.data(self.alpha))
-        self.assertIn("LOG_LOCKED", refused.err)
+        self.assertIn("log_locked", refused.err)
         self.alpha.kill()
         refused = self.restore(backup, self.data(self.alpha))
-        self.assertIn("ALREADY_EXISTS", refused.err)
+        self.assertIn("already_exists", refused.err)
         shutil.rmtree(self.data(self.alpha))
         self.assert_run(self.restore(backup, self.data(self.alpha)))
         self.alpha.start()
@@ -94,7 +94,7 @@ class BackupTest(harness.DomainsTest):
             file.write(b"x")
         for told in (self.verify(backup), self.restore(backup, self.path("nowhere"))):
             self.assertNotEqual(told.code, 0)
-            self.assertIn("BACKUP_INVALID", told.err)
+            self.assertIn("backup_invalid", told.err)
             self.assertIn("sealing.key", told.err)
         self.assertFalse(os.path.exists(self.path("nowhere")))
 

@@ -157,6 +157,7 @@ TEST(MethodTableTest, OnlyWhatConcernsTheLinkIsForPeers) {
     EXPECT_THAT(std::string(row.method),
                 testing::AnyOf("/cdgate.federation.v1.FederationService/Link",
                                "/cdgate.federation.v1.PeeringService/GetAgreement",
+                               "/cdgate.federation.v1.RecoveryService/FetchBack",
                                "/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"));
   }
 }
