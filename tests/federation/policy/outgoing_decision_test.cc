@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "federation/policy/policy.h"
+#include "gateway/event/recovered.h"
 #include "tests/federation/policy/policy_event.h"
 #include "tests/federation/policy/policy_text.h"
 #include "tests/support/random.h"
@@ -136,6 +137,14 @@ TEST_F(OutgoingDecisionTest, GroupsOnlyGetFewer) {
   EXPECT_EQ(ExportBy("terms { groups: 'a@x.example' }").reason, Reason::kTermsExceeded);
   event_.stored().mutable_terms()->set_onward(0);
   EXPECT_EQ(ExportBy("").reason, Reason::kTermsExceeded);
+}
+
+// One of ours that a peer gave back after our log had lost it.
+TEST_F(OutgoingDecisionTest, NotToWhoGaveItBack) {
+  event_.stored().set_publisher(event::RecoveredFrom("beta.example"));
+  EXPECT_EQ(ExportBy("").reason, Reason::kSplitHorizon);
+  event_.stored().set_publisher(event::RecoveredFrom("gamma.example"));
+  EXPECT_TRUE(ExportBy("").allow);
 }
 
 // An event of gamma that came through delta.
