@@ -1,4 +1,6 @@
 // Backups of a gateway's data, what is made of them, and what is open after one was restored.
+#include "gateway/cli/backup_verbs.h"
+
 #include <filesystem>
 #include <memory>
 #include <ostream>
@@ -12,7 +14,6 @@
 #include "gateway/base/clock.h"
 #include "gateway/base/random.h"
 #include "gateway/base/status_macros.h"
-#include "gateway/cli/verbs.h"
 
 namespace cdgate::cli {
 namespace {

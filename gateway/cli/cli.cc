@@ -14,6 +14,7 @@
 #include "absl/strings/str_replace.h"
 #include "auth/crypto/tls.h"
 #include "gateway/base/logging.h"
+#include "gateway/cli/backup_verbs.h"
 #include "gateway/cli/invocation.h"
 #include "gateway/cli/verbs.h"
 

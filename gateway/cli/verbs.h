@@ -66,8 +66,6 @@ void AddTrustVerbs(Verbs& verbs);                        // trust …, deny …
 void AddAttestorVerbs(Verbs& verbs);                     // attestor list, attestor show
 void AddTrustSetVerb(Verbs& verbs, CLI::App* group);     // of trust: set
 void AddAuditVerbs(Verbs& verbs);                        // audit verify, audit export
-void AddBackupVerbs(Verbs& verbs);                       // backup, backup verify
-void AddRestoreVerbs(Verbs& verbs);                      // restore, restore status, restore fetch
 void AddApplyVerb(Verbs& verbs);                         // apply
 void AddPublishVerb(Verbs& verbs);                       // publish
 void AddSubscribeVerb(Verbs& verbs);                     // subscribe
