@@ -78,7 +78,8 @@ admin::v1::Backup ToResponse(const std::string& directory, const BackupManifest&
 
 }  // namespace
 
-absl::StatusOr<admin::v1::Backup> Backups::Create(const std::string& directory) const {
+absl::StatusOr<admin::v1::Backup> Backups::Create(const std::string& directory,
+                                                  const backup::Stopped& stopped) const {
   CDGATE_RETURN_IF_ERROR(backup::CheckTarget(directory));
   const std::string staging = JoinPath(deps_.config.data_dir(), kStaging);
   CDGATE_RETURN_IF_ERROR(backup::RemoveTree(staging));
@@ -86,7 +87,7 @@ absl::StatusOr<admin::v1::Backup> Backups::Create(const std::string& directory) 
   BackupManifest header;
   CDGATE_ASSIGN_OR_RETURN(const auto sources, Gather(staging, &header));
   CDGATE_ASSIGN_OR_RETURN(const BackupManifest manifest,
-                          backup::Write(directory, std::move(header), sources));
+                          backup::Write(directory, std::move(header), sources, stopped));
   const admin::v1::Backup made = ToResponse(directory, manifest);
   base::Log(base::LogLevel::kInfo, "backup made",
             {{"directory", made.directory()},

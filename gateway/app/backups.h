@@ -38,7 +38,8 @@ class Backups {
   explicit Backups(BackupsDeps deps) : deps_(std::move(deps)) {}
 
   // (blocks) Errors of backup::Write and Storage::Capture; then nothing is left at `directory`.
-  absl::StatusOr<admin::v1::Backup> Create(const std::string& directory) const;
+  absl::StatusOr<admin::v1::Backup> Create(const std::string& directory,
+                                           const backup::Stopped& stopped) const;
 
  private:
   // What is copied: names in `folder`, and how much of each counts.

@@ -245,6 +245,9 @@ absl::StatusOr<FetchEventsResponse> FetchBack(const FetchBackDeps& deps,
   request.set_agreement_id(peer.agreement_id());
   request.set_accepted_from_nanos(absl::ToUnixNanos(options.accepted_from));
   for (bool done = false; !done;) {
+    if (options.stopped && options.stopped()) {
+      return base::MakeError(Reason::kDraining, "the gateway is shutting down; try again");
+    }
     CDGATE_ASSIGN_OR_RETURN(FetchBackResponse page, pages.Next(request));
     done = page.done();
     CDGATE_RETURN_IF_ERROR(taker.Take(std::move(page)));

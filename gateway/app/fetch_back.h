@@ -8,6 +8,7 @@
 // (gateway/event/recovered.h), and those that have it know it by its identity.
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "absl/status/statusor.h"
@@ -42,6 +43,8 @@ struct FetchBackOptions {
   absl::Time accepted_from;  // by our clock of then
   // True: what nobody signed is taken on the peer's word.
   bool unproven = false;
+  // Whether to give up, with DRAINING. From the thread that fetches.
+  std::function<bool()> stopped = {};
 };
 
 // (blocks) Dials `peer`, which has an endpoint. What the peer answers is an error here, as is

@@ -113,7 +113,7 @@ absl::Status Recovery::Register(rpc::Router& router) {
   using namespace admin::v1;  // request and response names, here only
   CDGATE_RETURN_IF_ERROR(router.Register(api::OnPool<CreateBackupRequest, Backup>(
       Method("CreateBackup"), runs_, [this](const rpc::Call&, const auto& request) {
-        return backups_.Create(request.directory());
+        return backups_.Create(request.directory(), [this] { return stopping_.load(); });
       })));
   CDGATE_RETURN_IF_ERROR(router.Register(api::OnPool<GetRestoreRequest, Restore>(
       Method("GetRestore"), deps_.pool,
@@ -190,7 +190,10 @@ absl::StatusOr<FetchEventsResponse> Recovery::Fetch(const FetchEventsRequest& re
   CDGATE_ASSIGN_OR_RETURN(const absl::Time from, FetchFrom(request));
   CDGATE_ASSIGN_OR_RETURN(
       FetchEventsResponse response,
-      FetchBack(deps_.fetch, peer, {.accepted_from = from, .unproven = request.unproven()}));
+      FetchBack(deps_.fetch, peer,
+                {.accepted_from = from, .unproven = request.unproven(), .stopped = [this] {
+                   return stopping_.load();
+                 }}));
   session::RecordFetched(store, peer.domain(), ToStored(response));
   base::Log(base::LogLevel::kInfo, "events fetched back",
             {{"peer", peer.domain()}, {"recovered", absl::StrCat(response.recovered())}});

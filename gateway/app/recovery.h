@@ -3,6 +3,7 @@
 // that lost its data asks us for.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -43,8 +44,11 @@ class Recovery {
 
   // Adds the methods of both RecoveryServices, once, before the server starts.
   absl::Status Register(rpc::Router& router);
-  // Waits for a backup or a fetch that is under way. Idempotent.
-  void Shutdown() { runs_.Shutdown(); }
+  // Ends a backup or a fetch that is under way, within a file or a page. Idempotent.
+  void Shutdown() {
+    stopping_ = true;
+    runs_.Shutdown();
+  }
 
  private:
   explicit Recovery(RecoveryDeps deps);
@@ -59,6 +63,7 @@ class Recovery {
   const Backups backups_;
   api::FetchBackApi fetch_back_api_;
   std::optional<storage::v1::RestoreRecord> record_;  // fixed once open
+  std::atomic<bool> stopping_{false};
   // Backups and fetches block for as long as they take; one at a time.
   base::ThreadPool runs_{{.name = "recovery", .threads = 1, .max_queued = 4}};
 };

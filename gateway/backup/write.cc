@@ -32,11 +32,14 @@ absl::Status MakeFolder(const std::string& path) {
 }
 
 absl::StatusOr<BackupManifest> Fill(const std::string& folder, BackupManifest manifest,
-                                    const std::vector<Source>& sources) {
+                                    const std::vector<Source>& sources, const Stopped& stopped) {
   CDGATE_RETURN_IF_ERROR(MakeFolder(folder));
   const std::string data = base::JoinPath(folder, kDataName);
   CDGATE_RETURN_IF_ERROR(MakeFolder(data));
   for (const Source& source : sources) {
+    if (stopped && stopped()) {
+      return base::MakeError(Reason::kDraining, "the gateway is shutting down; try again");
+    }
     CDGATE_ASSIGN_OR_RETURN(const Content content,
                             CopyFile(source.from, source.bytes, base::JoinPath(data, source.path)));
     storage::v1::BackupFile& file = *manifest.add_files();
@@ -73,11 +76,11 @@ absl::Status CheckTarget(const std::string& directory) {
 }
 
 absl::StatusOr<BackupManifest> Write(const std::string& directory, BackupManifest header,
-                                     const std::vector<Source>& sources) {
+                                     const std::vector<Source>& sources, const Stopped& stopped) {
   CDGATE_RETURN_IF_ERROR(CheckTarget(directory));
   const std::string partial = PartialOf(directory);
   CDGATE_RETURN_IF_ERROR(RemoveTree(partial));
-  absl::StatusOr<BackupManifest> manifest = Fill(partial, std::move(header), sources);
+  absl::StatusOr<BackupManifest> manifest = Fill(partial, std::move(header), sources, stopped);
   absl::Status status = manifest.status();
   if (status.ok()) status = MoveFolder(partial, WithoutSlash(directory));
   if (status.ok()) return manifest;

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -28,10 +29,14 @@ struct Source {
 // ALREADY_EXISTS where something is there; FILE_UNREADABLE, FILE_UNWRITABLE: then nothing is left.
 absl::Status CheckTarget(const std::string& directory);
 
+// Whether to give up. From the thread that copies.
+using Stopped = std::function<bool()>;
+
 // Copies `sources`, and gives the manifest: `header` with the files. Blocks as long as the disks
-// need. Errors of CheckTarget.
+// need. Errors of CheckTarget; DRAINING where `stopped` (empty: never) said so between two files.
 absl::StatusOr<storage::v1::BackupManifest> Write(const std::string& directory,
                                                   storage::v1::BackupManifest header,
-                                                  const std::vector<Source>& sources);
+                                                  const std::vector<Source>& sources,
+                                                  const Stopped& stopped = {});
 
 }  // namespace cdgate::backup

@@ -111,6 +111,15 @@ TEST_F(BackupTest, AFailedOneLeavesNothing) {
   EXPECT_FALSE(base::FileExists(dir_.File("backup.partial")));
 }
 
+TEST_F(BackupTest, OneThatIsGivenUpLeavesNothing) {
+  EXPECT_THAT(Write(dir_.File("backup"), BackupManifest(),
+                    {{.from = dir_.File("data/secrets/key"), .path = "secrets/key", .bytes = 6}},
+                    [] { return true; }),
+              HasReason(Reason::kDraining));
+  EXPECT_FALSE(base::FileExists(dir_.File("backup")));
+  EXPECT_FALSE(base::FileExists(dir_.File("backup.partial")));
+}
+
 TEST_F(BackupTest, EachFaultIsFoundAndNamed) {
   CDGATE_ASSERT_OK(Make("backup").status());
   const std::string folder = dir_.File("backup");
