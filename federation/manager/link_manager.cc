@@ -118,17 +118,7 @@ void LinkManager::Core::Adopt(const std::string& domain, const state::StoredReso
     slot = std::make_unique<PeerLink>(deps_.metrics, domain, deps_.backoff);
     slot->since = deps_.session.clock.Now();
   }
-  // Another agreement with the same domain: nothing of the one before goes on.
-  const bool other = slot->version != 0 && slot->peer.agreement_id() != peer->agreement_id();
-  if (other && slot->session != nullptr) {
-    slot->session->End(base::Reason::kNoAgreement, "the agreement was made anew");
-  }
-  if (other) slot->told_ended.clear();
-  // Dialled to where it is no more, or where we should not dial.
-  const bool moved = slot->dialled && (slot->peer.endpoint() != peer->endpoint() || !peer->dial());
-  if (moved && slot->session != nullptr) {
-    slot->session->Drain("how the peer is dialled was changed; the link is made again");
-  }
+  slot->EndWhatChanges(*peer);
   if (slot->version != resource.version) {
     slot->peer = *std::move(peer);
     slot->version = resource.version;

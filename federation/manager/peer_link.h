@@ -51,6 +51,19 @@ struct PeerLink {
     return abused ? redial.OnAbuse(now, unit) : redial.OnDown(now, close.retry_after, unit);
   }
 
+  // The peer is about to become `next`.
+  void EndWhatChanges(const admin::v1::Peer& next) {
+    // Another agreement with the same domain: nothing of the one before goes on.
+    const bool other = version != 0 && peer.agreement_id() != next.agreement_id();
+    if (other) told_ended.clear();
+    if (session == nullptr) return;
+    if (other) session->End(base::Reason::kNoAgreement, "the agreement was made anew");
+    // Dialled to where it is no more, or where we should not dial.
+    if (dialled && (peer.endpoint() != next.endpoint() || !next.dial())) {
+      session->Drain("how the peer is dialled was changed; the link is made again");
+    }
+  }
+
   // A new session was told nothing.
   void ForgetNews() {
     groups.clear();
