@@ -287,14 +287,14 @@ void Session::Abandon() {
 }
 
 void Session::OnMessage(grpc::ByteBuffer bytes) {
-  // Reading goes on while there is room for one more, and only when this message has its
-  // place on the strand: the next one may come on another thread at once.
-  const bool more = reading_.fetch_add(1) + 1 < kReadAhead;
+  // Reading goes on while there is room for one more, and only when this message has its place on
+  // the strand, whoever asks for the next one: that may come on another thread at once. So it is
+  // counted after that, and the strand may have worked on it by then.
   Post([this, bytes = std::move(bytes)] {
     Receive(bytes);
     if (reading_.fetch_sub(1) == kReadAhead) stream_->Read();
   });
-  if (more) stream_->Read();
+  if (reading_.fetch_add(1) + 1 < kReadAhead) stream_->Read();
 }
 
 void Session::Receive(const grpc::ByteBuffer& bytes) {

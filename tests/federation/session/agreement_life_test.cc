@@ -77,7 +77,7 @@ TEST_F(AgreementLifeTest, TheLinkEndsWithTheAgreementAndGoesOnWhereItEnded) {
   EXPECT_GE(absl::Now(), end);
   EXPECT_LT(absl::Now(), end + absl::Seconds(5));
   // Each side knows, and whose end it was.
-  EXPECT_EQ(alpha_.LinkTo(kBeta).state(), LINK_STATE_STOPPED);
+  ASSERT_TRUE(Eventually([&] { return alpha_.LinkTo(kBeta).state() == LINK_STATE_STOPPED; }));
   EXPECT_EQ(alpha_.LinkTo(kBeta).reason(), "agreement_expired");
   EXPECT_EQ(beta_.LinkTo(kAlpha).state(), LINK_STATE_DOWN);
   EXPECT_THAT(beta_.LinkTo(kAlpha).message(), HasSubstr("on the side of alpha.example"));
