@@ -224,6 +224,7 @@ class Forwarder:
         self._mutex = threading.Lock()
         self._target = None
         self._open = True
+        self._cuts = 0
         self._pairs = []
         self.connections = 0
         threading.Thread(target=self._accept, daemon=True).start()
@@ -237,6 +238,7 @@ class Forwarder:
         """Resets every connection, and refuses new ones for a while."""
         with self._mutex:
             self._open = False
+            self._cuts += 1
             pairs, self._pairs = self._pairs, []
         for pair in pairs:
             for end in pair:
@@ -257,6 +259,7 @@ class Forwarder:
                 return
             with self._mutex:
                 target = self._target if self._open else None
+                cuts = self._cuts
             try:
                 outgoing = socket.create_connection(target, timeout=5) if target else None
             except OSError:
@@ -264,15 +267,21 @@ class Forwarder:
             if outgoing is None:
                 _reset(incoming)
                 continue
-            self._forward(incoming, outgoing)
+            self._forward(incoming, outgoing, cuts)
 
-    def _forward(self, incoming, outgoing):
+    def _forward(self, incoming, outgoing, cuts):
         outgoing.settimeout(None)
         for end in (incoming, outgoing):
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with self._mutex:
-            self._pairs.append((incoming, outgoing))
-            self.connections += 1
+            still = cuts == self._cuts  # else it was being made while all were cut, and to another target maybe
+            if still:
+                self._pairs.append((incoming, outgoing))
+                self.connections += 1
+        if not still:
+            _reset(incoming)
+            _reset(outgoing)
+            return
         for source, sink, passed in ((incoming, outgoing, lambda count: None), (outgoing, incoming, self.passed)):
             threading.Thread(target=_pump, args=(source, sink, passed), daemon=True).start()
 
