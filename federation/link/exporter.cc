@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "federation/link/codec.h"
+#include "federation/link/protocol_error.h"
 #include "gateway/base/status_macros.h"
 
 namespace cdgate::link {
@@ -18,10 +19,6 @@ using storage::v1::LedgerRow;
 // Two: while one is written the next is decided.
 constexpr size_t kMaxQueuedBlocks = 2;
 constexpr size_t kMaxInflightBlocks = 8192;
-
-absl::Status ProtocolError(absl::string_view message) {
-  return base::MakeError(Reason::kProtocolError, message);
-}
 
 Sequence Before(Sequence s) { return Sequence(s.value() == 0 ? 0 : s.value() - 1); }
 

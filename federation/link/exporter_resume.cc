@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "federation/link/exporter.h"
+#include "federation/link/protocol_error.h"
 #include "gateway/base/status_macros.h"
 
 namespace cdgate::link {
@@ -11,10 +12,6 @@ namespace {
 
 using base::Reason;
 using base::Sequence;
-
-absl::Status ProtocolError(absl::string_view message) {
-  return base::MakeError(Reason::kProtocolError, message);
-}
 
 absl::Status InvalidToken(absl::string_view why) {
   return base::MakeError(Reason::kTokenInvalid, absl::StrCat("the resume token ", why));

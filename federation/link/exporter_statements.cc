@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "federation/link/exporter.h"
+#include "federation/link/protocol_error.h"
 
 namespace cdgate::link {
 namespace {
@@ -19,8 +20,7 @@ constexpr size_t kMaxSigned = 8192;
 absl::Status Exporter::TakeDigest(const federation::v1::Resume& resume, Outputs* out) {
   if (resume.digest().empty()) return absl::OkStatus();
   if (resume.digest().size() != kRollingDigestBytes) {
-    return base::MakeError(base::Reason::kProtocolError,
-                           absl::StrCat("a digest has ", resume.digest().size(), " bytes"));
+    return ProtocolError(absl::StrCat("a digest has ", resume.digest().size(), " bytes"));
   }
   digest_ = resume.digest();
   const bool same_place = receipt_ && receipt_epoch_ == resume.link_epoch() &&

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "federation/link/protocol_error.h"
 #include "gateway/base/encoding.h"
 #include "gateway/base/errors.h"
 #include "gateway/base/status_macros.h"
@@ -12,10 +13,6 @@ namespace {
 
 using base::Reason;
 using federation::v1::Hello;
-
-absl::Status ProtocolError(absl::string_view message) {
-  return base::MakeError(Reason::kProtocolError, message);
-}
 
 absl::Duration FromProto(const google::protobuf::Duration& duration) {
   return absl::Seconds(duration.seconds()) + absl::Nanoseconds(duration.nanos());

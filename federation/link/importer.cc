@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "federation/link/protocol_error.h"
 #include "gateway/base/status_macros.h"
 
 namespace cdgate::link {
@@ -11,10 +12,6 @@ namespace {
 
 using base::Position;
 using base::Reason;
-
-absl::Status ProtocolError(absl::string_view message) {
-  return base::MakeError(Reason::kProtocolError, message);
-}
 
 // 9999-12-31T23:59:59Z: what a Timestamp can hold.
 constexpr int64_t kLastSecond = 253402300799;

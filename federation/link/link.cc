@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "federation/link/codec.h"
 #include "federation/link/offence.h"
+#include "federation/link/protocol_error.h"
 #include "gateway/base/encoding.h"
 #include "gateway/base/status_macros.h"
 
@@ -14,10 +15,6 @@ namespace {
 
 using base::Reason;
 using federation::v1::Frame;
-
-absl::Status ProtocolError(absl::string_view message) {
-  return base::MakeError(Reason::kProtocolError, message);
-}
 
 // The reason of an error of ours or of the transport.
 Reason ReasonOr(const absl::Status& status, Reason otherwise) {
