@@ -1,6 +1,8 @@
 #include "gateway/app/fetch_back.h"
 
 #include <deque>
+#include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -32,7 +34,16 @@ constexpr char kMethod[] = "/cdgate.federation.v1.RecoveryService/FetchBack";
 // A page may have one large event alone.
 constexpr int kMaxPageBytes = 80 << 20;
 constexpr absl::Duration kPageTimeout = absl::Seconds(60);
+// How often somebody who waits for a page looks whether the gateway ends.
+constexpr absl::Duration kLook = absl::Milliseconds(200);
+// A peer may have a long log with little of ours in it, but not one without end.
+constexpr absl::Duration kFruitless = absl::Minutes(10);
+constexpr absl::Duration kMaxFetch = absl::Hours(12);
 constexpr int kMaxNotTaken = 100;
+
+absl::Status Stopping() {
+  return base::MakeError(Reason::kDraining, "the gateway is shutting down; try again");
+}
 
 // Answers, taken in order by whoever waits for them.
 template <typename T>
@@ -44,8 +55,16 @@ class Box {
     ready_.SignalAll();
   }
   absl::StatusOr<T> Take() {
+    for (;;) {
+      if (auto value = TakeWithin(absl::Hours(1))) return *std::move(value);
+    }
+  }
+  // None where nothing came.
+  std::optional<absl::StatusOr<T>> TakeWithin(absl::Duration limit) {
     base::MutexLock lock(mu_);
-    while (values_.empty()) ready_.Wait(mu_);
+    while (values_.empty()) {
+      if (!ready_.WaitFor(mu_, limit) && values_.empty()) return std::nullopt;
+    }
     if (!values_.front().ok()) return values_.front();  // what ended it stays the answer
     absl::StatusOr<T> value = std::move(values_.front());
     values_.pop_front();
@@ -61,8 +80,10 @@ class Box {
 // The stream to the peer, one page after the other.
 class Pages {
  public:
-  Pages(const FetchBackDeps& deps, const admin::v1::Peer& peer)
+  Pages(const FetchBackDeps& deps, const admin::v1::Peer& peer,
+        const std::function<bool()>& stopped)
       : deps_(deps),
+        stopped_(stopped),
         channel_(peer.endpoint(),
                  credentials::PeerChannelCredentials(
                      deps.identity, deps.trust, peer.domain(),
@@ -85,20 +106,31 @@ class Pages {
   absl::StatusOr<FetchBackResponse> Next(const FetchBackRequest& request) {
     if (begun_) stream_->Read();
     begun_ = true;
-    const auto timer = deps_.timers.At(deps_.clock.Monotonic() + kPageTimeout, [stream = stream_] {
-      stream->Cancel(base::MakeError(Reason::kDeadlineExceeded, "the peer did not answer"));
-    });
     stream_->Send(rpc::Serialise(request), [](bool) {});
-    const absl::StatusOr<grpc::ByteBuffer> bytes = box_->Take();
-    deps_.timers.Cancel(timer);
-    CDGATE_RETURN_IF_ERROR(bytes.status());
+    const absl::StatusOr<grpc::ByteBuffer> bytes = Wait();
+    if (!bytes.ok()) {
+      stream_->Cancel(bytes.status());
+      return bytes.status();
+    }
     FetchBackResponse page;
     CDGATE_RETURN_IF_ERROR(rpc::Parse(*bytes, &page));
     return page;
   }
 
  private:
+  absl::StatusOr<grpc::ByteBuffer> Wait() {
+    const absl::Duration due = deps_.clock.Monotonic() + kPageTimeout;
+    for (;;) {
+      if (auto page = box_->TakeWithin(kLook)) return *std::move(page);
+      if (stopped_ && stopped_()) return Stopping();
+      if (deps_.clock.Monotonic() >= due) {
+        return base::MakeError(Reason::kDeadlineExceeded, "the peer did not answer");
+      }
+    }
+  }
+
   const FetchBackDeps& deps_;
+  const std::function<bool()>& stopped_;
   rpc::ClientChannel channel_;
   const std::shared_ptr<Box<grpc::ByteBuffer>> box_ = std::make_shared<Box<grpc::ByteBuffer>>();
   const rpc::FrameStreamPtr stream_;
@@ -133,6 +165,8 @@ class Taker {
   }
 
   FetchEventsResponse& result() { return result_; }
+  // Events of ours so far.
+  uint64_t known() const { return result_.recovered() + result_.present() + result_.altered(); }
 
  private:
   // A certificate that does not verify is logged by the registry, and proves nothing.
@@ -239,19 +273,27 @@ class Taker {
 absl::StatusOr<FetchEventsResponse> FetchBack(const FetchBackDeps& deps,
                                               const admin::v1::Peer& peer,
                                               const FetchBackOptions& options) {
-  Pages pages(deps, peer);
+  Pages pages(deps, peer, options.stopped);
   Taker taker(deps, peer.domain(), options);
   FetchBackRequest request;
   request.set_agreement_id(peer.agreement_id());
   request.set_accepted_from_nanos(absl::ToUnixNanos(options.accepted_from));
+  const absl::Duration began = deps.clock.Monotonic();
+  absl::Duration fruitful = began;
   for (bool done = false; !done;) {
-    if (options.stopped && options.stopped()) {
-      return base::MakeError(Reason::kDraining, "the gateway is shutting down; try again");
-    }
     CDGATE_ASSIGN_OR_RETURN(FetchBackResponse page, pages.Next(request));
     done = page.done();
+    const uint64_t known = taker.known();
     CDGATE_RETURN_IF_ERROR(taker.Take(std::move(page)));
     request.Clear();
+    const absl::Duration now = deps.clock.Monotonic();
+    if (taker.known() != known) fruitful = now;
+    if (!done && (now - fruitful > kFruitless || now - began > kMaxFetch)) {
+      return base::MakeError(Reason::kDeadlineExceeded,
+                             "the peer comes to no end; what came is kept, and --from a later "
+                             "time goes on from there");
+    }
+    if (!done && options.stopped && options.stopped()) return Stopping();
   }
   *taker.result().mutable_fetch_time() = api::ToProto(deps.clock.Now());
   return std::move(taker.result());

@@ -48,7 +48,9 @@ struct FetchBackOptions {
 };
 
 // (blocks) Dials `peer`, which has an endpoint. What the peer answers is an error here, as is
-// UNREACHABLE; what was taken before stays, and a second call finds it present.
+// UNREACHABLE, and DEADLINE_EXCEEDED where a page takes more than a minute, ten minutes bring
+// nothing of ours, or it takes twelve hours; what was taken before stays, and a second call finds
+// it present.
 absl::StatusOr<admin::v1::FetchEventsResponse> FetchBack(const FetchBackDeps& deps,
                                                          const admin::v1::Peer& peer,
                                                          const FetchBackOptions& options);

@@ -112,14 +112,14 @@ absl::Status Recovery::NoteStart() {
 absl::Status Recovery::Register(rpc::Router& router) {
   using namespace admin::v1;  // request and response names, here only
   CDGATE_RETURN_IF_ERROR(router.Register(api::OnPool<CreateBackupRequest, Backup>(
-      Method("CreateBackup"), runs_, [this](const rpc::Call&, const auto& request) {
+      Method("CreateBackup"), copies_, [this](const rpc::Call&, const auto& request) {
         return backups_.Create(request.directory(), [this] { return stopping_.load(); });
       })));
   CDGATE_RETURN_IF_ERROR(router.Register(api::OnPool<GetRestoreRequest, Restore>(
       Method("GetRestore"), deps_.pool,
       [this](const rpc::Call&, const auto&) { return Status(); })));
   CDGATE_RETURN_IF_ERROR(router.Register(api::OnPool<FetchEventsRequest, FetchEventsResponse>(
-      Method("FetchEvents"), runs_,
+      Method("FetchEvents"), fetches_,
       [this](const rpc::Call&, const auto& request) { return Fetch(request); })));
   return fetch_back_api_.Register(router);
 }

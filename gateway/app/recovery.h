@@ -47,7 +47,8 @@ class Recovery {
   // Ends a backup or a fetch that is under way, within a file or a page. Idempotent.
   void Shutdown() {
     stopping_ = true;
-    runs_.Shutdown();
+    copies_.Shutdown();
+    fetches_.Shutdown();
   }
 
  private:
@@ -64,8 +65,10 @@ class Recovery {
   api::FetchBackApi fetch_back_api_;
   std::optional<storage::v1::RestoreRecord> record_;  // fixed once open
   std::atomic<bool> stopping_{false};
-  // Backups and fetches block for as long as they take; one at a time.
-  base::ThreadPool runs_{{.name = "recovery", .threads = 1, .max_queued = 4}};
+  // They block for as long as they take; one backup and one fetch at a time, so that a peer which
+  // takes its time holds up no backup.
+  base::ThreadPool copies_{{.name = "backup", .threads = 1, .max_queued = 4}};
+  base::ThreadPool fetches_{{.name = "fetch-back", .threads = 1, .max_queued = 4}};
 };
 
 }  // namespace cdgate::app
