@@ -57,6 +57,10 @@ inline constexpr size_t kMaxAttestorsBytes = 64 * 1024 - 64;
 inline constexpr size_t kMaxCatalogueBytes = 1 << 20;
 inline constexpr int kMaxOffers = 10'000;
 inline constexpr int kMaxAccessRequests = 32;
+// Bound of CountRequest and CountAnswer frames, and how many of each wait to be sent: what is more
+// is left out, and whoever asked asks again.
+inline constexpr size_t kMaxCountBytes = 64 * 1024;
+inline constexpr size_t kMaxCountsWaiting = 16;
 // Bound of a TrustUpdate frame; one that the peer does not take is not sent.
 inline constexpr size_t kMaxTrustBytes = 256 * 1024;
 
@@ -65,6 +69,7 @@ inline constexpr char kGroupsCapability[] = "groups";        // Groups frames
 inline constexpr char kTrustCapability[] = "trust";          // TrustUpdate frames
 inline constexpr char kReplayCapability[] = "replay";        // Batch.replay
 inline constexpr char kCatalogueCapability[] = "catalogue";  // Catalogue frames
+inline constexpr char kCountsCapability[] = "counts";        // CountRequest and CountAnswer frames
 // Attestors frames, Batch.export_statement, Resume.digest and Heartbeat.receipt
 inline constexpr char kStatementsCapability[] = "statements";
 

@@ -145,6 +145,10 @@ void Link::On(TrustChanged change) { trust_ = std::move(change.update); }
 
 void Link::On(AttestorsChanged change) { attestors_.MergeFrom(change.attestors); }
 
+void Link::On(SendCount send) {
+  if (counts_.size() < kMaxCountsWaiting) counts_.push_back(std::move(send.frame));
+}
+
 void Link::On(InterestChanged change) {
   config_.interest = std::move(change.interest);
   importer_.SetRate(change.import_rate);
@@ -203,6 +207,8 @@ absl::Status Link::OnFrame(FrameReceived received) {
     case Frame::kAttestors: return OnAttestors(frame.attestors(), received.wire_bytes);
     case Frame::kCatalogue:
       return OnCatalogue(std::move(*received.frame.mutable_catalogue()), received.wire_bytes);
+    case Frame::kCountRequest:
+    case Frame::kCountAnswer: return OnCount(frame, received.wire_bytes);
     default: return ProtocolError("a frame of a kind that version 1 does not have");
   }
 }
@@ -248,6 +254,20 @@ absl::Status Link::OnCatalogue(federation::v1::Catalogue catalogue, size_t wire_
                      " bytes, ", kMaxOffers, " offers and ", kMaxAccessRequests, " of the others"));
   }
   out_->push_back(CatalogueReceived{std::move(catalogue)});
+  return absl::OkStatus();
+}
+
+absl::Status Link::OnCount(const Frame& frame, size_t wire_bytes) {
+  if (!BothKnow(kCountsCapability)) return ProtocolError("a count without the capability");
+  if (wire_bytes > kMaxCountBytes) {
+    return ProtocolError(
+        absl::StrCat("a count of ", wire_bytes, " bytes, the most are ", kMaxCountBytes));
+  }
+  if (frame.has_count_request()) {
+    out_->push_back(CountAsked{frame.count_request()});
+  } else {
+    out_->push_back(CountAnswered{frame.count_answer()});
+  }
   return absl::OkStatus();
 }
 
@@ -411,6 +431,9 @@ bool Link::NextControlFrame(Frame* frame) {
     PadHeartbeat(frame);
     heartbeat_at_ = now_ + config_.heartbeat;
     exporter_.Pump(now_, out_);
+  } else if (!counts_.empty() && BothKnow(kCountsCapability)) {
+    *frame = std::move(counts_.front());
+    counts_.pop_front();
   } else {
     return false;
   }

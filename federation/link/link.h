@@ -26,6 +26,7 @@
 // monotonic clock (its absolute value has no meaning here).
 #pragma once
 
+#include <deque>
 #include <optional>
 #include <string>
 #include <vector>
@@ -49,6 +50,7 @@ class Link {
   State state() const { return state_; }
   // What the Hellos agreed on; empty before.
   const Agreed& agreed() const { return agreed_; }
+  bool BothKnow(absl::string_view capability) const;
   // For status and metrics.
   const Exporter& exporter() const { return exporter_; }
   const Importer& importer() const { return importer_; }
@@ -74,6 +76,7 @@ class Link {
   void On(TrustChanged change);
   void On(AttestorsChanged change);
   void On(CatalogueChanged change) { catalogue_ = std::move(change.catalogue); }
+  void On(SendCount send);
   void On(InterestChanged change);
   void On(Drain drain);
   void On(End end);
@@ -83,6 +86,7 @@ class Link {
   absl::Status OnGroups(const federation::v1::Groups& groups, size_t wire_bytes);
   absl::Status OnTrust(const federation::v1::TrustUpdate& update, size_t wire_bytes);
   absl::Status OnCatalogue(federation::v1::Catalogue catalogue, size_t wire_bytes);
+  absl::Status OnCount(const federation::v1::Frame& frame, size_t wire_bytes);
   absl::Status OnAttestors(const federation::v1::Attestors& attestors, size_t wire_bytes);
   bool TrustDue() const;
   federation::v1::Attestors TakeAttestors();
@@ -97,7 +101,6 @@ class Link {
   void SendNext();
   bool NextControlFrame(federation::v1::Frame* frame);
   bool HeartbeatDue() const;
-  bool BothKnow(absl::string_view capability) const;
   void Send(SendFrame send);
   void ArmTimer();
   void StartDraining();
@@ -122,6 +125,7 @@ class Link {
   std::optional<federation::v1::TrustUpdate> trust_;    // the same
   std::optional<federation::v1::Catalogue> catalogue_;  // the same
   federation::v1::Attestors attestors_;                 // the same
+  std::deque<federation::v1::Frame> counts_;            // the same, in order
   bool resume_due_ = false;
   bool go_away_due_ = false;
   bool go_away_writing_ = false;

@@ -153,6 +153,12 @@ struct CatalogueChanged {
   federation::v1::Catalogue catalogue;
 };
 
+// Tell the peer this, a count_request or a count_answer, where it knows of counts. It is left out
+// where kMaxCountsWaiting are waiting.
+struct SendCount {
+  federation::v1::Frame frame;
+};
+
 // Certificates of attestors that the peer may not have; added to those given before. The peer is
 // told where it knows of statements.
 struct AttestorsChanged {
@@ -181,7 +187,7 @@ using Input =
     std::variant<StreamOpened, FrameReceived, FrameMalformed, StreamClosed, Written, Tick,
                  HeadMoved, Decided, ReplayDecided, PlaceChecked, HorizonWritten, Committed,
                  PolicyChanged, ExportsHeld, ReplayChanged, GroupsChanged, TrustChanged,
-                 CatalogueChanged, AttestorsChanged, InterestChanged, Drain, End>;
+                 CatalogueChanged, SendCount, AttestorsChanged, InterestChanged, Drain, End>;
 
 // --------------------------------------------------------------- outputs
 
@@ -305,6 +311,16 @@ struct CatalogueReceived {
   federation::v1::Catalogue catalogue;
 };
 
+// The peer asks for a count, or passes on who does. Nothing of it is judged but its size.
+struct CountAsked {
+  federation::v1::CountRequest request;
+};
+
+// The peer answers, or passes on an answer. Nothing of it is verified.
+struct CountAnswered {
+  federation::v1::CountAnswer answer;
+};
+
 // The peer sent certificates of attestors. Nothing of them is verified.
 struct AttestorsReceived {
   federation::v1::Attestors attestors;
@@ -367,11 +383,12 @@ struct CloseStream {
   absl::Duration retry_after{};
 };
 
-using Output = std::variant<SendFrame, NeedEvents, NeedReplay, CheckPlace, PeerIsAhead,
-                            WriteHorizon, CommitImport, MoveCursor, RecordLedger, RecordReplay,
-                            ReplayDone, GroupsReceived, TrustReceived, CatalogueReceived,
-                            AttestorsReceived, ReceiptReceived, HistoryDisputed, InterestReceived,
-                            PeerCaughtUp, PeerExports, SetTimer, StateChanged, CloseStream>;
+using Output =
+    std::variant<SendFrame, NeedEvents, NeedReplay, CheckPlace, PeerIsAhead, WriteHorizon,
+                 CommitImport, MoveCursor, RecordLedger, RecordReplay, ReplayDone, GroupsReceived,
+                 TrustReceived, CatalogueReceived, CountAsked, CountAnswered, AttestorsReceived,
+                 ReceiptReceived, HistoryDisputed, InterestReceived, PeerCaughtUp, PeerExports,
+                 SetTimer, StateChanged, CloseStream>;
 using Outputs = std::vector<Output>;
 
 }  // namespace cdgate::link

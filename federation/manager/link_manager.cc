@@ -8,6 +8,7 @@
 #include "federation/manager/lifetime.h"
 #include "federation/manager/link_refusal.h"
 #include "federation/manager/peer_link.h"
+#include "federation/manager/published_links.h"
 #include "federation/manager/timestamp.h"
 #include "gateway/base/errors.h"
 #include "gateway/base/logging.h"
@@ -44,7 +45,8 @@ class LinkManager::Core : public std::enable_shared_from_this<LinkManager::Core>
   void EndAll();
   void Unfreeze();
   bool WaitIdle(absl::Duration limit);
-  std::optional<LinkReport> Report(absl::string_view peer) const;
+  const PublishedLinks& published() const { return published_; }
+  const std::string& domain() const { return deps_.session.domain; }
 
  private:
   void ArmTick();
@@ -82,11 +84,7 @@ class LinkManager::Core : public std::enable_shared_from_this<LinkManager::Core>
   mutable base::Mutex mu_;
   base::CondVar idle_;
   size_t sessions_ CDGATE_GUARDED_BY(mu_) = 0;
-  struct Published {
-    LinkReport report;
-    std::shared_ptr<Session> session;
-  };
-  std::map<std::string, Published, std::less<>> published_ CDGATE_GUARDED_BY(mu_);
+  PublishedLinks published_;
 };
 
 // ------------------------------------------------------------- what is wanted
@@ -151,10 +149,7 @@ void LinkManager::Core::Settle(const std::string& domain, PeerLink& link) {
     SetState(domain, link, admin::v1::LINK_STATE_STOPPED, base::ReasonLabel(refusal->reason),
              refusal->message);
     if (link.removed && link.session == nullptr) {
-      {
-        base::MutexLock lock(mu_);
-        published_.erase(domain);
-      }
+      published_.Erase(domain);
       links_.erase(domain);
     }
     return;
@@ -212,22 +207,27 @@ void LinkManager::Core::StartSession(const std::string& domain, PeerLink& link,
       }
     };
   };
-  link.session = Session::Start(
-      deps_.session, std::move(options), link.metrics, std::move(stream),
-      {.on_up = [self, domain, number] { self->Post([=] { self->OnUp(domain, number); }); },
-       .on_groups = tell(&LinkManagerDeps::on_groups),
-       .on_trust = tell(&LinkManagerDeps::on_trust),
-       .on_attestors = tell(&LinkManagerDeps::on_attestors),
-       .on_catalogue = tell(&LinkManagerDeps::on_catalogue),
-       .on_end =
-           [self, domain, number](const link::CloseStream& close) {
-             self->Post([=] { self->OnEnd(domain, number, close); });
-           },
-       .on_done =
-           [self, domain, number] {
-             self->Post([=] { self->OnDone(domain, number); });
-             self->CountSessions();
-           }});
+  Session::Callbacks callbacks{
+      .on_up = [self, domain, number] { self->Post([=] { self->OnUp(domain, number); }); },
+      .on_groups = tell(&LinkManagerDeps::on_groups),
+      .on_trust = tell(&LinkManagerDeps::on_trust),
+      .on_attestors = tell(&LinkManagerDeps::on_attestors),
+      .on_catalogue = tell(&LinkManagerDeps::on_catalogue),
+      .on_end =
+          [self, domain, number](const link::CloseStream& close) {
+            self->Post([=] { self->OnEnd(domain, number, close); });
+          },
+      .on_done =
+          [self, domain, number] {
+            self->Post([=] { self->OnDone(domain, number); });
+            self->CountSessions();
+          }};
+  if (deps_.on_count_request) {
+    callbacks.on_count_request = tell(&LinkManagerDeps::on_count_request);
+    callbacks.on_count_answer = tell(&LinkManagerDeps::on_count_answer);
+  }
+  link.session = Session::Start(deps_.session, std::move(options), link.metrics, std::move(stream),
+                                std::move(callbacks));
   GiveNews(domain, link);
   Publish(domain, link);
 }
@@ -418,8 +418,8 @@ void LinkManager::Core::SetState(const std::string& domain, PeerLink& link, Link
 }
 
 void LinkManager::Core::Publish(const std::string& domain, const PeerLink& link) {
-  Published published;
-  admin::v1::LinkStatus& status = published.report.status;
+  LinkReport report;
+  admin::v1::LinkStatus& status = report.status;
   status.set_state(link.state);
   status.set_reason(link.reason);
   status.set_message(link.message);
@@ -429,24 +429,8 @@ void LinkManager::Core::Publish(const std::string& domain, const PeerLink& link)
   if (link.state == admin::v1::LINK_STATE_DOWN && link.peer.dial() && link.next_try > now) {
     *status.mutable_next_try() = ToTimestamp(deps_.session.clock.Now() + (link.next_try - now));
   }
-  published.report.acknowledged_through = link.acknowledged_through;
-  published.session = link.ended ? nullptr : link.session;
-  base::MutexLock lock(mu_);
-  published_[domain] = std::move(published);
-}
-
-std::optional<LinkReport> LinkManager::Core::Report(absl::string_view peer) const {
-  Published published;
-  {
-    base::MutexLock lock(mu_);
-    const auto it = published_.find(peer);
-    if (it == published_.end()) return std::nullopt;
-    published = it->second;
-  }
-  LinkReport report = std::move(published.report);
-  if (published.session == nullptr) return report;
-  AddSession(published.session->status(), deps_.session.domain, peer, &report);
-  return report;
+  report.acknowledged_through = link.acknowledged_through;
+  published_.Set(domain, std::move(report), link.ended ? nullptr : link.session);
 }
 
 // ------------------------------------------------------------------- surface
@@ -491,8 +475,19 @@ void LinkManager::Shutdown(absl::Duration limit) {
   }
 }
 
+bool LinkManager::SendCount(absl::string_view peer, federation::v1::Frame frame) const {
+  const std::shared_ptr<Session> session = core_->published().CountingSession(peer);
+  if (session == nullptr) return false;
+  session->SendCount(std::move(frame));
+  return true;
+}
+
+bool LinkManager::KnowsCounts(absl::string_view peer) const {
+  return core_->published().CountingSession(peer) != nullptr;
+}
+
 std::optional<LinkReport> LinkManager::Report(absl::string_view peer) const {
-  return core_->Report(peer);
+  return core_->published().Report(core_->domain(), peer);
 }
 
 }  // namespace cdgate::manager

@@ -79,6 +79,12 @@ struct LinkManagerDeps {
   // What `peer` offers and asks for (CatalogueExchange::OnReceived). Must not block.
   std::function<void(absl::string_view peer, federation::v1::Catalogue catalogue)> on_catalogue =
       {};
+  // `peer` asks for a count, and answers one (CountExchange). Must not block. Empty: peers are told
+  // that we know nothing of counts.
+  std::function<void(absl::string_view peer, const federation::v1::CountRequest& request)>
+      on_count_request = {};
+  std::function<void(absl::string_view peer, const federation::v1::CountAnswer& answer)>
+      on_count_answer = {};
   // Certificates of attestors that `peer` sent (AttestorRegistry::Take). Must not block: half a
   // millisecond for each that is new.
   std::function<void(absl::string_view peer, const federation::v1::Attestors& attestors)>
@@ -107,6 +113,12 @@ class LinkManager {
   // Waits until all sessions are over, at most `limit`; then ends what is left and
   // waits for that. Not from a task of the executor. Idempotent.
   void Shutdown(absl::Duration limit);
+
+  // Tells `peer` this, a count_request or a count_answer. False where no link with it is up that
+  // knows of counts. Whether it arrives is not known.
+  bool SendCount(absl::string_view peer, federation::v1::Frame frame) const;
+  // Whether SendCount() would be true.
+  bool KnowsCounts(absl::string_view peer) const;
 
   // None where there is no such peer.
   std::optional<LinkReport> Report(absl::string_view peer) const;

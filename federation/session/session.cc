@@ -163,6 +163,7 @@ link::LinkConfig Session::MakeConfig() const {
   config.capabilities = {link::kGroupsCapability, link::kReplayCapability, link::kTrustCapability};
   if (deps_.attestors != nullptr) config.capabilities.push_back(link::kStatementsCapability);
   if (deps_.given != nullptr) config.capabilities.push_back(link::kCatalogueCapability);
+  if (callbacks_.on_count_request) config.capabilities.push_back(link::kCountsCapability);
   config.max_frame_bytes = options_.max_frame_bytes;
   config.heartbeat = options_.heartbeat;
   config.refuse = options_.refuse;
@@ -470,6 +471,7 @@ void Session::PublishStatus() {
   status_.peer_caught_up = peer_caught_up_;
   status_.heard_at = heard_at_;
   status_.import_stall = importer_->stall();
+  status_.counts = link_->BothKnow(link::kCountsCapability);
   status_.interest = interest_;
 }
 

@@ -73,6 +73,7 @@ struct SessionStatus {
   bool exports_held = false;          // by our own operator
   bool peer_exports_stopped = false;  // the peer says so of its own
   absl::Status import_stall;          // why imports wait; OK: they do not
+  bool counts = false;                // both sides know of counts
   InterestPtr interest;               // what the peer showed; null: nothing
 };
 
@@ -92,6 +93,10 @@ class Session : public std::enable_shared_from_this<Session> {
     std::function<void(const federation::v1::Attestors&)> on_attestors = {};
     // The peer told what it offers and asks for; nothing of it is judged. Empty: nobody listens.
     std::function<void(federation::v1::Catalogue)> on_catalogue = {};
+    // The peer asks for a count, or answers; nothing of it is verified. Empty: the peer is told
+    // that we know nothing of counts.
+    std::function<void(const federation::v1::CountRequest&)> on_count_request = {};
+    std::function<void(const federation::v1::CountAnswer&)> on_count_answer = {};
     // The link is over; nothing crosses any more. Once, before on_done.
     std::function<void(const link::CloseStream&)> on_end;
     // The session is over, nothing of it is left anywhere. Once, last.
@@ -119,6 +124,9 @@ class Session : public std::enable_shared_from_this<Session> {
   // What we offer the peer and ask of it; replaces what was given before. The peer is told where
   // it knows of catalogues.
   void SetCatalogue(federation::v1::Catalogue catalogue);
+  // Tells the peer this, a count_request or a count_answer, where it knows of counts and not more
+  // than link::kMaxCountsWaiting wait.
+  void SendCount(federation::v1::Frame frame);
   // Ends in order: what is on its way arrives, at most link::kLinger.
   void Drain(std::string message = link::Drain{}.message);
   // Ends at once, saying why: nothing more crosses.
@@ -173,6 +181,8 @@ class Session : public std::enable_shared_from_this<Session> {
   void Do(link::TrustReceived received);
   void Do(link::AttestorsReceived received);
   void Do(link::CatalogueReceived received);
+  void Do(link::CountAsked asked);
+  void Do(link::CountAnswered answered);
   void Do(link::ReceiptReceived received);
   void Do(link::HistoryDisputed disputed);
   void GiveCertificates();

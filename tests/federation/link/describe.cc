@@ -50,6 +50,14 @@ std::string DescribeRows(const std::vector<LedgerRow>& rows) {
       rows, " | ", [](std::string* out, const LedgerRow& row) { out->append(DescribeRow(row)); });
 }
 
+std::string DescribeCount(const federation::v1::CountRequest& request) {
+  return absl::StrCat("count request ", request.id(), " about ", request.origin());
+}
+
+std::string DescribeCount(const federation::v1::CountAnswer& answer) {
+  return absl::StrCat("count answer ", answer.id(), " of ", answer.commitments().size(), " bytes");
+}
+
 std::string DescribeCatalogue(const federation::v1::Catalogue& catalogue) {
   std::string out = absl::StrCat("catalogue of ", catalogue.offers_size(), " offers");
   if (catalogue.truncated()) out += ", cut";
@@ -134,6 +142,12 @@ struct Describer {
   std::string operator()(const link::CatalogueReceived& o) const {
     return absl::StrCat("received ", DescribeCatalogue(o.catalogue));
   }
+  std::string operator()(const link::CountAsked& o) const {
+    return absl::StrCat("received ", DescribeCount(o.request));
+  }
+  std::string operator()(const link::CountAnswered& o) const {
+    return absl::StrCat("received ", DescribeCount(o.answer));
+  }
   std::string operator()(const link::TrustReceived& o) const {
     return absl::StrCat("received trust ", o.update.document());
   }
@@ -210,6 +224,8 @@ std::string DescribeFrame(const Frame& frame) {
       return absl::StrCat("ack position=", frame.ack().position(),
                           Refusals(frame.ack().refusals()));
     case Frame::kCatalogue: return DescribeCatalogue(frame.catalogue());
+    case Frame::kCountRequest: return DescribeCount(frame.count_request());
+    case Frame::kCountAnswer: return DescribeCount(frame.count_answer());
     case Frame::kHeartbeat: {
       const auto& h = frame.heartbeat();
       return absl::StrCat(

@@ -48,6 +48,7 @@ federation::v1::Frame MakeFrame(Input& in) {
       frame.mutable_hello()->add_capabilities(in.Byte() % 4 == 0 ? "other" : "replay");
       frame.mutable_hello()->add_capabilities(in.Byte() % 4 == 0 ? "trust" : "groups");
       frame.mutable_hello()->add_capabilities("catalogue");
+      frame.mutable_hello()->add_capabilities("counts");
       frame.mutable_hello()->mutable_heartbeat_interval()->set_seconds(in.Byte() % 8);
       break;
     case 1:
@@ -100,6 +101,8 @@ federation::v1::Frame MakeFrame(Input& in) {
       for (int n = in.Byte() % 80, odd = n % 2; n > 0; --n) {
         if (odd == 0) frame.mutable_groups()->add_groups();
         if (odd == 1) frame.mutable_catalogue()->add_requests();
+        if (n == 7) frame.mutable_count_request()->set_page(7);
+        if (n == 8) frame.mutable_count_answer()->set_reason("NOT_FOUND");
       }
       break;
     default: {
@@ -192,7 +195,7 @@ class Driver {
     config.instance = "i";
     config.peer = "b";
     config.agreement_id = "ag";
-    config.capabilities = {"catalogue", "groups", "replay", "trust"};
+    config.capabilities = {"catalogue", "counts", "groups", "replay", "trust"};
     config.acknowledged = base::Sequence(kRecorded);
     config.log_epoch = base::Epoch("L");
     config.head = base::Sequence(100);

@@ -106,6 +106,18 @@ federation::v1::Catalogue MakeCatalogue(const Arguments& args) {
   return catalogue;
 }
 
+federation::v1::Frame MakeCount(const std::string& kind, const Arguments& args) {
+  federation::v1::Frame frame;
+  if (kind == "ask") {
+    frame.mutable_count_request()->set_id(args.Text("id"));
+    frame.mutable_count_request()->set_origin(args.Text("origin"));
+    return frame;
+  }
+  frame.mutable_count_answer()->set_id(args.Text("id"));
+  frame.mutable_count_answer()->set_commitments(std::string(args.Number("of"), 'c'));
+  return frame;
+}
+
 federation::v1::Groups MakeGroups(const Arguments& args) {
   federation::v1::Groups groups;
   for (const std::string& list : args.All("list")) groups.add_groups()->set_list(list);
@@ -184,6 +196,8 @@ Frame MakeFrame(const Arguments& args) {
     *frame.mutable_groups() = MakeGroups(args);
   } else if (kind == "catalogue") {
     *frame.mutable_catalogue() = MakeCatalogue(args);
+  } else if (kind == "ask" || kind == "answer") {
+    frame = MakeCount(kind, args);
   } else if (kind == "heartbeat") {
     frame.mutable_heartbeat()->set_last_position(args.Number("last"));
     frame.mutable_heartbeat()->set_token(args.Text("token"));
@@ -342,6 +356,9 @@ class Player {
     }
     if (name == "groups") return Step(node, link::GroupsChanged{MakeGroups(args)});
     if (name == "catalogue") return Step(node, link::CatalogueChanged{MakeCatalogue(args)});
+    if (name == "ask" || name == "answer") {
+      return Step(node, link::SendCount{MakeCount(name, args)});
+    }
     if (name == "trust") return Step(node, link::TrustChanged{MakeTrust(args)});
     if (name == "attestors") return Step(node, link::AttestorsChanged{MakeAttestors(args)});
     if (name == "placed") return Step(node, link::PlaceChecked{args.Has("same")});

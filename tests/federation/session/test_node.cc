@@ -12,6 +12,7 @@
 #include "absl/strings/substitute.h"
 #include "federation/attestation/merkle.h"
 #include "federation/attestation/signed_text.h"
+#include "gateway/base/clock.h"
 #include "gateway/base/random.h"
 #include "io/cloudevents/v1/cloudevents.pb.h"
 
@@ -43,6 +44,16 @@ authz::Principal Service(const std::string& domain) {
   principal.id = absl::StrCat("spiffe://", domain, "/service/ci");
   principal.domain = domain;
   return principal;
+}
+
+// A minute ahead of the system's, for what is counted.
+const base::Clock& MinuteLater() {
+  class Later final : public base::Clock {
+    absl::Time Now() const override { return base::SystemClock().Now() + absl::Minutes(1); }
+    absl::Duration Monotonic() const override { return base::SystemClock().Monotonic(); }
+  };
+  static const Later later;
+  return later;
 }
 
 state::SignOrigin SignerOf(const std::string& domain,
@@ -134,28 +145,58 @@ TestNode::Run::Run(TestNode& node)
   pseudonyms = std::make_unique<session::PseudonymKeeper>(
       *session::PseudonymKeeper::Create(key, base::SystemRandom()));
   dialer = std::make_unique<Dialer>(node.network_, node.domain_);
-  links.reset(new manager::LinkManager({.session = {.domain = node.domain_,
-                                                    .instance = "gw1",
-                                                    .software = "test",
-                                                    .store = *store,
-                                                    .feed = *feed,
-                                                    .admission = *admission,
-                                                    .sealer = *sealer,
-                                                    .attestor = attestor,
-                                                    .attestors = &network.attestors(),
-                                                    .pseudonyms = *pseudonyms,
-                                                    .shared = shared,
-                                                    .executor = pool,
-                                                    .timers = timers,
-                                                    .clock = base::SystemClock(),
-                                                    .random = base::SystemRandom()},
-                                        .metrics = metrics,
-                                        .dialer = *dialer,
-                                        .heartbeat = node.heartbeat_,
-                                        .frozen = node.frozen_}));
+  MakeCounts(attestor);
+  links.reset(new manager::LinkManager(
+      {.session = {.domain = node.domain_,
+                   .instance = "gw1",
+                   .software = "test",
+                   .store = *store,
+                   .feed = *feed,
+                   .admission = *admission,
+                   .sealer = *sealer,
+                   .attestor = attestor,
+                   .attestors = &network.attestors(),
+                   .pseudonyms = *pseudonyms,
+                   .shared = shared,
+                   .executor = pool,
+                   .timers = timers,
+                   .clock = base::SystemClock(),
+                   .random = base::SystemRandom()},
+       .metrics = metrics,
+       .dialer = *dialer,
+       .heartbeat = node.heartbeat_,
+       .frozen = node.frozen_,
+       .on_count_request = [this](absl::string_view peer,
+                                  const auto& request) { counts->OnRequest(peer, request); },
+       .on_count_answer = [this](absl::string_view peer,
+                                 const auto& answer) { counts->OnAnswer(peer, answer); }}));
   network.SetLinks(domain, links.get());
   watch =
       store->Watch([this](state::ResourceSnapshotPtr now) { links->Reconcile(std::move(now)); });
+}
+
+void TestNode::Run::MakeCounts(const credentials::StatementSigner* attestor) {
+  counts = std::make_unique<manager::CountExchange>(manager::CountDeps{
+      .domain = domain,
+      .store = *store,
+      .log = log,
+      .keeper = *pseudonyms,
+      .link_facts =
+          [this](absl::string_view peer) {
+            const auto report = links->Report(peer);
+            return session::LinkFacts{report ? report->sent_through : base::Sequence()};
+          },
+      .attestor = attestor,
+      .attestors = network.attestors(),
+      .send = [this](
+                  absl::string_view peer,
+                  federation::v1::Frame frame) { return links->SendCount(peer, std::move(frame)); },
+      .knows_counts = [this](absl::string_view peer) { return links->KnowsCounts(peer); },
+      .background = pool,
+      .timers = timers,
+      .clock = MinuteLater(),
+      .random = base::SystemRandom(),
+      .metrics = metrics});
 }
 
 TestNode::Run::~Run() {

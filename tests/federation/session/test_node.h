@@ -20,6 +20,7 @@
 
 #include "absl/strings/string_view.h"
 #include "cdgate/admin/v1/resources.pb.h"
+#include "federation/manager/count_exchange.h"
 #include "federation/manager/link_manager.h"
 #include "federation/session/session_types.h"
 #include "federation/session/siv_token_sealer.h"
@@ -54,8 +55,11 @@ class TestNode {
 
   const std::string& domain() const { return domain_; }
   state::Store& store() { return *run_->store; }
+  const eventlog::EventLog& log() { return run_->log; }
   manager::LinkManager& links() { return *run_->links; }
   base::Metrics& metrics() { return run_->metrics; }
+  // For them it is a minute later than it is, so that what just crossed is old enough.
+  manager::CountExchange& counts() { return *run_->counts; }
 
   // Ends the process, as far as one can; Start() begins another on the same disk.
   void Stop();
@@ -115,6 +119,8 @@ class TestNode {
     ~Run();
 
     class Dialer;
+    void MakeCounts(const credentials::StatementSigner* attestor);
+
     TestNetwork& network;
     const std::string domain;
     base::Metrics metrics;
@@ -130,6 +136,7 @@ class TestNode {
     std::unique_ptr<session::PseudonymKeeper> pseudonyms;
     policy::SharedDecisions shared{domain};
     std::unique_ptr<Dialer> dialer;
+    std::unique_ptr<manager::CountExchange> counts;
     std::unique_ptr<manager::LinkManager> links;
     uint64_t watch = 0;
   };
