@@ -145,6 +145,8 @@ std::vector<MethodRow> MakeTable() {
         "/cdgate.admin.v1.TrustService/ListDenials", "/cdgate.admin.v1.TrustService/ListTrust"}) {
     add(method, kAdmin, Admits::kRoles, kOperatorsAndAuditors);
   }
+  // What never arrived of others' events.
+  add("/cdgate.admin.v1.CountService/CountOrigin", kAdmin, Admits::kRoles, kOperatorsAndAuditors);
   // The audit log is the auditors'.
   for (const absl::string_view method :
        {"/cdgate.admin.v1.AuditService/ExportAudit", "/cdgate.admin.v1.AuditService/VerifyAudit"}) {

@@ -187,6 +187,7 @@ absl::Status Gateway::BuildServices() {
   pseudonyms_ = std::make_unique<session::PseudonymKeeper>(std::move(keeper));
   BuildGroups();
   CDGATE_RETURN_IF_ERROR(BuildCatalogues());
+  BuildCounts();
   CDGATE_ASSIGN_OR_RETURN(links_, Links::Create({.config = config_,
                                                  .software = std::string(Software()),
                                                  .storage = *storage_,
@@ -195,6 +196,7 @@ absl::Status Gateway::BuildServices() {
                                                  .trust = trust_,
                                                  .groups = *groups_,
                                                  .catalogues = *catalogues_,
+                                                 .counts = *counts_,
                                                  .attestor = attestors_->signer(),
                                                  .attestors = attestors_->registry(),
                                                  .observer = refusals_,

@@ -55,6 +55,7 @@
 #include "gateway/app/attestors.h"
 #include "gateway/app/audit_trail.h"
 #include "gateway/app/catalogues.h"
+#include "gateway/app/counts.h"
 #include "gateway/app/enrol_dialer.h"
 #include "gateway/app/identity_keys.h"
 #include "gateway/app/links.h"
@@ -132,6 +133,7 @@ class Gateway {
       absl::Span<const event::CommitPtr> commits);
   void BuildGroups();
   absl::Status BuildCatalogues();
+  void BuildCounts();
   void BuildPublishing();
   void BuildTrustApis();
   void BuildApis();
@@ -208,6 +210,7 @@ class Gateway {
   std::unique_ptr<manager::EnvironmentKeeper> environment_;
   std::unique_ptr<manager::GroupExchange> groups_;
   std::unique_ptr<Catalogues> catalogues_;
+  std::unique_ptr<Counts> counts_;
   std::unique_ptr<Links> links_;
 
   std::unique_ptr<api::PublishApi> publish_api_;

@@ -71,6 +71,26 @@ absl::Status Gateway::BuildCatalogues() {
   return catalogues_->Open();
 }
 
+void Gateway::BuildCounts() {
+  counts_ = std::make_unique<Counts>(CountsDeps{
+      .config = config_,
+      .storage = *storage_,
+      .attestors = *attestors_,
+      .pseudonyms = *pseudonyms_,
+      .link_facts = [this](absl::string_view peer) { return links_->FactsOf(peer); },
+      .send =
+          [this](absl::string_view peer, federation::v1::Frame frame) {
+            return links_->SendCount(peer, std::move(frame));
+          },
+      .knows_counts = [this](absl::string_view peer) { return links_->KnowsCounts(peer); },
+      .clock = clock_,
+      .random = random_,
+      .timers = timers_,
+      .pool = pool_,
+      .background = background_,
+      .metrics = metrics_});
+}
+
 void Gateway::BuildPublishing() {
   state::Store& store = storage_->store();
   const auto bound_of = [](const config::v1::RateConfig& rate) {
@@ -254,6 +274,7 @@ absl::Status Gateway::RegisterServices() {
   CDGATE_RETURN_IF_ERROR(recovery_->Register(router_));
   CDGATE_RETURN_IF_ERROR(access_api_->Register(router_));
   CDGATE_RETURN_IF_ERROR(catalogues_->Register(router_));
+  CDGATE_RETURN_IF_ERROR(counts_->Register(router_));
   CDGATE_RETURN_IF_ERROR(api::RegisterSubscribe(router_, {.store = storage_->store(),
                                                           .feed = storage_->feed(),
                                                           .grants = grants_,

@@ -142,6 +142,15 @@ absl::StatusOr<std::unique_ptr<Links>> Links::Create(LinksDeps deps) {
                              absl::string_view peer, federation::v1::Catalogue received) {
     catalogues.OnReceived(peer, std::move(received));
   };
+  manager.on_count_request = [&counts = own.counts.exchange()](
+                                 absl::string_view peer,
+                                 const federation::v1::CountRequest& request) {
+    counts.OnRequest(peer, request);
+  };
+  manager.on_count_answer = [&counts = own.counts.exchange()](
+                                absl::string_view peer, const federation::v1::CountAnswer& answer) {
+    counts.OnAnswer(peer, answer);
+  };
   manager.own_trust = [&trust = links->trust_] { return trust.Own(); };
   manager.on_trust = [&trust = links->trust_](absl::string_view peer,
                                               const federation::v1::TrustUpdate& update) {
@@ -190,6 +199,12 @@ bool Links::IsUp(absl::string_view peer) const {
   const auto report = manager_->Report(peer);
   return report && report->status.state() == admin::v1::LINK_STATE_UP;
 }
+
+bool Links::SendCount(absl::string_view peer, federation::v1::Frame frame) const {
+  return manager_->SendCount(peer, std::move(frame));
+}
+
+bool Links::KnowsCounts(absl::string_view peer) const { return manager_->KnowsCounts(peer); }
 
 admin::v1::LinkStatus Links::StatusOf(absl::string_view peer) const {
   auto report = manager_->Report(peer);

@@ -23,6 +23,7 @@
 #include "gateway/admission/admission.h"
 #include "gateway/api/peer_api.h"
 #include "gateway/app/catalogues.h"
+#include "gateway/app/counts.h"
 #include "gateway/app/storage.h"
 #include "gateway/rpc/call.h"
 
@@ -38,6 +39,7 @@ struct LinksDeps {
   const trust::TrustRegistry& trust;
   manager::GroupExchange& groups;
   Catalogues& catalogues;
+  Counts& counts;
   const credentials::StatementSigner* attestor;  // null: nothing is signed
   session::AttestorRegistry& attestors;
   std::shared_ptr<credentials::VerificationObserver> observer;
@@ -72,6 +74,9 @@ class Links {
   void Shutdown();
 
   bool IsUp(absl::string_view peer) const;
+  // As LinkManager has them.
+  bool SendCount(absl::string_view peer, federation::v1::Frame frame) const;
+  bool KnowsCounts(absl::string_view peer) const;
   admin::v1::LinkStatus StatusOf(absl::string_view peer) const;
   // (blocks) How far the peer is behind our log.
   api::ExportLag LagOf(absl::string_view peer) const;

@@ -328,6 +328,7 @@ void AddPeerVerbs(Verbs& verbs) {
   freeze->add_option("--reason", *reason, "Why, for the record")->option_text("TEXT");
   AddDomainVerb(verbs, group, "resume", "End a freeze", Resume);
   AddAgreementVerbs(verbs, group);
+  AddCountVerb(verbs, group);
   AddDeadLetterVerbs(verbs, group);
 }
 
