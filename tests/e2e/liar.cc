@@ -8,7 +8,8 @@
 //       --as gamma/identity/gateway
 //
 // Prints {"port": N} first, and {"lie": "..."} when a lie has come into use. Lies concern events
-// whose id begins with "lie".
+// whose id begins with "lie". "withhold" leaves them out before anything is said of them, as a
+// transit does whose own log never had them: no position, no leaf, no token.
 //
 //   cdgate_e2e_liar flood --to ADDRESS --as beta/identity/gateway --trusting gamma/identity/gateway
 //       --domain beta.example --agreement ID --events 1000 --times 5
@@ -35,18 +36,16 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
-#include "auth/credentials/attestor.h"
 #include "cdgate/federation/v1/link.grpc.pb.h"
-#include "federation/attestation/leaves.h"
 #include "federation/attestation/merkle.h"
-#include "federation/attestation/signed_text.h"
-#include "gateway/base/clock.h"
 #include "gateway/event/digests.h"
 #include "gateway/event/event_fields.h"
 #include "gateway/event/record.h"
 #include "gateway/event/relayed_view.h"
 #include "google/rpc/error_details.pb.h"
 #include "tests/e2e/dial.h"
+#include "tests/e2e/liar_signer.h"
+#include "tests/e2e/withheld.h"
 
 namespace cdgate::e2e {
 namespace {
@@ -130,74 +129,6 @@ bool Concerns(const Batch& batch) {
                      [](const RelayedEvent& event) { return Concerns(event); });
 }
 
-// --- signing
-
-class Signer {
- public:
-  Signer(std::string domain, const std::string& folder) : domain_(std::move(domain)) {
-    credentials::IdentityOptions options;
-    options.certificate_path = folder + "/tls.crt";
-    options.key_path = folder + "/tls.key";
-    options.bundle_path = folder + "/bundle.pem";
-    options.expected_domain = domain_;
-    auto store = credentials::AttestorStore::Create(options, base::SystemClock());
-    if (!store.ok()) GiveUp(std::string(store.status().message()));
-    attestor_ = *std::move(store);
-  }
-
-  struct Context {
-    std::string receiver, agreement;
-    Digest before{};
-  };
-
-  // Of the batch as it is; the digest behind it.
-  Digest After(const Batch& batch, const Digest& before) {
-    return attestation::NextDigest(before, batch.first_position(), Count(batch), Root(batch));
-  }
-  Digest Sign(const Context& context, Batch* batch) {
-    storage::v1::TreeSignature& statement = *batch->mutable_export_statement();
-    const Digest root = Root(*batch);
-    const Digest link = attestation::LinkDigest({.seed = statement.seed(),
-                                                 .agreement = context.agreement,
-                                                 .link_epoch = batch->link_epoch(),
-                                                 .first_position = batch->first_position(),
-                                                 .count = Count(*batch),
-                                                 .before = context.before});
-    const int64_t now = absl::ToUnixNanos(absl::Now());
-    const auto done =
-        attestor_->Sign(attestation::ExportText(domain_, context.receiver, now, link, root));
-    if (!done.ok()) GiveUp(std::string(done.status().message()));
-    statement.set_sign_time_nanos(now);
-    statement.set_key_id(done->key_id);
-    statement.set_signature(done->signature);
-    return After(*batch, context.before);
-  }
-
- private:
-  static uint32_t Count(const Batch& batch) { return static_cast<uint32_t>(batch.events_size()); }
-  Digest Root(const Batch& batch) {
-    const std::string& seed = batch.export_statement().seed();
-    std::vector<Digest> leaves;
-    for (const RelayedEvent& event : batch.events()) {
-      const std::string bytes = event.SerializeAsString();
-      event::RelayedView relayed;
-      event::CloudEventView view;
-      if (!relayed.Assign(bytes) || !view.Assign(relayed.cloud_event())) GiveUp("no event");
-      const auto leaf = attestation::ReceivedLeaf(relayed, view, seed,
-                                                  static_cast<uint32_t>(leaves.size()), leaves_);
-      if (!leaf) GiveUp("no terms");
-      leaves.push_back(*leaf);
-    }
-    tree_.Build(leaves, seed);
-    return tree_.root();
-  }
-
-  const std::string domain_;
-  std::unique_ptr<credentials::AttestorStore> attestor_;
-  attestation::LeafMaker leaves_;
-  attestation::MerkleTree tree_;
-};
-
 // --- the liar
 
 // What both ends think of the sender's history, and the lie of the moment. Over all links, of
@@ -215,29 +146,75 @@ class Story {
   std::vector<Frame> Down(Frame frame) {
     const std::lock_guard<std::mutex> lock(mu_);
     if (frame.has_hello()) context_.agreement = frame.hello().agreement_id();
+    if (frame.has_heartbeat()) {
+      federation::v1::Heartbeat& heartbeat = *frame.mutable_heartbeat();
+      heartbeat.set_last_position(
+          withheld_[heartbeat.link_epoch()].Shown(heartbeat.last_position()));
+    }
     if (!frame.has_batch()) return DownOther(std::move(frame));
     Batch& batch = *frame.mutable_batch();
     const bool lies = Concerns(batch) && !lie_.empty();
-    const Place before = {batch.link_epoch(), batch.first_position() - 1};
+    epoch_ = batch.link_epoch();
+    const Place before = {epoch_, batch.first_position() - 1};
+    const Place last = {epoch_,
+                        batch.first_position() + static_cast<uint64_t>(batch.events_size()) - 1};
     const Digests known = digests_[before];
     Digests after;
     after.told = signer_.After(batch, known.told);
+    after.shown = known.shown;
+    Withhold(&batch);
     if (lies) LieAboutEvents(&batch);
     context_.before = known.shown;
-    after.shown = signer_.Sign(context_, &batch);
-    digests_[{batch.link_epoch(),
-              batch.first_position() + static_cast<uint64_t>(batch.events_size()) - 1}] = after;
+    if (batch.events_size() > 0) after.shown = signer_.Sign(context_, &batch);
+    digests_[last] = after;
+    if (batch.events_size() == 0) return {};
     if (lies) return LieAboutBatch(std::move(frame));
     return {std::move(frame)};
   }
 
-  // What goes to the gateway that lies: its own history back.
-  void Up(Frame* frame) {
+  // What goes to the gateway that lies, instead of `frame`: its own history back.
+  std::vector<Frame> Up(Frame frame) {
     const std::lock_guard<std::mutex> lock(mu_);
-    if (frame->has_hello()) context_.receiver = frame->hello().domain();
-    if (frame->has_heartbeat()) frame->mutable_heartbeat()->clear_receipt();
-    if (!frame->has_resume() || frame->resume().digest().empty()) return;
-    federation::v1::Resume& resume = *frame->mutable_resume();
+    if (frame.has_hello()) context_.receiver = frame.hello().domain();
+    if (frame.has_ack()) Acknowledge(frame.mutable_ack());
+    if (frame.has_resume()) Resume(frame.mutable_resume());
+    if (!frame.has_heartbeat()) return {std::move(frame)};
+    frame.mutable_heartbeat()->clear_receipt();
+    // What was withheld behind the last Ack is acknowledged by nobody else.
+    Frame rest;
+    rest.mutable_ack()->set_position(acknowledged_);
+    Acknowledge(rest.mutable_ack());
+    if (rest.ack().position() == acknowledged_told_) return {std::move(frame)};
+    acknowledged_told_ = rest.ack().position();
+    return {std::move(rest), std::move(frame)};
+  }
+
+ private:
+  using Place = std::pair<std::string, uint64_t>;
+  struct Digests {
+    Digest told{};   // by the gateway that lies
+    Digest shown{};  // to the one that is lied to
+  };
+
+  void Acknowledge(federation::v1::Ack* ack) {
+    const Withheld& withheld = withheld_[epoch_];
+    acknowledged_ = ack->position();
+    ack->set_position(withheld.Told(ack->position()));
+    for (auto& refusal : *ack->mutable_refusals()) {
+      // The first that is shown so: nothing that was withheld is refused.
+      uint64_t told = refusal.position();
+      while (withheld.Shown(told) < refusal.position()) ++told;
+      refusal.set_position(told);
+    }
+    acknowledged_told_ = std::max(acknowledged_told_, ack->position());
+  }
+  void Resume(federation::v1::Resume* frame) {
+    federation::v1::Resume& resume = *frame;
+    epoch_ = resume.link_epoch();
+    acknowledged_ = resume.position();
+    acknowledged_told_ = withheld_[epoch_].Told(resume.position());
+    resume.set_position(acknowledged_told_);
+    if (resume.digest().empty()) return;
     const auto known = digests_.find({resume.link_epoch(), resume.position()});
     if (known == digests_.end()) {
       // From before this program: the story goes on from there.
@@ -247,13 +224,20 @@ class Story {
     }
     resume.set_digest(std::string(event::AsBytes(known->second.told)));
   }
-
- private:
-  using Place = std::pair<std::string, uint64_t>;
-  struct Digests {
-    Digest told{};   // by the gateway that lies
-    Digest shown{};  // to the one that is lied to
-  };
+  // Those events, and their positions: what is behind them moves up.
+  void Withhold(Batch* batch) {
+    Withheld& withheld = withheld_[batch->link_epoch()];
+    const uint64_t first = batch->first_position();
+    batch->set_first_position(withheld.Shown(first - 1) + 1);
+    if (lie_ != "withhold") return;
+    auto& events = *batch->mutable_events();
+    for (int i = 0; i < events.size(); ++i) {
+      if (Concerns(events[i])) withheld.Add(first + static_cast<uint64_t>(i));
+    }
+    events.erase(std::remove_if(events.begin(), events.end(),
+                                [](const RelayedEvent& event) { return Concerns(event); }),
+                 events.end());
+  }
 
   std::vector<Frame> DownOther(Frame frame) {
     if (lie_ != "protocol" || !frame.has_heartbeat()) return {std::move(frame)};
@@ -292,6 +276,9 @@ class Story {
   Signer signer_;
   Signer::Context context_;
   std::map<Place, Digests> digests_;
+  std::map<std::string, Withheld> withheld_;  // by link epoch
+  std::string epoch_;                         // of the link
+  uint64_t acknowledged_ = 0, acknowledged_told_ = 0;
   std::optional<Frame> held_;
 };
 
@@ -306,9 +293,9 @@ class Liar final : public FederationService::Service {
     const auto dialled = FederationService::NewStub(dialled_)->Link(&onward);
     std::thread up([&] {
       Frame frame;
-      while (dialer->Read(&frame)) {
-        story_.Up(&frame);
-        if (!dialled->Write(frame)) break;
+      bool open = true;
+      while (open && dialer->Read(&frame)) {
+        for (const Frame& told : story_.Up(std::move(frame))) open = open && dialled->Write(told);
       }
       dialled->WritesDone();
     });

@@ -3,15 +3,22 @@
 
 alpha and beta are peers, and gamma is beta's. Between beta and gamma stands the liar (liar.cc), with
 beta's keys and its attestor: what it says is signed as beta would sign it."""
+import base64
+import datetime
 import json
 import os
 import subprocess
+import time
 
 import harness
 import three_domains
 
 LIAR = os.environ.get("CDGATE_E2E_LIAR", "")
 OWN = "/beta/ci"
+
+
+def moment(seconds):
+    return datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc).isoformat().replace("+00:00", "Z")
 
 
 class LiarTest(three_domains.Chain):
@@ -133,6 +140,48 @@ class LiarTest(three_domains.Chain):
 
     def test_events_in_another_order_than_it_signed(self):
         self.assert_link_ends("swap", "attestation_invalid", ["lie-1", "lie-2"])
+
+    # --- before anything is said of it
+
+    def commitment(self, event_id):
+        proof = self.assert_run(self.alpha.cdgate("get", event_id, "--proof", identity="subscriber")).json()
+        return base64.b64decode(proof["event"]["commitment"]).hex()
+
+    def count(self, since, until, code):
+        """What gamma says of what alpha accepted in between, once that is old enough to be asked about."""
+        harness.wait_until(lambda: time.time() > until + 10.5, "the while is old enough")
+        result = self.gamma.cdgate("peer", "count", "alpha.example", "--from", moment(since), "--until", moment(until),
+                                   "-o", "json")
+        self.assertEqual(result.code, code, str(result))
+        return result.json()
+
+    def test_what_was_never_announced_is_counted_and_named(self):
+        began = time.time()
+        self.publish(self.alpha, *[harness.cdevent(f"honest-{i}") for i in range(3)])
+        self.arrived(self.gamma, "honest-2")
+        turned = time.time()
+        self.lie("withhold")
+        self.publish(self.alpha, harness.cdevent("told-1"), harness.cdevent("lie-kept-1"), harness.cdevent("told-2"))
+        self.publish(self.alpha, harness.cdevent("lie-kept-2"))
+        self.publish(self.alpha, harness.cdevent("told-3"))
+        self.arrived(self.gamma, "told-3")
+        ended = time.time()
+        self.lie("")
+        self.assertNotIn("link down", self.told())  # nothing of the link shows it
+
+        honest = self.count(began, turned, 0)
+        self.assertEqual([honest[name] for name in ("origin", "through", "count", "held", "missing")],
+                         ["alpha.example", "beta.example", 3, 3, 0])
+        answer = self.count(turned, ended, 1)
+        self.assertEqual([answer[name] for name in ("count", "held", "refused", "missing")], [5, 3, 0, 2])
+        self.assertEqual(answer["missing_commitments"],
+                         sorted(self.commitment(name) for name in ("lie-kept-1", "lie-kept-2")))
+        self.assertEqual(self.gamma.metrics()['cdgate_origin_events_missing{origin="alpha.example"}'], 2)
+        self.assertIn("events of an origin never came", self.told())
+        table = self.gamma.cdgate("peer", "count", "alpha.example", "--from", moment(turned), "--until", moment(ended))
+        self.assertIn(answer["missing_commitments"][0], table.out)
+
+    # --- about the link's frames
 
     def test_frames_that_do_not_belong_there(self):
         self.assert_link_ends("protocol", "protocol_error", [])
