@@ -706,7 +706,7 @@ def verify_sender(event, receiver, statement, keys):
     statement.verify_export(event, event.previous(), keys)
 
 
-# --- receipts and links
+# --- receipts, counts and links
 
 def link_digest(vector):
     return labelled("cdgate/link/v1", b"".join((
@@ -726,6 +726,20 @@ def verify_receipt(vector, keys):
                      lp(vector["agreement"]), lp(vector["link_epoch"]), u64(vector["position"]),
                      bytes.fromhex(vector["digest"]), i64(sign_time)))
     keys.verify(vector["receiver"], bytes.fromhex(vector["key_id"]), sign_time, text,
+                base64.b64decode(vector["signature"]))
+
+
+def verify_count(vector, keys):
+    sign_time = int(vector["sign_time_nanos"])
+    commitments = [bytes.fromhex(commitment) for commitment in vector["commitments"]]
+    if commitments != sorted(set(commitments)):
+        raise Invalid("the commitments are not sorted")
+    text = b"".join((b"cdgate/origin-count/v1\0", lp(vector["origin"]), lp(vector["destination"]),
+                     lp(vector["through"]), lp(bytes.fromhex(vector["request_id"])),
+                     i64(int(vector["from_nanos"])), i64(int(vector["until_nanos"])),
+                     u64(len(commitments)), labelled("cdgate/commitments/v1", b"".join(commitments)),
+                     i64(sign_time)))
+    keys.verify(vector["origin"], bytes.fromhex(vector["key_id"]), sign_time, text,
                 base64.b64decode(vector["signature"]))
 
 
@@ -781,17 +795,25 @@ def judge_link(vector, _):
     return (link_digest(vector).hex(), next_digest(vector).hex()), (vector["link"], vector["after"])
 
 
-def judge_receipt(vector, keys):
+def judge_signed(verify, vector, keys):
     try:
-        verify_receipt(vector, keys)
+        verify(vector, keys)
         return "valid", vector["verdict"]
     except (Invalid, Unproven):
         return "invalid", vector["verdict"]
 
 
+def judge_receipt(vector, keys):
+    return judge_signed(verify_receipt, vector, keys)
+
+
+def judge_count(vector, keys):
+    return judge_signed(verify_count, vector, keys)
+
+
 JUDGES = {"content commitment": judge_content_commitment, "fields": judge_fields,
           "field proof": judge_field_proof, "tree": judge_tree, "event": judge_event,
-          "link": judge_link, "receipt": judge_receipt}
+          "link": judge_link, "receipt": judge_receipt, "count": judge_count}
 
 
 def run_vectors(file):

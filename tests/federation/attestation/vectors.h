@@ -17,6 +17,7 @@
 #include "absl/strings/str_cat.h"
 #include "federation/attestation/chain.h"
 #include "federation/attestation/leaves.h"
+#include "federation/attestation/origin_count.h"
 #include "federation/attestation/signed_text.h"
 #include "gateway/event/digests.h"
 #include "gateway/event/event_fields.h"
@@ -83,6 +84,9 @@ class Vectors {
   std::string JudgeChain(const Holding& holding);
   void AddLinks();
   void AddReceipts();
+  void AddCounts();
+  void AddCount(absl::string_view name, const federation::v1::OriginCount& count,
+                const std::vector<Digest>& commitments, bool expected);
   void AddReceipt(absl::string_view name, const std::string& signer, const ReceiptClaim& claim,
                   const std::string& signature, bool expected);
   std::string StoredSignature(absl::string_view name, const std::string& signer,

@@ -99,6 +99,63 @@ void Vectors::AddReceipts() {
   AddReceipt("of another epoch, of a P-256 key", kGamma, claim, stored, false);
 }
 
+void Vectors::AddCount(absl::string_view name, const federation::v1::OriginCount& count,
+                       const std::vector<Digest>& commitments, bool expected) {
+  EXPECT_EQ(verifier_.statements()
+                .VerifySignature(count.origin(), count.key_id(), count.sign_time_nanos(),
+                                 OriginCountText(count), count.signature())
+                .ok(),
+            expected)
+      << name;
+  JsonTree list = JsonTree::Array();
+  for (const Digest& commitment : commitments) list.items.push_back(Hex(commitment));
+  Add("count", name,
+      JsonTree::Object({{"origin", JsonTree::Text(count.origin())},
+                        {"destination", JsonTree::Text(count.destination())},
+                        {"through", JsonTree::Text(count.through())},
+                        {"request_id", Hex(count.request_id())},
+                        {"from_nanos", JsonTree::Text(absl::StrCat(count.from_nanos()))},
+                        {"until_nanos", JsonTree::Text(absl::StrCat(count.until_nanos()))},
+                        {"commitments", std::move(list)},
+                        {"sign_time_nanos", JsonTree::Text(absl::StrCat(count.sign_time_nanos()))},
+                        {"key_id", Hex(count.key_id())},
+                        {"signature", Base64(count.signature())},
+                        {"verdict", Verdict(expected)}}));
+}
+
+void Vectors::AddCounts() {
+  CountedEvents counted{test::kSignTime - 2'000'000'000, test::kSignTime - 1'000'000'000, {}};
+  for (const char* name : {"one", "two", "three"}) {
+    counted.commitments.push_back(*ReadDigest(crypto::Sha256(name)));
+  }
+  SortCommitments(&counted.commitments);
+  const test::TestAttestor& alpha = test::AttestorOf(kAlpha);
+  const auto made = [&](const std::string& through, const CountedEvents& events) {
+    auto count = CountOf({.origin = kAlpha,
+                          .destination = kGamma,
+                          .through = through,
+                          .id = test::FixedSeed("count")},
+                         events);
+    count.set_sign_time_nanos(test::kSignTime);
+    count.set_key_id(alpha.key_id);
+    return count;
+  };
+  auto count = made(kBeta, counted);
+  count.set_signature(alpha.Sign(OriginCountText(count)));
+  AddCount("of three events, through a transit", count, counted.commitments, true);
+  CountedEvents two = counted;
+  two.commitments.pop_back();
+  auto other = made(kBeta, two);
+  other.set_signature(count.signature());
+  AddCount("with one left out", other, two.commitments, false);
+  other = made("", counted);
+  other.set_signature(count.signature());
+  AddCount("of all ways, signed of one", other, counted.commitments, false);
+  auto none = made("", {counted.from_nanos, counted.until_nanos, {}});
+  none.set_signature(alpha.Sign(OriginCountText(none)));
+  AddCount("of nothing", none, {}, true);
+}
+
 void Vectors::AddAll() {
   AddCommitments();
   AddProofs();
@@ -106,6 +163,7 @@ void Vectors::AddAll() {
   AddChains();
   AddLinks();
   AddReceipts();
+  AddCounts();
 }
 
 std::string Vectors::Text() const {
