@@ -9,7 +9,7 @@ namespace {
 constexpr absl::string_view kAdministration = "/cdgate.admin.v1.";
 constexpr absl::string_view kAudit = "/cdgate.admin.v1.AuditService/";
 constexpr absl::string_view kEnrol = "/cdgate.federation.v1.EnrolmentService/Enrol";
-constexpr absl::string_view kReadingVerbs[] = {"Get",    "List",     "Check", "Explain",
+constexpr absl::string_view kReadingVerbs[] = {"Get",    "List",     "Check", "Count", "Explain",
                                                "WhoGot", "Describe", "Watch", "Doctor"};
 
 // "Can" begins CanPublish and not CancelPlan.
