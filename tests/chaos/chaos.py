@@ -13,7 +13,8 @@ what it was. A seed is its schedule: the same one on every machine.
 
 FILE has a line of JSON for each run. A seed that it has for the commit, length and bounds is not run again. Where something
 does not hold, the folder of the run is kept and the exit status is 1. Needs root, and the programs that
-ctest names in CDGATE_BINARY, CDGATE_CHAOS_CLIENT and CDGATE_E2E_POLICIES; by default those of build/dev.
+ctest names in CDGATE_BINARY, CDGATE_CHAOS_CLIENT, CDGATE_E2E_POLICIES and CDGATE_FALSE_CLOCK_LIBRARY;
+by default those of build/dev.
 """
 import argparse
 import json
@@ -29,7 +30,8 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "e2e"))
 BUILD = os.path.join(ROOT, "build", "dev")
 for variable, program in (("CDGATE_BINARY", "gateway/cmd/cdgate"), ("CDGATE_CHAOS_CLIENT", "tests/chaos/cdgate_chaos_client"),
-                          ("CDGATE_E2E_POLICIES", "tests/e2e/cdgate_e2e_policies")):
+                          ("CDGATE_E2E_POLICIES", "tests/e2e/cdgate_e2e_policies"),
+                          ("CDGATE_FALSE_CLOCK_LIBRARY", "tests/support/libcdgate_false_clock.so")):
     os.environ.setdefault(variable, os.path.join(BUILD, program))
 
 import checker  # noqa: E402

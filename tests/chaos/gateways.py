@@ -89,9 +89,7 @@ class Gateway(policy_harness.AddedDomain):
             os.unlink(self._filler())
 
     def set_clock(self, seconds):
-        with open(f"{self._clock_file()}.new", "w", encoding="ascii") as file:
-            file.write(f"{seconds:+d}s\n")
-        os.rename(f"{self._clock_file()}.new", self._clock_file())
+        harness.set_clock(self._clock_file(), seconds)
 
     def rotate(self, what):
         """What it connects with or signs with."""
@@ -162,11 +160,7 @@ class Gateway(policy_harness.AddedDomain):
 
     def _clock(self):
         """A command behind which the wall clock is off by what a file says, also later."""
-        if not os.path.exists(self._clock_file()):
-            self.set_clock(0)
-        library, = [word for word in harness.clock_off_by(0) if word.startswith("LD_PRELOAD=")]
-        return ("env", library, f"FAKETIME_TIMESTAMP_FILE={self._clock_file()}", "FAKETIME_CACHE_DURATION=1",
-                "FAKETIME_DONT_FAKE_MONOTONIC=1")
+        return harness.false_clock(self._clock_file())
 
     @staticmethod
     def _must(*argv):

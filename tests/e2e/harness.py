@@ -17,13 +17,13 @@ directory that is removed afterwards unless the class failed. ctest sets
 
 Only processes that a test started are ended, by their process ids.
 """
-import glob
 import json
 import os
 import re
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -37,6 +37,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 QUICKSTART = os.path.join(ROOT, "deploy", "quickstart.sh")
 BINARY = os.environ.get("CDGATE_BINARY", "")
 CLIENT = os.environ.get("CDGATE_E2E_CLIENT", "")
+FALSE_CLOCK = os.environ.get("CDGATE_FALSE_CLOCK_LIBRARY", "")
 # What a program under a sanitizer or on a busy machine may take.
 PATIENCE_S = float(os.environ.get("CDGATE_E2E_PATIENCE_S", "60"))
 
@@ -382,13 +383,17 @@ class DomainsTest(unittest.TestCase):
         return self.assert_run(result).json_lines()
 
 
-def clock_off_by(seconds):
-    """A command behind which a program's wall clock is ahead by that much, or behind where it is
-    negative. Skips where there is no libfaketime."""
-    library = glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")
-    if not library:
-        raise unittest.SkipTest("faketime is not installed")
-    return ["env", f"LD_PRELOAD={library[0]}", f"FAKETIME={seconds:+d}s", "FAKETIME_DONT_FAKE_MONOTONIC=1"]
+def set_clock(file, seconds):
+    """The clock that `file` stands for is ahead by that much from now on, or behind where it is negative."""
+    with open(file, "r+b" if os.path.exists(file) else "wb", buffering=0) as clock:
+        clock.write(struct.pack("=q", seconds))
+
+
+def false_clock(file):
+    """A command behind which a program's wall clock is what set_clock() says of `file`; right where it did not."""
+    if not os.path.exists(file):
+        set_clock(file, 0)
+    return ["env", f"LD_PRELOAD={FALSE_CLOCK}", f"CDGATE_FALSE_CLOCK={file}"]
 
 
 def install_node_example(name):
