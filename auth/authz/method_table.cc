@@ -87,6 +87,8 @@ std::vector<MethodRow> MakeTable() {
   add("/cdgate.admin.v1.RecoveryService/GetRestore", kAdmin, Admits::kRoles, kOperatorsAndAuditors);
   add("/cdgate.admin.v1.AgreementService/GetHoldings", kAdmin, Admits::kRoles,
       kOperatorsAndAuditors);
+  add("/cdgate.admin.v1.AgreementService/ListLostEvents", kAdmin, Admits::kRoles,
+      kOperatorsAndAuditors);
   add("/cdgate.admin.v1.AgreementService/GetExports", kAdmin, Admits::kRoles, kEverybodyInAdmin);
   add("/cdgate.admin.v1.AdminService/CreateToken", kAdmin, Admits::kRoles, kOperators);
   add("/cdgate.admin.v1.AdminService/DeleteToken", kAdmin, Admits::kRoles, kOperators);

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "federation/manager/lifetime.h"
 #include "gateway/api/holdings.h"
+#include "gateway/api/lost_events.h"
 #include "gateway/api/times.h"
 #include "gateway/api/unary.h"
 #include "gateway/base/encoding.h"
@@ -147,9 +148,12 @@ absl::Status AgreementApi::Register(rpc::Router& router) {
       [this](const rpc::Call& call, const auto& request, const auto& reply) {
         Update(call, request, reply);
       })));
-  return router.Register(OnPool<GetHoldingsRequest, GetHoldingsResponse>(
+  CDGATE_RETURN_IF_ERROR(router.Register(OnPool<GetHoldingsRequest, GetHoldingsResponse>(
       Method("GetHoldings"), pool_,
-      [this](const rpc::Call&, const auto& request) { return Holdings(request); }));
+      [this](const rpc::Call&, const auto& request) { return Holdings(request); })));
+  return router.Register(OnPool<ListLostEventsRequest, ListLostEventsResponse>(
+      Method("ListLostEvents"), pool_,
+      [this](const rpc::Call&, const auto& request) { return ListLost(request); }));
 }
 
 void AgreementApi::Renew(const rpc::Call& call, const admin::v1::RenewPeerRequest& request,
@@ -205,6 +209,12 @@ absl::StatusOr<admin::v1::GetHoldingsResponse> AgreementApi::Holdings(
     const admin::v1::GetHoldingsRequest& request) const {
   CDGATE_RETURN_IF_ERROR(FindPeer(store_, request.domain()).status());
   return HoldingsOf(store_, log_, request.domain());
+}
+
+absl::StatusOr<admin::v1::ListLostEventsResponse> AgreementApi::ListLost(
+    const admin::v1::ListLostEventsRequest& request) const {
+  CDGATE_RETURN_IF_ERROR(FindPeer(store_, request.domain()).status());
+  return ListLostEvents(store_, request);
 }
 
 }  // namespace cdgate::api

@@ -1,5 +1,5 @@
-// Agreements over their life, over gRPC: how long they hold, what was noted of the peer, and what
-// crossed under them.
+// Agreements over their life, over gRPC: how long they hold, what was noted of the peer, what
+// crossed under them, and what was lost to retention before it could.
 //
 //   AgreementApi agreements(store, log, gate, clock, pool);
 //   CDGATE_RETURN_IF_ERROR(agreements.Register(router));
@@ -55,6 +55,9 @@ class AgreementApi {
   // (blocks)
   absl::StatusOr<admin::v1::GetHoldingsResponse> Holdings(
       const admin::v1::GetHoldingsRequest& request) const;
+  // (blocks)
+  absl::StatusOr<admin::v1::ListLostEventsResponse> ListLost(
+      const admin::v1::ListLostEventsRequest& request) const;
 
   state::Store& store_;
   const eventlog::EventLog& log_;

@@ -100,6 +100,17 @@ admin::v1::EventSummary Summarise(const event::Record& record) {
   return summary;
 }
 
+admin::v1::EventSummary Summarise(const storage::v1::OutcomeRow& row) {
+  admin::v1::EventSummary summary;
+  summary.set_sequence(row.sequence());
+  summary.set_origin(row.origin());
+  summary.set_source(row.source());
+  summary.set_id(row.id());
+  summary.set_type(row.type());
+  *summary.mutable_accept_time() = ToProto(absl::FromUnixNanos(row.accepted_time_nanos()));
+  return summary;
+}
+
 events::v1::DeliveredEvent Deliver(const event::Record& record) {
   events::v1::DeliveredEvent out;
   out.set_sequence(record.sequence().value());

@@ -8,6 +8,7 @@
 #include "absl/strings/string_view.h"
 #include "cdgate/admin/v1/admin.pb.h"
 #include "cdgate/events/v1/events.pb.h"
+#include "cdgate/storage/v1/state.pb.h"
 #include "gateway/event/record.h"
 #include "gateway/state/store.h"
 
@@ -30,6 +31,8 @@ absl::StatusOr<EventQuery> QueryOf(const events::v1::GetEventRequest& request);
 absl::StatusOr<state::EventRef> FindEvent(const state::Store& store, const EventQuery& query);
 
 admin::v1::EventSummary Summarise(const event::Record& record);
+// Of one that retention removed.
+admin::v1::EventSummary Summarise(const storage::v1::OutcomeRow& row);
 
 // The event as it is delivered, with attempt 1.
 events::v1::DeliveredEvent Deliver(const event::Record& record);

@@ -8,7 +8,6 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "gateway/api/event_lookup.h"
-#include "gateway/api/times.h"
 #include "gateway/api/unary.h"
 #include "gateway/base/encoding.h"
 #include "gateway/base/errors.h"
@@ -33,17 +32,6 @@ admin::v1::EventSummary Summarise(const storage::v1::ImportRefusal& refusal) {
   summary.set_source(refusal.source());
   summary.set_id(refusal.id());
   summary.set_type(refusal.type());
-  return summary;
-}
-
-admin::v1::EventSummary Summarise(const storage::v1::OutcomeRow& row) {
-  admin::v1::EventSummary summary;
-  summary.set_sequence(row.sequence());
-  summary.set_origin(row.origin());
-  summary.set_source(row.source());
-  summary.set_id(row.id());
-  summary.set_type(row.type());
-  *summary.mutable_accept_time() = ToProto(absl::FromUnixNanos(row.accepted_time_nanos()));
   return summary;
 }
 

@@ -169,6 +169,26 @@ TEST_F(AgreementApiTest, TellsWhatEachSideHolds) {
               HasReason(Reason::kNotFound));
 }
 
+TEST_F(AgreementApiTest, ListsWhatAPeerLost) {
+  const auto ask = [this](const authz::Principal& principal, const std::string& domain,
+                          const std::string& token = "") {
+    admin::v1::ListLostEventsRequest request;
+    request.set_domain(domain);
+    request.set_page_token(token);
+    return Ask<admin::v1::ListLostEventsResponse>(principal, "ListLostEvents", request);
+  };
+  CDGATE_ASSERT_OK_AND_ASSIGN(const auto none, ask(Ann(), kBeta));
+  EXPECT_EQ(none.events_size() + none.forgotten_size(), 0);
+  EXPECT_EQ(none.next_page_token(), "");
+  Grant(User("audrey"), admin::v1::ROLE_AUDITOR);
+  CDGATE_EXPECT_OK(ask(User("audrey"), kBeta));
+  EXPECT_THAT(ask(User("nobody"), kBeta), HasReason(Reason::kNotGranted));
+  EXPECT_THAT(ask(Ann(), "gamma.example"),
+              HasReasonAndMessage(Reason::kNotFound, HasSubstr("gamma.example")));
+  EXPECT_THAT(ask(Ann(), kBeta, "AAAA"),
+              HasReasonAndMessage(Reason::kInvalidArgument, HasSubstr("page_token")));
+}
+
 TEST_F(AgreementApiTest, ExportsAreStoppedAndResumedIdempotently) {
   const admin::v1::GetExportsRequest get;
   CDGATE_ASSERT_OK_AND_ASSIGN(const auto before, Ask<ExportSwitch>(Ann(), "GetExports", get));
