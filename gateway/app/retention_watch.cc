@@ -22,7 +22,8 @@ void Tell(const PeerBacklog& backlog, uint64_t before) {
   base::Log(base::LogLevel::kError, "retention removed events that a peer had not got",
             {{"peer", backlog.peer},
              {"events", absl::StrCat(backlog.lost - before)},
-             {"in_all", absl::StrCat(backlog.lost)}});
+             {"in_all", absl::StrCat(backlog.lost)},
+             {"which", absl::StrCat("cdgate peer lost ", backlog.peer)}});
 }
 
 }  // namespace

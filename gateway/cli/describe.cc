@@ -109,6 +109,9 @@ void PrintPeer(const admin::v1::PeerStatus& status, std::ostream& out) {
       << link.acknowledged_position() << "\n"
       << "received       " << link.received_position() << "\n"
       << "lag            " << LagText(status) << "\n";
+  if (status.lost_events() > 0) {
+    out << "lost events    cdgate peer lost " << peer.domain() << " shows which\n";
+  }
   if (status.replay_left() > 0) {
     out << "offered again  " << status.replay_left() << " left to look at\n";
   }

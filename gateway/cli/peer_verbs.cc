@@ -329,6 +329,7 @@ void AddPeerVerbs(Verbs& verbs) {
   AddDomainVerb(verbs, group, "resume", "End a freeze", Resume);
   AddAgreementVerbs(verbs, group);
   AddCountVerb(verbs, group);
+  AddLostVerb(verbs, group);
   AddDeadLetterVerbs(verbs, group);
 }
 

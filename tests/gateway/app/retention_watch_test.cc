@@ -52,7 +52,7 @@ TEST_F(RetentionWatchTest, SaysHowManyWereLost) {
   EXPECT_THAT(Look(0, absl::InfiniteDuration(), 3), IsEmpty());  // told when it happened
   EXPECT_THAT(Look(0, absl::InfiniteDuration(), 10),
               AllOf(HasSubstr("removed events that a peer had not got"), HasSubstr("events=7"),
-                    HasSubstr("in_all=10")));
+                    HasSubstr("in_all=10"), HasSubstr("cdgate peer lost beta.example")));
   EXPECT_THAT(Look(0, absl::InfiniteDuration(), 10), IsEmpty());
 }
 

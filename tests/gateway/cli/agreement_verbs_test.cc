@@ -152,6 +152,57 @@ TEST_F(AgreementVerbsTest, RemovingSaysWhatEachSideHolds) {
             "its\n");
 }
 
+TEST_F(AgreementVerbsTest, WhatAPeerLostIsListed) {
+  admin::v1::ListLostEventsResponse lost;
+  admin::v1::LostEvent& one = *lost.add_events();
+  one.mutable_event()->set_sequence(7);
+  one.mutable_event()->set_origin("alpha.example");
+  one.mutable_event()->set_source("/ci");
+  one.mutable_event()->set_id("build-7");
+  one.mutable_event()->set_type("dev.x");
+  one.mutable_event()->mutable_accept_time()->set_seconds(1'800'000'000);
+  one.set_state("dead_lettered");
+  lost.add_forgotten()->set_first_sequence(1);
+  lost.mutable_forgotten(0)->set_last_sequence(6);
+  gateway_.Answer("ListLostEvents", lost);
+  const CliRun run = Run({"peer", "lost", "beta.example"});
+  EXPECT_EQ(run.code, kExitDone);
+  EXPECT_EQ(run.out,
+            "SEQUENCE  ORIGIN         TYPE   ID       SOURCE  ACCEPTED              STATE\n"
+            "7         alpha.example  dev.x  build-7  /ci     2027-01-15T08:00:00Z  dead_lettered\n"
+            "sequences 1 to 6 were lost, too, and nothing is kept of them any more\n");
+  EXPECT_THAT(run.err, HasSubstr("it could have been given these at most"));
+  EXPECT_EQ(Last<admin::v1::ListLostEventsRequest>("ListLostEvents").domain(), "beta.example");
+  EXPECT_THAT(Run({"peer", "lost", "beta.example", "-o", "json"}).out,
+              HasSubstr("\"id\": \"build-7\""));
+
+  lost.set_next_page_token("more");
+  gateway_.Answer("ListLostEvents", lost);
+  EXPECT_THAT(Run({"peer", "lost", "beta.example", "--limit", "1"}).err, HasSubstr("--limit"));
+  EXPECT_EQ(Last<admin::v1::ListLostEventsRequest>("ListLostEvents").page_size(), 1);
+  EXPECT_EQ(Run({"peer", "lost", "beta.example", "--limit", "0"}).code, kExitUsage);
+}
+
+TEST_F(AgreementVerbsTest, APeerThatLostNothingIsSaidTo) {
+  gateway_.Answer("ListLostEvents", admin::v1::ListLostEventsResponse());
+  const CliRun none = Run({"peer", "lost", "beta.example"});
+  EXPECT_EQ(none.code, kExitDone);
+  EXPECT_EQ(none.out, "");
+  EXPECT_EQ(none.err, "beta.example lost nothing to retention\n");
+  gateway_.Fail("ListLostEvents", base::MakeError(base::Reason::kNotFound, "there is no peer x"));
+  EXPECT_EQ(Run({"peer", "lost", "x"}).code, kExitNo);
+}
+
+TEST_F(AgreementVerbsTest, APeerThatLostSomethingIsShownWithTheCommandThatListsIt) {
+  admin::v1::PeerStatus peer;
+  peer.mutable_peer()->set_domain("beta.example");
+  peer.set_lost_events(3);
+  gateway_.Answer("GetPeer", peer);
+  EXPECT_THAT(Run({"peer", "show", "beta.example"}).out,
+              HasSubstr("lag            0; 3 lost to retention\n"
+                        "lost events    cdgate peer lost beta.example shows which\n"));
+}
+
 TEST_F(AgreementVerbsTest, TheDoctorSaysWhatFailsAndWhatIsNotTested) {
   admin::v1::DoctorPeerResponse answer;
   const auto add = [&answer](const std::string& layer, admin::v1::FindingState state,

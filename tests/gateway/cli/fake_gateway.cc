@@ -68,6 +68,7 @@ class FakeGateway::Agreements final : public admin::v1::AgreementService::Servic
   CDGATE_FAKE_METHOD_NAMED(RenewPeer, RenewPeerRequest, Peer)
   CDGATE_FAKE_METHOD_NAMED(UpdatePeer, UpdatePeerRequest, Peer)
   CDGATE_FAKE_METHOD(GetHoldings)
+  CDGATE_FAKE_METHOD(ListLostEvents)
   CDGATE_FAKE_METHOD(DoctorPeer)
   CDGATE_FAKE_METHOD_NAMED(StopExports, StopExportsRequest, ExportSwitch)
   CDGATE_FAKE_METHOD_NAMED(ResumeExports, ResumeExportsRequest, ExportSwitch)
