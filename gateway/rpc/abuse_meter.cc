@@ -20,6 +20,8 @@ constexpr absl::Duration kLongestLook = absl::Seconds(1);
 constexpr double kWasteBurst = 2000;     // tenths
 constexpr double kWastePerSecond = 500;  // tenths
 constexpr int64_t kStreamsOver = 16;
+// Calls that are answered and not over: on a busy machine honest clients have some hundred.
+constexpr int64_t kMostOpen = 16;  // times what may be unanswered
 constexpr double kUnusedSlack = 512 << 10;
 constexpr absl::Duration kUnusedAfter = absl::Seconds(2);
 
@@ -49,7 +51,8 @@ Abuse AbuseMeter::Tick(const TrafficSample& now, absl::Duration elapsed) {
   const bool backlogged = Backlogged(now);
   const bool trickled = Trickled(now, elapsed);
   last_ = now;
-  if (now.open > 2 * limits_.max_streams + kStreamsOver) return Abuse::kStreams;
+  const int64_t most = 2 * limits_.max_streams + kStreamsOver;
+  if (now.open - now.answered > most || now.open > kMostOpen * most) return Abuse::kStreams;
   if (waste_ > kWasteBurst) return Abuse::kWaste;
   if (debt_ > Allowance(now)) return Abuse::kDebt;
   if (backlogged) return Abuse::kBacklog;

@@ -66,8 +66,9 @@ struct TrafficSample {
   uint64_t streams = 0;
   uint64_t waste = 0;
   int64_t open = 0;
-  int64_t paused = 0;  // of open: those we have stopped reading
-  int64_t ended = 0;   // of paused: those whose client has said that nothing more will come
+  int64_t answered = 0;  // of open: those that we have ended, and gRPC not yet
+  int64_t paused = 0;    // of open: those we have stopped reading
+  int64_t ended = 0;     // of paused: those whose client has said that nothing more will come
 };
 
 // A value. Not thread-safe.

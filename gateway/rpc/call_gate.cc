@@ -121,9 +121,9 @@ absl::StatusOr<BearerPtr> CallGate::BearerOf(
 absl::Status CallGate::CheckConnection(Connection* connection) const {
   if (options_.local != nullptr) return absl::OkStatus();
   if (connection == nullptr) return MakeError(Reason::kUnreachable, "the connection is over");
-  // gRPC holds honest clients to the limit; a call that has just ended may still count here.
+  // gRPC holds honest clients to the limit; a call that is just being answered may still count.
   const int limit = 2 * options_.max_streams;
-  if (connection->counters.open.load(std::memory_order_relaxed) <= limit) return absl::OkStatus();
+  if (connection->counters.Unanswered() <= limit) return absl::OkStatus();
   return MakeError(Reason::kConnectionAbuse, absl::StrCat("more than ", limit, " calls at once"));
 }
 

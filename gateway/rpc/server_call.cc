@@ -21,6 +21,7 @@ class RefusedCall final : public grpc::ServerGenericBidiReactor {
  public:
   RefusedCall(const CallEnvironment& environment, const absl::Status& why, ConnectionPtr connection)
       : environment_(environment), connection_(std::move(connection)), code_(why.code()) {
+    if (connection_ != nullptr) connection_->counters.answered.fetch_add(1, kRelaxed);
     Finish(ToGrpcStatus(why));
     CDGATE_HANDED_OVER(this);
   }
@@ -28,6 +29,7 @@ class RefusedCall final : public grpc::ServerGenericBidiReactor {
     CDGATE_TAKEN_OVER(this);
     if (connection_ != nullptr) {
       connection_->counters.waste.fetch_add(kWasteRefused, kRelaxed);
+      connection_->counters.answered.fetch_sub(1, kRelaxed);
       connection_->counters.open.fetch_sub(1, kRelaxed);
     }
     environment_.metrics.Count(code_);
@@ -268,6 +270,8 @@ void ServerCall::OnWriteDone(bool ok) {
 }
 
 void ServerCall::StartEnd(const absl::Status& status, const grpc::ByteBuffer* last) {
+  answered_ = true;
+  if (connection_ != nullptr) connection_->counters.answered.fetch_add(1, kRelaxed);
   CDGATE_HANDED_OVER(this);
   if (!cancelled_.load(kRelaxed)) code_.store(status.code(), kRelaxed);
   if (last == nullptr) return Finish(ToGrpcStatus(status));
@@ -311,6 +315,7 @@ void ServerCall::OnDone() {
     }
     if (read_ended_) counters.ended.fetch_sub(1, kRelaxed);
     counters.paused.fetch_sub(1, kRelaxed);
+    if (answered_) counters.answered.fetch_sub(1, kRelaxed);
     counters.open.fetch_sub(1, kRelaxed);
   }
   LiveCalls& live = environment_.live;

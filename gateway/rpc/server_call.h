@@ -127,6 +127,7 @@ class ServerCall final : public ServerStream,
   std::unique_ptr<CallRecord> record_;  // of a unary call that is recorded
   grpc::ByteBuffer* reading_into_ = nullptr;
   bool read_ended_ = false;  // the client half-closed, or is gone
+  bool answered_ = false;    // StartEnd() was called
   std::atomic<bool> cancelled_{false};
   std::atomic<absl::StatusCode> code_{absl::StatusCode::kCancelled};
 

@@ -26,6 +26,7 @@ TrafficSample TrafficCounters::Load() const {
   sample.sent_bytes = sent_bytes.load(std::memory_order_relaxed);
   sample.streams = streams.load(std::memory_order_relaxed);
   sample.waste = waste.load(std::memory_order_relaxed);
+  sample.answered = answered.load(std::memory_order_relaxed);
   sample.open = open.load(std::memory_order_relaxed);
   sample.ended = ended.load(std::memory_order_relaxed);
   sample.paused = paused.load(std::memory_order_relaxed);

@@ -18,6 +18,7 @@ struct TrafficCounters {
   std::atomic<uint64_t> streams{0};
   std::atomic<uint64_t> waste{0};
   std::atomic<int64_t> open{0};
+  std::atomic<int64_t> answered{0};
   std::atomic<int64_t> paused{0};
   std::atomic<int64_t> ended{0};
 
@@ -25,6 +26,12 @@ struct TrafficCounters {
   void CountMessage(size_t bytes) {
     message_bytes.fetch_add(bytes, std::memory_order_relaxed);
     messages.fetch_add(1, std::memory_order_relaxed);
+  }
+
+  // Calls that wait for something of ours. Where threads have to wait for their turn, gRPC may tell
+  // of the end of a call long after the client has its answer and has made the next.
+  int64_t Unanswered() const {
+    return open.load(std::memory_order_relaxed) - answered.load(std::memory_order_relaxed);
   }
 
   // All of them now; to be completed by WatchedSocket::Measure(), in this order, so that

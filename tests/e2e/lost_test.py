@@ -44,6 +44,8 @@ class LostTest(policy_harness.PolicyTest):
             status = self.assert_run(self.alpha.cdgate("status", "-o", "json")).json()
             return int(status["first_sequence"]) > last
         harness.wait_until(removed, "retention removes the events", timeout=180 + 2 * harness.PATIENCE_S)
+        self.alpha.kill()  # it has the newest in memory, too
+        self.alpha.start()
         self.forwarder.forward_to(self.alpha.address("peers"))
         self.wait_until_settled()
 

@@ -7,8 +7,8 @@
 // ends: a test that believes in a false clock must have one. CLOCK_MONOTONIC is as it is.
 //
 // Waits until a time of the wall clock are translated, those of Abseil included, which are bare
-// futex calls: with a clock that is behind they would else be over at once, and threads that wait in
-// a loop would spin. Whoever waits when the clock is set waits as long as he was going to.
+// futex calls: with a clock that is behind they would else be over at once, and threads that wait
+// in a loop would spin. Whoever waits when the clock is set waits as long as he was going to.
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <linux/futex.h>

@@ -344,5 +344,17 @@ TEST(AbuseMeterTest, StreamsBeyondTheLimitAreCut) {
   EXPECT_EQ(meter.Tick(sample, kTick), Abuse::kStreams);
 }
 
+// A client that makes a few calls after each other, of a gateway that has no time to end them.
+TEST(AbuseMeterTest, CallsThatAreAnsweredAreNotHeld) {
+  AbuseMeter meter(kLimits);
+  TrafficSample sample;
+  sample.open = sample.streams = 1000;
+  sample.answered = 992;
+  EXPECT_EQ(meter.Tick(sample, kTick), Abuse::kNone);
+  sample.open = sample.streams = 3000;  // but neither are they without number
+  sample.answered = 2992;
+  EXPECT_EQ(meter.Tick(sample, kTick), Abuse::kStreams);
+}
+
 }  // namespace
 }  // namespace cdgate::rpc
