@@ -10,6 +10,7 @@ constexpr double kPerStream = 2048;
 constexpr double kPerSecond = 16;
 constexpr double kSentShare = 8;
 constexpr int64_t kStreamsInFlight = 4;
+constexpr absl::Duration kFlowing = absl::Seconds(1);
 constexpr double kStallDebt = 64 << 10;
 constexpr absl::Duration kStallLimit = absl::Minutes(2);
 constexpr double kBacklogDebt = 1280 << 10;
@@ -47,6 +48,7 @@ Abuse AbuseMeter::Tick(const TrafficSample& now, absl::Duration elapsed) {
   UpdateDebt(now, seconds);
   UpdateWaste(now, seconds);
   UpdateUnused(now, elapsed);
+  UpdateFlowing(now, elapsed);
   const bool stalled = Stalled(now, elapsed);
   const bool backlogged = Backlogged(now);
   const bool trickled = Trickled(now, elapsed);
@@ -115,12 +117,18 @@ void AbuseMeter::UpdateUnused(const TrafficSample& now, absl::Duration elapsed) 
   }
 }
 
+void AbuseMeter::UpdateFlowing(const TrafficSample& now, absl::Duration elapsed) {
+  const bool flowing = now.paused > 0 || now.messages != last_.messages;
+  still_ = flowing ? absl::ZeroDuration() : still_ + elapsed;
+}
+
 double AbuseMeter::Allowance(const TrafficSample& now) const {
   const int64_t reading = std::clamp<int64_t>(now.open - now.paused, 0, kStreamsInFlight);
   const uint64_t unread = std::max(limits_.window_bytes, limits_.max_message_bytes);
+  const uint64_t under_way = still_ <= kFlowing ? unread : limits_.max_message_bytes;
   const auto slack = static_cast<double>(limits_.slack_bytes);
   return (unused_ >= kUnusedAfter ? std::min(slack, kUnusedSlack) : slack) +
-         static_cast<double>(reading) * static_cast<double>(limits_.max_message_bytes) +
+         static_cast<double>(reading) * static_cast<double>(under_way) +
          static_cast<double>(std::max<int64_t>(0, now.paused)) * static_cast<double>(unread);
 }
 

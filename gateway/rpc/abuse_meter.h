@@ -5,9 +5,11 @@
 //   and 64 bytes, each stream 2,048, each 8 bytes sent one (window updates), each second
 //   16 (pings). It never falls below zero, so good conduct is not saved up. It may reach
 //   the slack, plus one message for each of up to four streams that are being read, plus
-//   a window for each stream that we have stopped reading. Where no stream is open or was
-//   lately, nothing but pings and headers can come, and 512 KiB of the slack will do:
-//   the cost of a giant header grows with the square of its size.
+//   a window for each stream that we have stopped reading. Within a second of a message or
+//   of a stream that was stopped, those that are read may have a window, too: what came
+//   while we did not read waits in gRPC, and is no debt because we go on. Where no stream is
+//   open or was lately, nothing but pings and headers can come, and 512 KiB of the slack
+//   will do: the cost of a giant header grows with the square of its size.
 // - Stalled: a debt of more than 64 KiB for two minutes without any message: one that is
 //   being trickled in. Does not count while we have stopped reading a stream.
 // - Backlog: for 20 samples on end, a debt of more than 1.25 MiB, bytes that wait in the
@@ -95,15 +97,17 @@ class AbuseMeter {
   bool Backlogged(const TrafficSample& now);
   bool Trickled(const TrafficSample& now, absl::Duration elapsed);
   void UpdateUnused(const TrafficSample& now, absl::Duration elapsed);
+  void UpdateFlowing(const TrafficSample& now, absl::Duration elapsed);
   double Allowance(const TrafficSample& now) const;
 
   AbuseLimits limits_;
   TrafficSample last_;
-  double debt_ = 0;        // bytes
-  double waste_ = 0;       // tenths of a point
-  absl::Duration silent_;  // in debt and without a message for so long
-  absl::Duration unused_;  // without a stream for so long
-  int backlogged_ = 0;     // samples on end
+  double debt_ = 0;                                  // bytes
+  double waste_ = 0;                                 // tenths of a point
+  absl::Duration silent_;                            // in debt and without a message for so long
+  absl::Duration unused_;                            // without a stream for so long
+  absl::Duration still_ = absl::InfiniteDuration();  // without a message, all of them read
+  int backlogged_ = 0;                               // samples on end
   // Since the first byte that nothing came of; both 0 where there is none.
   double unfinished_ = 0;  // bytes
   absl::Duration unfinished_for_;

@@ -135,6 +135,20 @@ TEST(AbuseMeterTest, WhatWeDoNotReadIsNotTheClientsDebt) {
   }
 }
 
+// Frames that wait in gRPC while one is worked on are still there when the next read has begun.
+TEST(AbuseMeterTest, WhatPiledUpWhileWeDidNotReadIsNoDebtWhenWeDo) {
+  AbuseLimits limits = kLimits;
+  limits.window_bytes = 32 * kMiB;
+  AbuseMeter meter(limits);
+  TrafficSample sample;
+  sample.open = sample.paused = sample.streams = 1;
+  sample.received = 30 * kMiB;
+  EXPECT_EQ(meter.Tick(sample, kTick), Abuse::kNone);
+  sample.paused = 0;
+  for (int tick = 0; tick < 20; ++tick) ASSERT_EQ(meter.Tick(sample, kTick), Abuse::kNone) << tick;
+  EXPECT_EQ(meter.Tick(sample, kTick), Abuse::kDebt);  // they would have been taken since
+}
+
 TEST(AbuseMeterTest, TrickledMessageIsCutAfterTwoMinutes) {
   AbuseMeter meter(kLimits);
   TrafficSample sample;
