@@ -25,7 +25,7 @@ inline std::shared_ptr<grpc::Channel> Dial(const bench::Args& args, int nonce) {
   channel.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   channel.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   channel.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
-  channel.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 100);
+  channel.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 10'000);  // an attempt's time
   channel.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 250);
   channel.SetMaxReceiveMessageSize(-1);
   return grpc::CreateCustomChannel(args.s("host", "localhost") + ":" + args.need("port"),

@@ -26,7 +26,8 @@ std::shared_ptr<grpc::Channel> Dial(const std::string& gateway, const std::strin
   grpc::ChannelArguments channel;
   channel.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   channel.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
-  channel.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 100);
+  // How long an attempt may take: on a busy machine handshakes take their time.
+  channel.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 10'000);
   channel.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 500);
   channel.SetMaxReceiveMessageSize(-1);
   return grpc::CreateCustomChannel(gateway, grpc::SslCredentials(tls), channel);
