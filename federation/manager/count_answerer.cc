@@ -104,8 +104,11 @@ void CountAnswerer::Finish(const JobPtr& job) {
   auto signature = deps_.attestor->Sign(attestation::OriginCountText(count));
   auto chain = signature.ok() ? deps_.attestors.ChainOf(signature->key_id) : std::nullopt;
   if (!chain) {
-    base::LogError(base::LogLevel::kError, "a count is not signed", signature.status(),
-                   {{"peer", job->peer}});
+    const absl::Status why =
+        signature.ok() ? base::MakeError(Reason::kAttestationUnproven,
+                                         "the certificate of the attestor is not known yet")
+                       : signature.status();
+    base::LogError(base::LogLevel::kError, "a count is not signed", why, {{"peer", job->peer}});
     answer.set_reason(std::string(base::ReasonText(Reason::kAttestationUnproven)));
     return End(job, std::move(answer));
   }
@@ -127,7 +130,7 @@ void CountAnswerer::Keep(const Job& job, std::string digest, attestation::Counte
   DropOldLists();
 }
 
-// Those whose time is over, and of too many the oldest; and who has not asked lately.
+// Those whose time is over, and of too many the oldest.
 void CountAnswerer::DropOldLists() {
   const absl::Duration now = deps_.clock.Monotonic();
   size_t lists = 0;

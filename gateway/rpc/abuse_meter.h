@@ -28,7 +28,8 @@
 //   second for long. 10 tenths: cancelled before its first message; 2: cancelled
 //   later; 1: refused.
 // - Streams: more than twice the agreed number open at once, and 16 (a client need not
-//   obey a limit it has not acknowledged).
+//   obey a limit it has not acknowledged), those not counted that we have answered and gRPC
+//   has not told of the end of; with these, 16 times as many.
 #pragma once
 
 #include <cstdint>
