@@ -11,6 +11,8 @@ constexpr double kPerSecond = 16;
 constexpr double kSentShare = 8;
 constexpr int64_t kStreamsInFlight = 4;
 constexpr absl::Duration kFlowing = absl::Seconds(1);
+constexpr absl::Duration kForgivenFor = absl::Seconds(2);
+constexpr absl::Duration kForgivenEvery = absl::Seconds(10);
 constexpr double kStallDebt = 64 << 10;
 constexpr absl::Duration kStallLimit = absl::Minutes(2);
 constexpr double kBacklogDebt = 1280 << 10;
@@ -46,6 +48,7 @@ absl::string_view AbuseName(Abuse abuse) {
 Abuse AbuseMeter::Tick(const TrafficSample& now, absl::Duration elapsed) {
   const double seconds = absl::ToDoubleSeconds(elapsed);
   UpdateDebt(now, seconds);
+  ForgiveEnded(now, elapsed);
   UpdateWaste(now, seconds);
   UpdateUnused(now, elapsed);
   UpdateFlowing(now, elapsed);
@@ -56,7 +59,7 @@ Abuse AbuseMeter::Tick(const TrafficSample& now, absl::Duration elapsed) {
   const int64_t most = 2 * limits_.max_streams + kStreamsOver;
   if (now.open - now.answered > most || now.open > kMostOpen * most) return Abuse::kStreams;
   if (waste_ > kWasteBurst) return Abuse::kWaste;
-  if (debt_ > Allowance(now)) return Abuse::kDebt;
+  if (debt_ - static_cast<double>(now.unread) > Allowance(now)) return Abuse::kDebt;
   if (backlogged) return Abuse::kBacklog;
   if (trickled) return Abuse::kTrickled;
   return stalled ? Abuse::kStalled : Abuse::kNone;
@@ -71,6 +74,20 @@ void AbuseMeter::UpdateDebt(const TrafficSample& now, double seconds) {
   debt_ = std::max(0.0, debt_ + Grown(now.received, last_.received) - explained);
 }
 
+void AbuseMeter::ForgiveEnded(const TrafficSample& now, absl::Duration elapsed) {
+  const double refilled = WindowBytes() * absl::FDivDuration(elapsed, kForgivenEvery);
+  forgivable_ = std::min(WindowBytes(), forgivable_ + refilled);
+  const int64_t over = static_cast<int64_t>(now.streams) - now.open;
+  const int64_t over_before = static_cast<int64_t>(last_.streams) - last_.open;
+  since_end_ = over > over_before ? absl::ZeroDuration() : since_end_ + elapsed;
+  if (now.messages != last_.messages || now.streams != last_.streams) forgiven_ = 0;
+  if (since_end_ > kForgivenFor) return;
+  const double forgiven = std::min(debt_, forgivable_);
+  debt_ -= forgiven;
+  forgivable_ -= forgiven;
+  forgiven_ += forgiven;
+}
+
 void AbuseMeter::UpdateWaste(const TrafficSample& now, double seconds) {
   waste_ = std::max(0.0, waste_ + Grown(now.waste, last_.waste) - kWastePerSecond * seconds);
 }
@@ -83,7 +100,8 @@ bool AbuseMeter::Stalled(const TrafficSample& now, absl::Duration elapsed) {
 
 bool AbuseMeter::Backlogged(const TrafficSample& now) {
   const bool idle = now.messages == last_.messages && now.streams == last_.streams;
-  const bool grinding = idle && now.paused == 0 && now.unread > 0 && debt_ > kBacklogDebt;
+  const bool grinding =
+      idle && now.paused == 0 && now.unread > 0 && debt_ + forgiven_ > kBacklogDebt;
   backlogged_ = grinding ? backlogged_ + 1 : 0;
   return backlogged_ >= kBacklogSamples;
 }
@@ -118,18 +136,23 @@ void AbuseMeter::UpdateUnused(const TrafficSample& now, absl::Duration elapsed) 
 }
 
 void AbuseMeter::UpdateFlowing(const TrafficSample& now, absl::Duration elapsed) {
-  const bool flowing = now.paused > 0 || now.messages != last_.messages;
+  const bool flowing =
+      now.paused > 0 || now.messages != last_.messages || now.streams != last_.streams;
   still_ = flowing ? absl::ZeroDuration() : still_ + elapsed;
+}
+
+double AbuseMeter::WindowBytes() const {
+  return static_cast<double>(std::max(limits_.window_bytes, limits_.max_message_bytes));
 }
 
 double AbuseMeter::Allowance(const TrafficSample& now) const {
   const int64_t reading = std::clamp<int64_t>(now.open - now.paused, 0, kStreamsInFlight);
-  const uint64_t unread = std::max(limits_.window_bytes, limits_.max_message_bytes);
-  const uint64_t under_way = still_ <= kFlowing ? unread : limits_.max_message_bytes;
+  const double under_way =
+      still_ <= kFlowing ? WindowBytes() : static_cast<double>(limits_.max_message_bytes);
   const auto slack = static_cast<double>(limits_.slack_bytes);
   return (unused_ >= kUnusedAfter ? std::min(slack, kUnusedSlack) : slack) +
-         static_cast<double>(reading) * static_cast<double>(under_way) +
-         static_cast<double>(std::max<int64_t>(0, now.paused)) * static_cast<double>(unread);
+         static_cast<double>(reading) * under_way +
+         static_cast<double>(std::max<int64_t>(0, now.paused)) * WindowBytes();
 }
 
 }  // namespace cdgate::rpc

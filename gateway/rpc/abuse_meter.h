@@ -6,10 +6,15 @@
 //   16 (pings). It never falls below zero, so good conduct is not saved up. It may reach
 //   the slack, plus one message for each of up to four streams that are being read, plus
 //   a window for each stream that we have stopped reading. Within a second of a message or
-//   of a stream that was stopped, those that are read may have a window, too: what came
-//   while we did not read waits in gRPC, and is no debt because we go on. Where no stream is
-//   open or was lately, nothing but pings and headers can come, and 512 KiB of the slack
-//   will do: the cost of a giant header grows with the square of its size.
+//   of a stream that was stopped or has begun, those that are read may have a window, too:
+//   what came while we did not read waits in gRPC, and is no debt because we go on. What waits
+//   in the kernel has cost nothing yet. Where no stream is open or was lately, nothing but
+//   pings and headers can come, and 512 KiB of the slack will do: the cost of a giant header
+//   grows with the square of its size.
+// - Where a stream has ended, up to a window that came of it, or comes within two seconds more,
+//   is no debt: gRPC refuses a message that is too large at its first bytes, while its client
+//   sends on, and throws the rest away. A window in ten seconds: else whoever ends streams need
+//   explain nothing.
 // - Stalled: a debt of more than 64 KiB for two minutes without any message: one that is
 //   being trickled in. Does not count while we have stopped reading a stream.
 // - Backlog: for 20 samples on end, a debt of more than 1.25 MiB, bytes that wait in the
@@ -77,7 +82,7 @@ struct TrafficSample {
 // A value. Not thread-safe.
 class AbuseMeter {
  public:
-  explicit AbuseMeter(AbuseLimits limits) : limits_(limits) {}
+  explicit AbuseMeter(AbuseLimits limits) : limits_(limits), forgivable_(WindowBytes()) {}
 
   // Counts from `start` on, instead of from nothing; `received` still begins at 0.
   void Begin(const TrafficSample& start) {
@@ -93,18 +98,23 @@ class AbuseMeter {
 
  private:
   void UpdateDebt(const TrafficSample& now, double seconds);
+  void ForgiveEnded(const TrafficSample& now, absl::Duration elapsed);
   void UpdateWaste(const TrafficSample& now, double seconds);
   bool Stalled(const TrafficSample& now, absl::Duration elapsed);
   bool Backlogged(const TrafficSample& now);
   bool Trickled(const TrafficSample& now, absl::Duration elapsed);
   void UpdateUnused(const TrafficSample& now, absl::Duration elapsed);
   void UpdateFlowing(const TrafficSample& now, absl::Duration elapsed);
+  double WindowBytes() const;
   double Allowance(const TrafficSample& now) const;
 
   AbuseLimits limits_;
   TrafficSample last_;
-  double debt_ = 0;                                  // bytes
-  double waste_ = 0;                                 // tenths of a point
+  double debt_ = 0;                                      // bytes
+  double forgivable_ = 0;                                // bytes: what ended streams may explain
+  double forgiven_ = 0;                                  // bytes, since the last message or stream
+  absl::Duration since_end_ = absl::InfiniteDuration();  // of a stream
+  double waste_ = 0;                                     // tenths of a point
   absl::Duration silent_;                            // in debt and without a message for so long
   absl::Duration unused_;                            // without a stream for so long
   absl::Duration still_ = absl::InfiniteDuration();  // without a message, all of them read

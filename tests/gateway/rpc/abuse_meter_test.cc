@@ -103,13 +103,52 @@ TEST(AbuseMeterTest, WhatIsUnderWayWhenAStreamEndsIsNotAbuse) {
   EXPECT_EQ(meter.Tick(sample, kTick), Abuse::kNone);
 }
 
+// gRPC refuses it at its first bytes; its client learns of that when it has sent a window.
+TEST(AbuseMeterTest, MessageThatIsRefusedAsTooLargeIsNoAbuse) {
+  AbuseLimits limits = kLimits;
+  limits.window_bytes = 8 * kMiB;
+  AbuseMeter meter(limits);
+  TrafficSample sample;
+  sample.open = sample.streams = 1;
+  sample.received = 6 * kMiB;
+  EXPECT_EQ(meter.Tick(sample, kTick), Abuse::kNone);
+  sample.open = 0;
+  EXPECT_EQ(meter.Tick(sample, kTick), Abuse::kNone);
+  sample.received += 2 * kMiB;
+  for (int tick = 0; tick < 20 * 600; ++tick) {
+    ASSERT_EQ(meter.Tick(sample, kTick), Abuse::kNone) << tick;
+  }
+}
+
+TEST(AbuseMeterTest, EndedStreamsExplainAWindowInTenSeconds) {
+  AbuseMeter meter(kLimits);
+  TrafficSample sample;
+  int ticks = 0;
+  while (meter.Tick(sample, kTick) == Abuse::kNone && ticks < 100) {
+    ++sample.streams;
+    sample.received += kMiB;
+    ++ticks;
+  }
+  EXPECT_EQ(ticks, 6);  // the slack, a window, and the one too many
+}
+
+// Where gRPC does not get to run, whole messages wait there, and their call has not begun.
+TEST(AbuseMeterTest, WhatWaitsInTheKernelIsNoDebt) {
+  AbuseMeter meter(kLimits);
+  TrafficSample sample;
+  sample.received = sample.unread = 5 * kMiB;
+  EXPECT_EQ(meter.Tick(sample, kTick), Abuse::kNone);
+  sample.unread = 0;
+  EXPECT_EQ(meter.Tick(sample, kTick), Abuse::kDebt);
+}
+
 TEST(AbuseMeterTest, GoodConductIsNotSavedUp) {
   AbuseMeter meter(kLimits);
   TrafficSample sample;
-  sample.streams = 1;
+  sample.open = sample.streams = 1;
   sample.received = sample.message_bytes = 1000 * kMiB;
   EXPECT_EQ(meter.Tick(sample, kTick), Abuse::kNone);
-  sample.received += 5 * kMiB;
+  sample.received += 6 * kMiB;
   EXPECT_EQ(meter.Tick(sample, kTick), Abuse::kDebt);
 }
 
