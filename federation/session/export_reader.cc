@@ -37,7 +37,7 @@ ExportReader::ExportReader(const SessionDeps& deps, std::string peer, const Poli
       earlier_(deps.store, deps.pseudonyms, peer_, deps.domain),
       source_(deps.store, deps.pseudonyms),
       relay_(deps.domain, deps.sign_origin),
-      turn_(deps, post_) {}
+      turn_(deps.catchup, deps.clock, deps.timers, post_) {}
 
 ExportReader::~ExportReader() { Stop(); }
 
@@ -143,7 +143,7 @@ const event::CommitPtr* ExportReader::CommitWith(Sequence sequence) const {
 
 ExportBlock ExportReader::NewBlock() {
   return ExportBlock(need_->request, accounting_ ? accounting_->epoch : policy_epoch(),
-                     {.max_events = need_->max_events,
+                     {.max_events = turn_.AtOnce(need_->max_events),
                       .max_bytes = need_->account_only ? 0 : need_->max_bytes,
                       .max_event_bytes = need_->max_event_bytes},
                      need_->account_only ? "" : signer_.NewSeed());

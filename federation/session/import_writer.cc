@@ -47,7 +47,7 @@ ImportWriter::ImportWriter(const SessionDeps& deps, std::string peer, std::strin
       sources_(deps.store),
       on_disk_{on_disk.position, on_disk.link_epoch, on_disk.digest},
       next_expected_(on_disk.position),
-      turn_(deps, post_) {
+      turn_(deps.catchup, deps.clock, deps.timers, post_) {
   if (deps.attestors != nullptr) {
     verifier_.emplace(deps, peer_, std::move(agreement), on_disk.digest);
   }

@@ -29,7 +29,7 @@ ReplayReader::ReplayReader(const SessionDeps& deps, std::string peer, ExportSign
       post_(std::move(post)),
       failed_(std::move(failed)),
       relay_(deps.domain, deps.sign_origin),
-      turn_(deps, post_) {}
+      turn_(deps.catchup, deps.clock, deps.timers, post_) {}
 
 ReplayReader::~ReplayReader() { Stop(); }
 
@@ -101,7 +101,7 @@ void ReplayReader::OnCommits(uint64_t request, eventlog::Feed::Commits commits) 
 
 ExportBlock ReplayReader::NewBlock() {
   return ExportBlock(need_->request, calls_.policy_epoch(),
-                     {.max_events = need_->max_events,
+                     {.max_events = turn_.AtOnce(need_->max_events),
                       .max_bytes = need_->max_bytes,
                       .max_event_bytes = need_->max_event_bytes},
                      signer_.NewSeed());

@@ -1,13 +1,14 @@
 // cdgate_e2e_crossing: how long events take from one domain to another, at a steady rate.
 //
 //   cdgate_e2e_crossing --from ADDRESS --publisher FOLDER --to ADDRESS --subscriber FOLDER
-//       --seed 7 --first 0 --rate 1000 --seconds 4
+//       --seed 7 --first 0 --rate 1000 --seconds 4 --settle 3
 //
 // Publishes events of the chaos plan (chaos_events.h) from `--first` on in one domain on a stream,
 // each when it is due, and receives them in another. Prints a JSON summary: published, arrived,
 // repeated, p50_ms, p99_ms and max_ms, measured from the moment that the schedule says, so that
-// what waits behind a slow one was slow, too; and `next`, the index after the last. Exit status 1
-// where an event did not arrive within a minute.
+// what waits behind a slow one was slow, too; and `next`, the index after the last. Those of the
+// first `--settle` seconds must arrive, and are not measured. Exit status 1 where an event did not
+// arrive within a minute.
 #include <sys/prctl.h>
 
 #include <algorithm>
@@ -37,9 +38,9 @@ using events::v1::EventsService;
 
 struct Options {
   std::string from, publisher, to, subscriber;
-  uint64_t seed = 1, first = 0, rate = 1000, seconds = 4;
+  uint64_t seed = 1, first = 0, rate = 1000, seconds = 4, settle = 0;
 
-  uint64_t count() const { return rate * seconds; }
+  uint64_t count() const { return rate * (settle + seconds); }
 };
 
 // When each event came first. Thread-safe.
@@ -93,7 +94,7 @@ Clock::time_point DueAt(const Options& options, Clock::time_point began, uint64_
 bool Arrivals::Print(Clock::time_point began) const {
   const std::lock_guard<std::mutex> lock(mu_);
   std::vector<double> took;
-  for (uint64_t i = 0; i < at_.size(); ++i) {
+  for (uint64_t i = options_.rate * options_.settle; i < at_.size(); ++i) {
     if (!at_[i]) continue;
     took.push_back(
         std::chrono::duration<double, std::milli>(*at_[i] - DueAt(options_, began, i)).count());
@@ -164,6 +165,7 @@ int Main(int argc, char** argv) {
   app.add_option("--first", options.first);
   app.add_option("--rate", options.rate)->check(CLI::Range(1, 100'000));
   app.add_option("--seconds", options.seconds)->check(CLI::Range(1, 3600));
+  app.add_option("--settle", options.settle)->check(CLI::Range(0, 3600));
   CLI11_PARSE(app, argc, argv);
   Arrivals arrivals(options);
   const auto to = EventsService::NewStub(Dial(options.to, options.subscriber));

@@ -8,6 +8,7 @@ ctest sets, besides what policy_harness.py needs, CDGATE_E2E_CROSSING (crossing.
 import json
 import os
 import statistics
+import subprocess
 
 import harness
 import policy_harness
@@ -105,12 +106,18 @@ class Crossing(ThreeDomains):
     seed = 20260208  # of the events that are measured
     next = 0
 
-    def cross(self):
-        """p99 in ms over a while; all arrive, once."""
-        result = self.assert_run(harness.run([
+    def cross(self, meanwhile=None):
+        """p99 in ms over a while; all arrive, once. `meanwhile` is done as soon as events flow."""
+        process = subprocess.Popen([
             CROSSING, "--from", self.alpha.api, "--publisher", self.alpha.identity("publisher"), "--to", self.gamma.api,
             "--subscriber", self.gamma.identity("subscriber"), "--seed", str(self.seed), "--first", str(self.next),
-            "--rate", str(self.plan.rate), "--seconds", str(self.plan.seconds)], timeout=self.plan.seconds + 120)).json()
+            "--rate", str(self.plan.rate), "--seconds", str(self.plan.seconds), "--settle", str(self.plan.settle)],
+            stdout=subprocess.PIPE, text=True)
+        if meanwhile is not None:
+            meanwhile()
+        out = process.communicate(timeout=self.plan.settle + self.plan.seconds + harness.PATIENCE_S)[0]
+        self.assertEqual(process.returncode, 0, out)
+        result = json.loads(out)
         type(self).next = result["next"]
         self.assertEqual((result["arrived"], result["repeated"]), (result["published"], 0))
         return result["p99_ms"]
@@ -127,4 +134,5 @@ def add_plan(parser):
     parser.add_argument("--pairs", type=int, default=1)
     parser.add_argument("--seconds", type=int, default=2)
     parser.add_argument("--rate", type=int, default=500)
+    parser.add_argument("--settle", type=int, default=0, help="seconds before that are not measured")
     parser.add_argument("--measured", action="store_true")

@@ -43,6 +43,27 @@ TEST(CatchupShareTest, AShareOfOneNeverWaits) {
     const absl::Duration now = kNoon + i * absl::Microseconds(999);
     EXPECT_EQ(share.NextTurn(now), now) << i;
   }
+  EXPECT_FALSE(share.Yields(kNoon));
+}
+
+TEST(CatchupShareTest, TurnThatBeginsLatePutsOffTheNext) {
+  CatchupShare share(0.5);
+  share.NoteLive(kNoon);
+  share.NoteBegun(kNoon, kNoon + CatchupShare::kOnTime);
+  EXPECT_EQ(share.NextTurn(kNoon + absl::Milliseconds(1)), kNoon + absl::Milliseconds(1));
+  const absl::Duration late = kNoon + absl::Milliseconds(4);
+  share.NoteBegun(kNoon, late);  // until 36 ms, which belong to what is new
+  EXPECT_EQ(share.NextTurn(late), kNoon + absl::Milliseconds(40));
+  share.NoteBegun(kNoon, kNoon + absl::Milliseconds(5));
+  EXPECT_EQ(share.NextTurn(late), kNoon + absl::Milliseconds(50));
+  share.NoteBegun(kNoon - absl::Hours(1), late);
+  EXPECT_EQ(share.NextTurn(late), late + CatchupShare::kLongestPutOff);
+}
+
+TEST(CatchupShareTest, NothingIsPutOffWhereNothingNewIsThere) {
+  CatchupShare share(0.5);
+  share.NoteBegun(kNoon, kNoon + absl::Seconds(1));
+  EXPECT_EQ(share.NextTurn(kNoon + absl::Seconds(1)), kNoon + absl::Seconds(1));
 }
 
 TEST(CatchupShareTest, WhatIsOldIsBacklog) {
