@@ -21,7 +21,8 @@
 // - on_closed runs exactly once, after every other callback has returned, and then
 //   the stream forgets its callbacks. It comes without further help: the end of the
 //   connection, a cancelled call and the server's shutdown all end the stream. (A client
-//   that neither reads nor sends learns of it at its next Read() or Send().)
+//   that does not read learns of it when it does, behind the messages that came before the
+//   end; a Send() that fails tells it to.)
 // - A Send() that does not finish within the stall limit (30 s unless configured)
 //   ends the stream with SLOW_CONSUMER.
 //
@@ -71,7 +72,8 @@ class FrameStream {
   // Asks for the next message.
   virtual void Read() = 0;
   // Sends one message. on_written(true): it is with the transport and the next may be
-  // sent; false: the stream is over, on_closed says why.
+  // sent; false: the stream is over, on_closed says why; at a client after what it has
+  // still to read, or Close() or Cancel().
   virtual void Send(grpc::ByteBuffer message, SendHint hint, Written on_written) = 0;
   void Send(grpc::ByteBuffer message, Written on_written) {
     Send(std::move(message), SendHint::kNow, std::move(on_written));

@@ -181,13 +181,10 @@ void StreamCore::OnWriteDone(bool ok) {
     if (!ok) {
       write_failed_ = true;
       // A client's server may have ended the call with messages still to be read: the
-      // read under way, or the next one, finds them and then the end.
-      const bool reads = options_.side == Side::kClient && read_pending_;
-      if (!closing_ && !reads) {
-        BeginClosing(options_.side == Side::kClient
-                         ? absl::OkStatus()
-                         : MakeError(Reason::kCancelled, "the other side went away"),
-                     /*abort=*/true);
+      // read under way, or the next one, finds them and then the end. gRPC does not tell of
+      // the end before.
+      if (!closing_ && options_.side == Side::kServer) {
+        BeginClosing(MakeError(Reason::kCancelled, "the other side went away"), /*abort=*/true);
       }
     }
   }

@@ -161,6 +161,27 @@ TEST(ServerTest, EchoOfTenThousandMessages) {
   sender.join();
 }
 
+// As a gateway does that ends a link while the peer is not reading, stopped or too busy.
+TEST(ServerTest, ClientWhoseSendFailsStillReadsWhatCameBeforeTheEnd) {
+  TestGateway gateway;
+  auto channel = gateway.Peer();
+  auto probe = StreamProbe::Start(channel->OpenStream(kLink), /*keep_reading=*/false);
+  ASSERT_TRUE(probe->Send("one"));
+  EXPECT_EQ(probe->Receive(), "one");
+  const auto stream = gateway.seen().streams.at(0).lock();
+  ASSERT_NE(stream, nullptr);
+  Promise<bool> written;
+  stream->Send(ToBytes("go away"), [&written](bool ok) { written.Set(ok); });
+  ASSERT_EQ(written.Wait(), true);
+  stream->Close(base::MakeError(base::Reason::kDraining, "the server goes"));
+  while (probe->Send("anybody there?")) {
+  }
+  probe->Read();
+  EXPECT_EQ(probe->Receive(), "go away");
+  probe->Read();
+  EXPECT_THAT(probe->WaitClosed(), test::HasReason(base::Reason::kDraining));
+}
+
 TEST(ServerTest, ServerStreamSendsItsMessagesAndEnds) {
   TestGateway gateway;
   auto channel = gateway.Api("reader");

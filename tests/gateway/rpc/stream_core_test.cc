@@ -307,14 +307,46 @@ TEST_F(StreamCoreTest, ClientReadsOnAfterAWriteFailed) {
   EXPECT_THAT(Log(), ElementsAre("message go away", "read", "end", "release"));
 }
 
-TEST_F(StreamCoreTest, ClientThatDoesNotReadLearnsOfTheEndByWriting) {
+// gRPC has it still, and tells of the call's end only behind it.
+TEST_F(StreamCoreTest, ClientThatWasNotReadingReadsOnAfterAWriteFailed) {
   Make(StreamCore::Side::kClient);
   Start();
   Arrive("a");
   Send("x");
   Log();
   core_->OnWriteDone(false);
-  EXPECT_THAT(Log(), ElementsAre("unwritten", "release"));
+  EXPECT_THAT(Log(), ElementsAre("unwritten"));
+  core_->Read();
+  Arrive("go away");
+  core_->Read();
+  core_->OnReadDone(false);
+  EXPECT_THAT(Log(), ElementsAre("read", "message go away", "read", "end", "release"));
+}
+
+TEST_F(StreamCoreTest, ClientWhoseWriteFailedClosesAndIsReadToTheEnd) {
+  Make(StreamCore::Side::kClient);
+  Start();
+  Arrive("a");
+  Send("x");
+  core_->OnWriteDone(false);
+  Log();
+  core_->Close(absl::OkStatus());
+  EXPECT_THAT(Log(), ElementsAre("finish OK", "read"));
+  core_->OnEndDone();
+  Arrive("go away");
+  core_->OnReadDone(false);
+  EXPECT_THAT(Log(), ElementsAre("read", "release"));
+}
+
+TEST_F(StreamCoreTest, ClientWhoseWriteFailedIsCancelled) {
+  Make(StreamCore::Side::kClient);
+  Start();
+  Arrive("a");
+  Send("x");
+  core_->OnWriteDone(false);
+  Log();
+  core_->Cancel(base::MakeError(Reason::kFrozen, "frozen"));
+  EXPECT_THAT(Log(), ElementsAre("abort", "release"));
 }
 
 TEST_F(StreamCoreTest, CancelledClientReleasesOnceNothingIsUnderWay) {
