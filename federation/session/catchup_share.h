@@ -1,8 +1,6 @@
 // How catching up yields to newer events. While any of those were on their way a moment ago,
-// backlogs and replays of all links go on in turns: the first part of each period is theirs, as
-// long as their share says, and the rest belongs to what is new. Else they go on at once.
-// Where turns begin late, what is new waits for a processor, too: then the next turn is put off
-// for a multiple of that.
+// backlogs and replays of all links go on by few events at a time, and pause behind them for as
+// long as their share says. Else they go on at once.
 //
 //   CatchupShare share(0.5);
 //   share.NoteLive(clock.Monotonic());             // something new is published or relayed
@@ -10,12 +8,13 @@
 //     const absl::Duration turn = share.NextTurn(now);
 //     if (turn > now) timers.At(turn, ...);        // not yet
 //     Decide(share.Yields(now) ? CatchupShare::kEventsAtOnce : many);
+//     share.NoteWork(now, clock.Monotonic());
 //   }
 //
-//   share.NoteBegun(turn, now);                    // a turn that was waited for begins
-//
-// Turns are of time and not of processor time, because most of what an event costs is spent
-// in threads of gRPC and of the kernel, and at the other side. Thread-safe; takes no lock.
+// What is counted is the time that the session's own work takes, and for each of it as much as
+// gRPC, the kernel and the log take besides, which belong to no link and cannot be told apart. Time
+// and not processor time: on a machine that is busy the work takes longer, and catching up yields
+// more. Thread-safe; takes no lock.
 #pragma once
 
 #include <algorithm>
@@ -29,58 +28,53 @@ namespace cdgate::session {
 
 class CatchupShare {
  public:
-  // Short, so that a new event that comes within a turn waits for little.
-  static constexpr absl::Duration kPeriod = absl::Milliseconds(10);
   // How long after a new event others may follow.
   static constexpr absl::Duration kLiveFor = absl::Milliseconds(250);
   // What is older is backlog, wherever it comes from.
   static constexpr absl::Duration kBacklogAge = absl::Seconds(10);
-  // Of a backlog within a turn, before it is asked whether that is over: a batch of them takes
-  // each side one or two milliseconds.
+  // Of a backlog beside newer events: what is new waits for one or two milliseconds of it.
   static constexpr size_t kEventsAtOnce = 64;
+  // Of what an event of a backlog costs a gateway the session's own work is about a third.
+  static constexpr int kWhole = 3;
+  // However long the work took, whoever does not get to run catches up.
+  static constexpr absl::Duration kLongestPause = absl::Milliseconds(200);
 
-  // `share`: of each period, above 0; 1: catching up never waits.
-  explicit CatchupShare(double share) : turn_(kPeriod * share) {}
+  // `share`: of the time of one processor, above 0; 1: catching up never waits.
+  explicit CatchupShare(double share) : share_(share) {}
 
   void NoteLive(absl::Duration now) {
     live_nanos_.store(absl::ToInt64Nanoseconds(now), std::memory_order_relaxed);
   }
   static bool IsBacklog(absl::Time event, absl::Time now) { return event + kBacklogAge < now; }
 
-  // What is not late: timers and threads take so long.
-  static constexpr absl::Duration kOnTime = absl::Milliseconds(1);
-  // Times the lateness of a turn that the next is put off: so much of the time of a busy machine
-  // is not ours.
-  static constexpr int kPutOff = 8;
-  static constexpr absl::Duration kLongestPutOff = absl::Milliseconds(200);
-
   // Whether anything new was on its way a moment ago, and there is a share for it.
   bool Yields(absl::Duration now) const {
     const auto live = absl::Nanoseconds(live_nanos_.load(std::memory_order_relaxed));
-    return turn_ < kPeriod && now - live <= kLiveFor;
+    return share_ < 1 && now - live <= kLiveFor;
   }
 
-  // When the backlog may go on: `now`, or the beginning of the next turn. Monotonic times.
+  // When the backlog may go on: `now`, or the end of the pause. Monotonic times.
   absl::Duration NextTurn(absl::Duration now) const {
     if (!Yields(now)) return now;
-    const absl::Duration put_off = absl::Nanoseconds(not_before_.load(std::memory_order_relaxed));
-    const absl::Duration begin = std::max(now, put_off);
-    absl::Duration into;
-    const int64_t period = absl::IDivDuration(begin, kPeriod, &into);
-    return into < turn_ ? begin : (period + 1) * kPeriod;
+    return std::max(now, absl::Nanoseconds(next_nanos_.load(std::memory_order_relaxed)));
   }
 
-  // A turn that was to begin at `due` does so now.
-  void NoteBegun(absl::Duration due, absl::Duration now) {
-    if (now - due <= kOnTime) return;
-    const absl::Duration put_off = std::min(kPutOff * (now - due), kLongestPutOff);
-    not_before_.store(absl::ToInt64Nanoseconds(now + put_off), std::memory_order_relaxed);
+  // Work on a backlog beside newer events took from `begun` till `now`. Pauses of several links
+  // come one behind the other.
+  void NoteWork(absl::Duration begun, absl::Duration now) {
+    const absl::Duration pause = std::min(kWhole * (now - begun) / share_, kLongestPause);
+    int64_t next = next_nanos_.load(std::memory_order_relaxed);
+    int64_t later = 0;
+    do {
+      const absl::Duration from = std::clamp(absl::Nanoseconds(next), begun, now + kLongestPause);
+      later = absl::ToInt64Nanoseconds(from + pause);
+    } while (!next_nanos_.compare_exchange_weak(next, later, std::memory_order_relaxed));
   }
 
  private:
-  const absl::Duration turn_;
+  const double share_;
   std::atomic<int64_t> live_nanos_{INT64_MIN / 2};  // nobody was there
-  std::atomic<int64_t> not_before_{INT64_MIN / 2};  // nanoseconds: the next turn
+  std::atomic<int64_t> next_nanos_{INT64_MIN / 2};  // when the pause ends
 };
 
 }  // namespace cdgate::session

@@ -2,6 +2,7 @@
 //
 //   if (!turn_.Begin(event.accepted_time_nanos(), [this] { GoOn(); })) return;   // later
 //   Decide(turn_.AtOnce(max_events));
+//   turn_.End();
 //
 // Not thread-safe: everything runs on the session's strand.
 #pragma once
@@ -9,6 +10,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <functional>
+#include <optional>
 #include <utility>
 
 #include "absl/time/time.h"
@@ -31,53 +33,52 @@ class CatchupTurn {
   // True where work on an event that its origin accepted then may go on now. Else `step` runs
   // when it may, on the strand; what it waited for before is forgotten.
   bool Begin(int64_t accepted_time_nanos, std::function<void()> step) {
+    begun_.reset();
     if (share_ == nullptr) return true;
-    const absl::Duration now = clock_.Monotonic();
-    backlog_ = CatchupShare::IsBacklog(absl::FromUnixNanos(accepted_time_nanos), clock_.Now());
-    if (!backlog_) {
-      share_->NoteLive(now);
-      return true;
+    if (CatchupShare::IsBacklog(absl::FromUnixNanos(accepted_time_nanos), clock_.Now())) {
+      return BeginBacklog(std::move(step));
     }
-    return BeginBacklog(std::move(step));
+    share_->NoteLive(clock_.Monotonic());
+    return true;
   }
   // The same of something that is always behind newer events.
   bool BeginBacklog(std::function<void()> step) {
-    if (share_ == nullptr || std::exchange(begun_, false)) return true;
-    backlog_ = true;
+    begun_.reset();
+    if (share_ == nullptr) return true;
     const absl::Duration now = clock_.Monotonic();
     const absl::Duration turn = share_->NextTurn(now);
-    if (turn <= now) return true;
+    if (turn <= now) {
+      if (share_->Yields(now)) begun_ = now;
+      return true;
+    }
     Cancel();
-    timer_ = timers_.At(turn, [this, turn, post = post_, step = std::move(step)] {
-      post([this, turn, step] {
-        if (std::exchange(timer_, 0) == 0) return;
-        // It has waited, and goes on however late it is: the next one is put off.
-        share_->NoteBegun(turn, clock_.Monotonic());
-        begun_ = true;
-        step();
+    timer_ = timers_.At(turn, [this, post = post_, step = std::move(step)] {
+      post([this, step] {
+        if (std::exchange(timer_, 0) != 0) step();
       });
     });
     return false;
   }
   // How many events to take at once, of those that the last Begin() was about.
   size_t AtOnce(size_t most) const {
-    const bool few = backlog_ && share_->Yields(clock_.Monotonic());
-    return few ? std::min(most, CatchupShare::kEventsAtOnce) : most;
+    return begun_ ? std::min(most, CatchupShare::kEventsAtOnce) : most;
+  }
+  // What Begin() allowed is done; before anything that may begin again.
+  void End() {
+    if (!begun_) return;
+    share_->NoteWork(*begun_, clock_.Monotonic());
+    begun_.reset();
   }
   bool waiting() const { return timer_ != 0; }
-  void Cancel() {
-    begun_ = false;
-    timers_.Cancel(std::exchange(timer_, 0));
-  }
+  void Cancel() { timers_.Cancel(std::exchange(timer_, 0)); }
 
  private:
   CatchupShare* const share_;
   const base::Clock& clock_;
   base::TimerQueue& timers_;
   const Poster post_;
-  bool backlog_ = false;
-  bool begun_ = false;              // a turn that was waited for, and nothing was done in it
-  base::TimerQueue::Id timer_ = 0;  // 0: nothing waits
+  std::optional<absl::Duration> begun_;  // work that yields to what is new
+  base::TimerQueue::Id timer_ = 0;       // 0: nothing waits
 };
 
 }  // namespace cdgate::session

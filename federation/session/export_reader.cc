@@ -232,6 +232,7 @@ void ExportReader::FinishBlock(ExportBlock block) {
   }
   const bool known = need_->through != Sequence(0) && !need_->account_only;
   need_.reset();
+  turn_.End();
   // Of what the ledger has, the dead letters are there, too.
   answer_(block.TakeDecided(),
           known ? std::vector<storage::v1::DeadLetter>() : block.TakeDeadLetters());

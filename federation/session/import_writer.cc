@@ -80,6 +80,7 @@ void ImportWriter::ProposeWaiting() {
     if (number < first_number_ || At(number).proposed) continue;
     if (!IsItsTurn(At(number))) return;
     Propose(number);
+    turn_.End();
   }
 }
 

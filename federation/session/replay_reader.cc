@@ -153,6 +153,7 @@ absl::Status ReplayReader::Take(const event::Record& record, ExportBlock* block)
 
 void ReplayReader::Finish(ExportBlock block) {
   need_.reset();
+  turn_.End();
   calls_.answer({block.TakeDecided()}, block.TakeDeadLetters());
 }
 

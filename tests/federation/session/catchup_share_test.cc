@@ -5,7 +5,7 @@
 namespace cdgate::session {
 namespace {
 
-constexpr absl::Duration kNoon = absl::Hours(12);  // a beginning of a period
+constexpr absl::Duration kNoon = absl::Hours(12);
 
 TEST(CatchupShareTest, NothingWaitsWhereNothingNewIsThere) {
   const CatchupShare share(0.05);
@@ -16,54 +16,52 @@ TEST(CatchupShareTest, NothingWaitsWhereNothingNewIsThere) {
   EXPECT_EQ(share.NextTurn(absl::ZeroDuration()), absl::ZeroDuration());
 }
 
-TEST(CatchupShareTest, HasItsShareOfEachPeriodBesideWhatIsNew) {
-  CatchupShare share(0.3);
-  for (int i = 0; i < 40; ++i) {
-    const absl::Duration now = kNoon + i * absl::Milliseconds(1);
-    share.NoteLive(now);
-    const bool turn = i % 10 < 3;
-    const absl::Duration next = kNoon + (i / 10 + 1) * CatchupShare::kPeriod;
-    EXPECT_EQ(share.NextTurn(now), turn ? now : next) << i;
-  }
+// 2 ms of its own are 6 ms of all that it costs, which are half of 12.
+TEST(CatchupShareTest, PausesBesideWhatIsNewForAsLongAsItsShareSays) {
+  CatchupShare share(0.5);
+  share.NoteLive(kNoon);
+  EXPECT_EQ(share.NextTurn(kNoon), kNoon);
+  const absl::Duration done = kNoon + absl::Milliseconds(2);
+  share.NoteWork(kNoon, done);
+  EXPECT_EQ(share.NextTurn(done), kNoon + absl::Milliseconds(12));
+  const absl::Duration later = kNoon + absl::Milliseconds(20);
+  EXPECT_EQ(share.NextTurn(later), later);
+}
+
+TEST(CatchupShareTest, LinksShareOneShare) {
+  CatchupShare share(0.25);
+  share.NoteLive(kNoon);
+  for (int link = 0; link < 3; ++link) share.NoteWork(kNoon, kNoon + absl::Milliseconds(1));
+  EXPECT_EQ(share.NextTurn(kNoon), kNoon + 3 * absl::Milliseconds(12));
 }
 
 TEST(CatchupShareTest, GoesOnWhenNothingNewHasComeForAWhile) {
   CatchupShare share(0.5);
   share.NoteLive(kNoon);
-  const absl::Duration late = kNoon + absl::Milliseconds(9);
+  share.NoteWork(kNoon + absl::Milliseconds(220), kNoon + absl::Milliseconds(240));
+  const absl::Duration late = kNoon + CatchupShare::kLiveFor;
   EXPECT_GT(share.NextTurn(late), late);
-  const absl::Duration later = kNoon + CatchupShare::kLiveFor + absl::Milliseconds(9);
+  EXPECT_TRUE(share.Yields(late));
+  const absl::Duration later = late + absl::Milliseconds(1);
   EXPECT_EQ(share.NextTurn(later), later);
+  EXPECT_FALSE(share.Yields(later));
+}
+
+TEST(CatchupShareTest, NoPauseIsLong) {
+  CatchupShare share(0.05);
+  share.NoteLive(kNoon);
+  share.NoteWork(kNoon - absl::Seconds(1), kNoon);
+  EXPECT_LE(share.NextTurn(kNoon), kNoon + CatchupShare::kLongestPause);
+  for (int i = 0; i < 1000; ++i) share.NoteWork(kNoon, kNoon + absl::Milliseconds(100));
+  EXPECT_LE(share.NextTurn(kNoon), kNoon + 3 * CatchupShare::kLongestPause);
 }
 
 TEST(CatchupShareTest, AShareOfOneNeverWaits) {
   CatchupShare share(1);
   share.NoteLive(kNoon);
-  for (int i = 0; i < 20; ++i) {
-    const absl::Duration now = kNoon + i * absl::Microseconds(999);
-    EXPECT_EQ(share.NextTurn(now), now) << i;
-  }
+  share.NoteWork(kNoon, kNoon + absl::Milliseconds(100));
+  EXPECT_EQ(share.NextTurn(kNoon), kNoon);
   EXPECT_FALSE(share.Yields(kNoon));
-}
-
-TEST(CatchupShareTest, TurnThatBeginsLatePutsOffTheNext) {
-  CatchupShare share(0.5);
-  share.NoteLive(kNoon);
-  share.NoteBegun(kNoon, kNoon + CatchupShare::kOnTime);
-  EXPECT_EQ(share.NextTurn(kNoon + absl::Milliseconds(1)), kNoon + absl::Milliseconds(1));
-  const absl::Duration late = kNoon + absl::Milliseconds(4);
-  share.NoteBegun(kNoon, late);  // until 36 ms, which belong to what is new
-  EXPECT_EQ(share.NextTurn(late), kNoon + absl::Milliseconds(40));
-  share.NoteBegun(kNoon, kNoon + absl::Milliseconds(5));
-  EXPECT_EQ(share.NextTurn(late), kNoon + absl::Milliseconds(50));
-  share.NoteBegun(kNoon - absl::Hours(1), late);
-  EXPECT_EQ(share.NextTurn(late), late + CatchupShare::kLongestPutOff);
-}
-
-TEST(CatchupShareTest, NothingIsPutOffWhereNothingNewIsThere) {
-  CatchupShare share(0.5);
-  share.NoteBegun(kNoon, kNoon + absl::Seconds(1));
-  EXPECT_EQ(share.NextTurn(kNoon + absl::Seconds(1)), kNoon + absl::Seconds(1));
 }
 
 TEST(CatchupShareTest, WhatIsOldIsBacklog) {

@@ -15,12 +15,7 @@ class CatchupTurnTest : public testing::Test {
   bool Begin(absl::Duration age) {
     return turn_.Begin(absl::ToUnixNanos(clock_.Now() - age), [this] { ++steps_; });
   }
-  // Into the second half of a period, which belongs to what is new.
-  void LeaveTurn() {
-    absl::Duration into;
-    absl::IDivDuration(clock_.Monotonic(), CatchupShare::kPeriod, &into);
-    clock_.Advance(1.75 * CatchupShare::kPeriod - into);
-  }
+  void NoteLive() { share_.NoteLive(clock_.Monotonic()); }
 
   test::FakeClock clock_;
   test::FakeTimerQueue timers_{clock_};
@@ -36,48 +31,47 @@ TEST_F(CatchupTurnTest, WhatIsNewGoesAtOnceAndAsMuchAsThereIs) {
 }
 
 TEST_F(CatchupTurnTest, BacklogAloneGoesAtOnceAndAsMuchAsThereIs) {
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_TRUE(Begin(absl::Hours(1)));
+    EXPECT_EQ(turn_.AtOnce(kMany), kMany);
+    clock_.Advance(absl::Milliseconds(5));
+    turn_.End();
+  }
+}
+
+TEST_F(CatchupTurnTest, BacklogBesideWhatIsNewGoesByFewAndPauses) {
+  NoteLive();
   EXPECT_TRUE(Begin(absl::Hours(1)));
+  EXPECT_EQ(turn_.AtOnce(kMany), CatchupShare::kEventsAtOnce);
+  EXPECT_EQ(turn_.AtOnce(3), 3u);
+  clock_.Advance(absl::Milliseconds(2));
+  turn_.End();
+  EXPECT_FALSE(Begin(absl::Hours(1)));
+  EXPECT_TRUE(turn_.waiting());
+  timers_.Advance(absl::Milliseconds(9));
+  EXPECT_EQ(steps_, 0);
+  timers_.Advance(absl::Milliseconds(1));
+  EXPECT_EQ(steps_, 1);
+  EXPECT_TRUE(Begin(absl::Hours(1)));
+}
+
+TEST_F(CatchupTurnTest, WhatIsNewDoesNotPauseBehindABacklog) {
+  NoteLive();
+  EXPECT_TRUE(Begin(absl::Hours(1)));
+  clock_.Advance(absl::Milliseconds(2));
+  turn_.End();
+  EXPECT_TRUE(Begin(absl::ZeroDuration()));
   EXPECT_EQ(turn_.AtOnce(kMany), kMany);
 }
 
-TEST_F(CatchupTurnTest, BacklogBesideWhatIsNewGoesInTurnsAndByFew) {
-  LeaveTurn();
-  share_.NoteLive(clock_.Monotonic());
-  EXPECT_FALSE(Begin(absl::Hours(1)));
-  EXPECT_TRUE(turn_.waiting());
-  EXPECT_EQ(turn_.AtOnce(kMany), CatchupShare::kEventsAtOnce);
-  EXPECT_EQ(turn_.AtOnce(3), 3u);
-  timers_.Advance(CatchupShare::kPeriod / 2);
-  EXPECT_EQ(steps_, 1);
-  EXPECT_TRUE(Begin(absl::Hours(1)));
-}
-
-// One step in each turn, however late it is, or a busy machine would never catch up.
-TEST_F(CatchupTurnTest, TurnThatIsLateIsUsedAndTheNextIsPutOff) {
-  LeaveTurn();
-  share_.NoteLive(clock_.Monotonic());
-  bool first = false, second = true;
-  EXPECT_FALSE(turn_.BeginBacklog([&] {
-    first = turn_.BeginBacklog([] {});
-    second = turn_.BeginBacklog([this] { ++steps_; });
-  }));
-  clock_.Advance(absl::Milliseconds(20));  // the machine had no time
-  share_.NoteLive(clock_.Monotonic());
-  timers_.Advance(absl::ZeroDuration());
-  EXPECT_TRUE(first);
-  EXPECT_FALSE(second);
-  timers_.Advance(absl::Milliseconds(120));
-  EXPECT_EQ(steps_, 0);
-  timers_.Advance(absl::Milliseconds(40));
-  EXPECT_EQ(steps_, 1);
-}
-
 TEST_F(CatchupTurnTest, CancelledTurnNeverComes) {
-  LeaveTurn();
-  share_.NoteLive(clock_.Monotonic());
+  NoteLive();
+  EXPECT_TRUE(turn_.BeginBacklog([] {}));
+  clock_.Advance(absl::Milliseconds(2));
+  turn_.End();
   EXPECT_FALSE(turn_.BeginBacklog([this] { ++steps_; }));
   turn_.Cancel();
-  timers_.Advance(CatchupShare::kPeriod);
+  timers_.Advance(absl::Seconds(1));
   EXPECT_EQ(steps_, 0);
 }
 
@@ -87,6 +81,7 @@ TEST(CatchupTurnWithoutShareTest, NothingWaits) {
   CatchupTurn turn(nullptr, clock, timers, [](base::Task task) { task(); });
   EXPECT_TRUE(turn.BeginBacklog([] { FAIL(); }));
   EXPECT_EQ(turn.AtOnce(kMany), kMany);
+  turn.End();
 }
 
 }  // namespace
