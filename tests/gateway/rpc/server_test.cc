@@ -169,13 +169,11 @@ TEST(ServerTest, ClientWhoseSendFailsStillReadsWhatCameBeforeTheEnd) {
   ASSERT_TRUE(probe->Send("one"));
   EXPECT_EQ(probe->Receive(), "one");
   const auto stream = gateway.seen().streams.at(0).lock();
-  ASSERT_NE(stream, nullptr);
   Promise<bool> written;
   stream->Send(ToBytes("go away"), [&written](bool ok) { written.Set(ok); });
   ASSERT_EQ(written.Wait(), true);
   stream->Close(base::MakeError(base::Reason::kDraining, "the server goes"));
-  while (probe->Send("anybody there?")) {
-  }
+  while (probe->Send("anybody there?")) continue;
   probe->Read();
   EXPECT_EQ(probe->Receive(), "go away");
   probe->Read();
