@@ -34,7 +34,7 @@ class CatchupTest(three_domains.Crossing):
         # Not the way that is cut.
         result = cls.gamma.cdgate("peer", "set", "alpha.example", "--endpoint", cls.alpha.address("peers"))
         assert result.code == 0, str(result)
-        cls.put(cls.alpha, policy("beta.example", exports=[rule("all", "TRUE", links="KEEP")]))
+        cls.put(cls.alpha, policy("beta.example", exports=[rule("backlog", f"id LIKE 'chaos-{SEED}-%'", links="KEEP")]))
         cls.put(cls.alpha, policy("gamma.example", exports=[rule("new", f"id LIKE 'chaos-{cls.seed}-%'", links="KEEP")]))
         for domain in (cls.beta, cls.gamma):
             cls.put(domain, policy("alpha.example", imports=EVERYTHING))
