@@ -62,12 +62,12 @@ class CatchupShare {
   // Work on a backlog beside newer events took from `begun` till `now`. Pauses of several links
   // come one behind the other.
   void NoteWork(absl::Duration begun, absl::Duration now) {
-    const absl::Duration pause = std::min(kWhole * (now - begun) / share_, kLongestPause);
+    const absl::Duration pause = kWhole * (now - begun) / share_;
     int64_t next = next_nanos_.load(std::memory_order_relaxed);
     int64_t later = 0;
     do {
-      const absl::Duration from = std::clamp(absl::Nanoseconds(next), begun, now + kLongestPause);
-      later = absl::ToInt64Nanoseconds(from + pause);
+      const absl::Duration from = std::max(absl::Nanoseconds(next), begun);
+      later = absl::ToInt64Nanoseconds(std::min(from + pause, now + kLongestPause));
     } while (!next_nanos_.compare_exchange_weak(next, later, std::memory_order_relaxed));
   }
 
