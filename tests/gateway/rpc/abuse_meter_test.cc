@@ -145,10 +145,11 @@ TEST(AbuseMeterTest, WhatWaitsInTheKernelIsNoDebt) {
 TEST(AbuseMeterTest, GoodConductIsNotSavedUp) {
   AbuseMeter meter(kLimits);
   TrafficSample sample;
-  sample.open = sample.streams = 1;
+  sample.streams = 1;
   sample.received = sample.message_bytes = 1000 * kMiB;
   EXPECT_EQ(meter.Tick(sample, kTick), Abuse::kNone);
-  sample.received += 6 * kMiB;
+  EXPECT_EQ(meter.Tick(sample, absl::Seconds(3)), Abuse::kNone);  // nothing of it is under way now
+  sample.received += 5 * kMiB;
   EXPECT_EQ(meter.Tick(sample, kTick), Abuse::kDebt);
 }
 

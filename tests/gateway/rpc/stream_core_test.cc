@@ -53,6 +53,16 @@ class StreamCoreTest : public testing::Test, public StreamCore::Transport {
     core_->OnReadDone(true);
   }
 
+  void FailWriteOfClientThatDoesNotRead() {
+    Make(StreamCore::Side::kClient);
+    Start();
+    Arrive("a");
+    Send("x");
+    Log();
+    core_->OnWriteDone(false);
+    EXPECT_THAT(Log(), testing::ElementsAre("unwritten"));
+  }
+
   std::vector<std::string> Log() { return std::exchange(log_, {}); }
 
   void StartRead(grpc::ByteBuffer* into) override {
@@ -309,13 +319,7 @@ TEST_F(StreamCoreTest, ClientReadsOnAfterAWriteFailed) {
 
 // gRPC has it still, and tells of the call's end only behind it.
 TEST_F(StreamCoreTest, ClientThatWasNotReadingReadsOnAfterAWriteFailed) {
-  Make(StreamCore::Side::kClient);
-  Start();
-  Arrive("a");
-  Send("x");
-  Log();
-  core_->OnWriteDone(false);
-  EXPECT_THAT(Log(), ElementsAre("unwritten"));
+  FailWriteOfClientThatDoesNotRead();
   core_->Read();
   Arrive("go away");
   core_->Read();
@@ -324,12 +328,7 @@ TEST_F(StreamCoreTest, ClientThatWasNotReadingReadsOnAfterAWriteFailed) {
 }
 
 TEST_F(StreamCoreTest, ClientWhoseWriteFailedClosesAndIsReadToTheEnd) {
-  Make(StreamCore::Side::kClient);
-  Start();
-  Arrive("a");
-  Send("x");
-  core_->OnWriteDone(false);
-  Log();
+  FailWriteOfClientThatDoesNotRead();
   core_->Close(absl::OkStatus());
   EXPECT_THAT(Log(), ElementsAre("finish OK", "read"));
   core_->OnEndDone();
@@ -339,12 +338,7 @@ TEST_F(StreamCoreTest, ClientWhoseWriteFailedClosesAndIsReadToTheEnd) {
 }
 
 TEST_F(StreamCoreTest, ClientWhoseWriteFailedIsCancelled) {
-  Make(StreamCore::Side::kClient);
-  Start();
-  Arrive("a");
-  Send("x");
-  core_->OnWriteDone(false);
-  Log();
+  FailWriteOfClientThatDoesNotRead();
   core_->Cancel(base::MakeError(Reason::kFrozen, "frozen"));
   EXPECT_THAT(Log(), ElementsAre("abort", "release"));
 }
