@@ -59,19 +59,50 @@ absl::Status CheckSigns(const crypto::PrivateKey& key, const std::string& path) 
 
 }  // namespace
 
-struct AttestorStore::Loaded {
-  AttestorIdentity identity;
-  IdentityInfo info;
-  crypto::PrivateKey key;
+absl::StatusOr<SignedBytes> StatementSigner::Sign(absl::string_view text) const {
+  const auto attestor = Current();
+  CDGATE_ASSIGN_OR_RETURN(std::string signature, attestor->Sign(text));
+  return SignedBytes{attestor->key_id, std::move(signature)};
+}
+
+class AttestorStore::Loaded final : public Attestor {
+ public:
+  Loaded(AttestorIdentity identity, IdentityInfo info, crypto::PrivateKey key,
+         const base::Clock& clock)
+      : Attestor(std::move(identity)),
+        info_(std::move(info)),
+        key_(std::move(key)),
+        clock_(clock) {}
+
+  absl::StatusOr<std::string> Sign(absl::string_view text) const override {
+    if (clock_.Now() <= not_after) return crypto::SignBytes(key_, text);
+    return base::MakeError(base::Reason::kCertificateExpired,
+                           absl::StrCat("the certificate of ", id,
+                                        " has ended and signs nothing any more: renew it with "
+                                        "cdgate cert renew"),
+                           {{"id", id}});
+  }
+
+  const IdentityInfo& info() const { return info_; }
+
+ private:
+  const IdentityInfo info_;
+  const crypto::PrivateKey key_;
+  const base::Clock& clock_;
 };
 
-AttestorStore::AttestorStore(IdentityOptions options, const base::Clock& clock)
-    : options_(ForStatements(std::move(options))), clock_(clock) {}
+AttestorStore::AttestorStore(IdentityOptions options, const base::Clock& clock,
+                             BeforeUse before_use)
+    : options_(ForStatements(std::move(options))),
+      clock_(clock),
+      before_use_(std::move(before_use)) {}
 AttestorStore::~AttestorStore() = default;
 
 absl::StatusOr<std::unique_ptr<AttestorStore>> AttestorStore::Create(IdentityOptions options,
-                                                                     const base::Clock& clock) {
-  std::unique_ptr<AttestorStore> store(new AttestorStore(std::move(options), clock));
+                                                                     const base::Clock& clock,
+                                                                     BeforeUse before_use) {
+  std::unique_ptr<AttestorStore> store(
+      new AttestorStore(std::move(options), clock, std::move(before_use)));
   CDGATE_RETURN_IF_ERROR(store->Reload());
   return store;
 }
@@ -108,9 +139,10 @@ absl::Status AttestorStore::Load() {
                           IdentityOf(material, options_.certificate_path));
   const auto before = InUse();
   // The same object for as long as it is the same certificate.
-  if (before != nullptr && before->identity.key_id == identity.key_id) return absl::OkStatus();
+  if (before != nullptr && before->key_id == identity.key_id) return absl::OkStatus();
   auto next =
-      std::make_shared<const Loaded>(Loaded{std::move(identity), material.info, std::move(key)});
+      std::make_shared<const Loaded>(std::move(identity), material.info, std::move(key), clock_);
+  if (before_use_) before_use_(*next);
   base::MutexLock lock(mu_);
   loaded_ = std::move(next);
   return absl::OkStatus();
@@ -127,27 +159,11 @@ std::shared_ptr<const AttestorStore::Loaded> AttestorStore::InUse() const {
   return loaded_;
 }
 
-absl::StatusOr<SignedBytes> AttestorStore::Sign(absl::string_view text) const {
-  const auto in_use = InUse();
-  if (clock_.Now() > in_use->identity.not_after) {
-    return base::MakeError(base::Reason::kCertificateExpired,
-                           absl::StrCat("the certificate of ", in_use->identity.id,
-                                        " has ended and signs nothing any more: renew it with "
-                                        "cdgate cert renew"),
-                           {{"id", in_use->identity.id}});
-  }
-  CDGATE_ASSIGN_OR_RETURN(std::string signature, crypto::SignBytes(in_use->key, text));
-  return SignedBytes{in_use->identity.key_id, std::move(signature)};
-}
-
-std::shared_ptr<const AttestorIdentity> AttestorStore::Current() const {
-  const auto in_use = InUse();
-  return std::shared_ptr<const AttestorIdentity>(in_use, &in_use->identity);
-}
+std::shared_ptr<const Attestor> AttestorStore::Current() const { return InUse(); }
 
 std::shared_ptr<const IdentityInfo> AttestorStore::Info() const {
   const auto in_use = InUse();
-  return std::shared_ptr<const IdentityInfo>(in_use, &in_use->info);
+  return std::shared_ptr<const IdentityInfo>(in_use, &in_use->info());
 }
 
 }  // namespace cdgate::credentials

@@ -16,8 +16,10 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -49,18 +51,28 @@ struct AttestorIdentity {
   absl::Time not_after;
 };
 
+// One key and whose it is. Never changes; thread-safe.
+class Attestor : public AttestorIdentity {
+ public:
+  explicit Attestor(AttestorIdentity identity) : AttestorIdentity(std::move(identity)) {}
+  virtual ~Attestor() = default;
+
+  // At most crypto::kMaxSignatureBytes. Some 30 microseconds; does not block. CERTIFICATE_EXPIRED
+  // where the certificate has ended: nobody would take what it signs.
+  virtual absl::StatusOr<std::string> Sign(absl::string_view text) const = 0;
+};
+
 // Signs by whichever key is in use. Thread-safe.
 class StatementSigner {
  public:
   virtual ~StatementSigner() = default;
 
-  // Some 30 microseconds; does not block. CERTIFICATE_EXPIRED where the certificate has ended:
-  // nobody would take what it signs.
-  virtual absl::StatusOr<SignedBytes> Sign(absl::string_view text) const = 0;
+  // Another object exactly where another certificate is in use; who has the one before can go on
+  // signing by it.
+  virtual std::shared_ptr<const Attestor> Current() const = 0;
 
-  // Another object exactly where another certificate is in use. Between this and Sign() it may
-  // change: what says which key signed is SignedBytes::key_id.
-  virtual std::shared_ptr<const AttestorIdentity> Current() const = 0;
+  // By the current one; its errors. Which that was, SignedBytes::key_id says.
+  absl::StatusOr<SignedBytes> Sign(absl::string_view text) const;
 };
 
 // Thread-safe.
@@ -69,9 +81,12 @@ class AttestorStore final : public StatementSigner {
   // (blocks) `options.expected_domain` is our domain; `use` and `publish_under` do not matter.
   // Errors as IdentityStore::Create, besides where the SPIFFE ID is no attestor's, the
   // certificate could be used for TLS, its chain is too long, or the key is of a kind that does
-  // not sign. `clock` outlives the store.
+  // not sign. `clock` outlives the store. `before_use`: called with each attestor before it signs
+  // anything, in the call that loads it.
+  using BeforeUse = std::function<void(const AttestorIdentity& next)>;
   static absl::StatusOr<std::unique_ptr<AttestorStore>> Create(IdentityOptions options,
-                                                               const base::Clock& clock);
+                                                               const base::Clock& clock,
+                                                               BeforeUse before_use = nullptr);
   ~AttestorStore() override;
   AttestorStore(const AttestorStore&) = delete;
   AttestorStore& operator=(const AttestorStore&) = delete;
@@ -86,19 +101,19 @@ class AttestorStore final : public StatementSigner {
   // (blocks) True where one of the files was modified since the last Reload() that read them.
   bool FilesChanged() const;
 
-  absl::StatusOr<SignedBytes> Sign(absl::string_view text) const override;
-  std::shared_ptr<const AttestorIdentity> Current() const override;
+  std::shared_ptr<const Attestor> Current() const override;
   // The same as it is said of identities.
   std::shared_ptr<const IdentityInfo> Info() const;
 
  private:
-  struct Loaded;
-  AttestorStore(IdentityOptions options, const base::Clock& clock);
+  class Loaded;
+  AttestorStore(IdentityOptions options, const base::Clock& clock, BeforeUse before_use);
   absl::Status Load();
   std::shared_ptr<const Loaded> InUse() const;
 
   const IdentityOptions options_;
   const base::Clock& clock_;
+  const BeforeUse before_use_;
 
   mutable base::Mutex mu_;
   base::CondVar idle_;

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "absl/strings/string_view.h"
+#include "cdgate/federation/v1/statement.pb.h"
 #include "cdgate/storage/v1/storage.pb.h"
 #include "gateway/base/types.h"
 
@@ -33,15 +34,20 @@ struct BatchClaim {
   absl::string_view before;  // the rolling digest before the batch
 };
 
-// Implementations are thread-safe and const.
+// Called by one link, in its turn.
 class BatchSigner {
  public:
   virtual ~BatchSigner() = default;
 
-  // Fills `statement` and returns the rolling digest behind the batch. Empty where it cannot sign
-  // just now: the batch leaves without, and the digest stays as it was.
+  // Before Sign(), and before a receipt is asked for: adds the certificates that the peer was not
+  // given on this link and needs for what waits to be sent. The link sends them before that.
+  virtual void Prepare(federation::v1::Attestors* needed) = 0;
+
+  // By the key that the last Prepare() found in use, whichever is by now. Fills `statement` and
+  // returns the rolling digest behind the batch. Empty where it cannot sign just now: the batch
+  // leaves without, and the digest stays as it was.
   virtual std::string Sign(const BatchTree& tree, const BatchClaim& claim,
-                           storage::v1::TreeSignature* statement) const = 0;
+                           storage::v1::TreeSignature* statement) = 0;
 };
 
 }  // namespace cdgate::link

@@ -160,7 +160,7 @@ struct LinkConfig {
   // Not owned; outlives the link.
   const TokenSealer* sealer = nullptr;
   // Not owned; outlives the link. Null: nothing is signed.
-  const BatchSigner* signer = nullptr;
+  BatchSigner* signer = nullptr;
   // The last receipt of the peer on disk; none: there is none.
   std::optional<federation::v1::Receipt> receipt;
   std::string receipt_epoch;  // the link epoch that its position counts in

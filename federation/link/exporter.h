@@ -157,7 +157,7 @@ class Exporter {
   const base::Sequence agreed_;
   const base::Sequence recorded_;  // acknowledged in the ledger when the link began
   const TokenSealer* const sealer_;
-  const BatchSigner* const signer_;
+  BatchSigner* const signer_;
   const std::optional<federation::v1::Receipt> receipt_;  // when the link began
   const std::string receipt_epoch_;
   const uint64_t max_unacknowledged_;

@@ -143,8 +143,6 @@ void Link::On(GroupsChanged change) { groups_ = std::move(change.groups); }
 
 void Link::On(TrustChanged change) { trust_ = std::move(change.update); }
 
-void Link::On(AttestorsChanged change) { attestors_.MergeFrom(change.attestors); }
-
 void Link::On(SendCount send) {
   if (counts_.size() < kMaxCountsWaiting) counts_.push_back(std::move(send.frame));
 }
@@ -295,6 +293,15 @@ federation::v1::Attestors Link::TakeAttestors() {
   return take;
 }
 
+// A key is told of before anything that it signed, also where it came into use after that was
+// decided.
+bool Link::AttestorsDue() {
+  if (!BothKnow(kStatementsCapability)) return false;
+  const bool signs = HeartbeatDue() || exporter_.HasBatch();
+  if (signs && config_.signer != nullptr) config_.signer->Prepare(&attestors_);
+  return attestors_.attestors_size() > 0;
+}
+
 bool Link::TrustDue() const {
   constexpr size_t kOverhead = 16;  // of the frame
   return trust_ && BothKnow(kTrustCapability) &&
@@ -417,7 +424,7 @@ bool Link::NextControlFrame(Frame* frame) {
         GroupsThatFit(*std::exchange(groups_, std::nullopt), agreed_.peer_max_frame_bytes);
   } else if (TrustDue()) {
     *frame->mutable_trust() = *std::exchange(trust_, std::nullopt);
-  } else if (attestors_.attestors_size() > 0 && BothKnow(kStatementsCapability)) {
+  } else if (AttestorsDue()) {
     *frame->mutable_attestors() = TakeAttestors();
   } else if (catalogue_ && BothKnow(kCatalogueCapability)) {
     *frame->mutable_catalogue() =

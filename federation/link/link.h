@@ -74,7 +74,6 @@ class Link {
   void On(ReplayChanged change) { exporter_.OnReplayChanged(change); }
   void On(GroupsChanged change);
   void On(TrustChanged change);
-  void On(AttestorsChanged change);
   void On(CatalogueChanged change) { catalogue_ = std::move(change.catalogue); }
   void On(SendCount send);
   void On(InterestChanged change);
@@ -88,6 +87,7 @@ class Link {
   absl::Status OnCatalogue(federation::v1::Catalogue catalogue, size_t wire_bytes);
   absl::Status OnCount(const federation::v1::Frame& frame, size_t wire_bytes);
   absl::Status OnAttestors(const federation::v1::Attestors& attestors, size_t wire_bytes);
+  bool AttestorsDue();
   bool TrustDue() const;
   federation::v1::Attestors TakeAttestors();
   absl::Status OnHeartbeat(const federation::v1::Heartbeat& heartbeat);

@@ -159,12 +159,6 @@ struct SendCount {
   federation::v1::Frame frame;
 };
 
-// Certificates of attestors that the peer may not have; added to those given before. The peer is
-// told where it knows of statements.
-struct AttestorsChanged {
-  federation::v1::Attestors attestors;
-};
-
 // Our import rules or limits changed, or we want the direction stopped or started.
 struct InterestChanged {
   federation::v1::Interest interest;
@@ -183,11 +177,10 @@ struct End {
   absl::Duration retry_after{};
 };
 
-using Input =
-    std::variant<StreamOpened, FrameReceived, FrameMalformed, StreamClosed, Written, Tick,
-                 HeadMoved, Decided, ReplayDecided, PlaceChecked, HorizonWritten, Committed,
-                 PolicyChanged, ExportsHeld, ReplayChanged, GroupsChanged, TrustChanged,
-                 CatalogueChanged, SendCount, AttestorsChanged, InterestChanged, Drain, End>;
+using Input = std::variant<StreamOpened, FrameReceived, FrameMalformed, StreamClosed, Written, Tick,
+                           HeadMoved, Decided, ReplayDecided, PlaceChecked, HorizonWritten,
+                           Committed, PolicyChanged, ExportsHeld, ReplayChanged, GroupsChanged,
+                           TrustChanged, CatalogueChanged, SendCount, InterestChanged, Drain, End>;
 
 // --------------------------------------------------------------- outputs
 

@@ -3,7 +3,7 @@
 // on, for as long as the events are here.
 //
 //   CDGATE_ASSIGN_OR_RETURN(auto attestors, AttestorRegistry::Open({...}));
-//   attestors->TakeOwn(*signer.Current());               // and again when it changes
+//   attestors->TakeOwn(next);                            // before it signs anything
 //   ...an Attestors frame came:
 //   const absl::Status taken = attestors->Take("beta.example", frame);
 //   ...then a statement by one of them:
@@ -85,7 +85,8 @@ class AttestorRegistry {
   AttestorRegistry(const AttestorRegistry&) = delete;
   AttestorRegistry& operator=(const AttestorRegistry&) = delete;
 
-  // Takes our own gateway's, as it was loaded. It is never dropped before it ends.
+  // Takes our own gateway's, as it was loaded: it can be found when this returns, and is stored
+  // before whatever is proposed to the store from then on. It is never dropped before it ends.
   void TakeOwn(const credentials::AttestorIdentity& own);
 
   // Takes what `peer`, authenticated, sent: of itself or of others. Each that verifies can be

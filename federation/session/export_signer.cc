@@ -8,10 +8,9 @@
 #include "gateway/event/digests.h"
 
 namespace cdgate::session {
+
 std::string ExportSigner::NewSeed() {
-  const auto identity = deps_.attestor == nullptr ? nullptr : deps_.attestor->Current();
-  if (identity == nullptr) return "";
-  Need(identity->key_id);
+  if (deps_.attestor == nullptr || deps_.attestor->Current() == nullptr) return "";
   return deps_.random.Bytes(attestation::kSeedBytes);
 }
 
@@ -24,23 +23,33 @@ void ExportSigner::Note(absl::Span<const std::string> statements) {
 
 void ExportSigner::Need(const std::string& key_id) {
   if (deps_.attestors == nullptr || given_.contains(key_id)) return;
-  // One that came into use just now is known a moment later.
   auto certificates = deps_.attestors->ChainOf(key_id);
   if (!certificates) return;
   given_.insert(key_id);
   *needed_.add_attestors() = *std::move(certificates);
 }
 
-std::optional<federation::v1::Attestors> ExportSigner::TakeCertificates() {
-  if (needed_.attestors().empty()) return std::nullopt;
-  return std::exchange(needed_, {});
+void ExportSigner::Prepare(federation::v1::Attestors* needed) {
+  if (deps_.attestor != nullptr) attestor_ = deps_.attestor->Current();
+  if (attestor_ != nullptr) Need(attestor_->key_id);
+  needed->MergeFrom(needed_);
+  needed_.Clear();
+}
+
+std::optional<std::string> ExportSigner::SignText(const std::string& text) const {
+  if (attestor_ == nullptr || !given_.contains(attestor_->key_id)) return std::nullopt;
+  auto signature = attestor_->Sign(text);
+  if (signature.ok()) return *std::move(signature);
+  base::LogError(base::LogLevel::kError, "a statement leaves unsigned", signature.status(),
+                 {{"peer", parties_.receiver}});
+  return std::nullopt;
 }
 
 std::string ExportSigner::Sign(const link::BatchTree& tree, const link::BatchClaim& claim,
-                               storage::v1::TreeSignature* statement) const {
+                               storage::v1::TreeSignature* statement) {
   const auto root = attestation::ReadDigest(tree.root);
   const auto before = attestation::ReadDigest(claim.before);
-  if (deps_.attestor == nullptr || !root || !before) return "";
+  if (!root || !before) return "";
   const auto count = static_cast<uint32_t>(claim.count);
   const attestation::Digest link = attestation::LinkDigest({.seed = tree.seed,
                                                             .agreement = parties_.agreement,
@@ -49,19 +58,13 @@ std::string ExportSigner::Sign(const link::BatchTree& tree, const link::BatchCla
                                                             .count = count,
                                                             .before = *before});
   const int64_t now = absl::ToUnixNanos(deps_.clock.Now());
-  auto signature = deps_.attestor->Sign(
-      attestation::ExportText(parties_.sender, parties_.receiver, now, link, *root));
-  if (!signature.ok()) {
-    base::LogError(base::LogLevel::kError, "events leave unsigned", signature.status(),
-                   {{"peer", parties_.receiver}});
-    return "";
-  }
-  // A key that came into use just now: the peer does not have it yet.
-  if (!given_.contains(signature->key_id)) return "";
+  auto signature =
+      SignText(attestation::ExportText(parties_.sender, parties_.receiver, now, link, *root));
+  if (!signature) return "";
   statement->set_seed(tree.seed);
   statement->set_sign_time_nanos(now);
-  statement->set_key_id(signature->key_id);
-  statement->set_signature(signature->signature);
+  statement->set_key_id(attestor_->key_id);
+  statement->set_signature(*std::move(signature));
   const auto after = attestation::NextDigest(*before, claim.first.value(), count, *root);
   return std::string(event::AsBytes(after));
 }
@@ -70,22 +73,22 @@ std::optional<federation::v1::Receipt> ExportSigner::SignReceipt(absl::string_vi
                                                                  uint64_t position,
                                                                  const std::string& digest) {
   const auto rolling = attestation::ReadDigest(digest);
-  if (deps_.attestor == nullptr || !rolling) return std::nullopt;
+  if (!rolling) return std::nullopt;
   const int64_t now = absl::ToUnixNanos(deps_.clock.Now());
-  auto signature = deps_.attestor->Sign(attestation::ReceiptText({.receiver = parties_.sender,
-                                                                  .sender = parties_.receiver,
-                                                                  .agreement = parties_.agreement,
-                                                                  .link_epoch = link_epoch,
-                                                                  .position = position,
-                                                                  .digest = *rolling,
-                                                                  .sign_time_nanos = now}));
-  if (!signature.ok() || !given_.contains(signature->key_id)) return std::nullopt;
+  auto signature = SignText(attestation::ReceiptText({.receiver = parties_.sender,
+                                                      .sender = parties_.receiver,
+                                                      .agreement = parties_.agreement,
+                                                      .link_epoch = link_epoch,
+                                                      .position = position,
+                                                      .digest = *rolling,
+                                                      .sign_time_nanos = now}));
+  if (!signature) return std::nullopt;
   federation::v1::Receipt receipt;
   receipt.set_position(position);
   receipt.set_digest(digest);
   receipt.set_sign_time_nanos(now);
-  receipt.set_key_id(signature->key_id);
-  receipt.set_signature(signature->signature);
+  receipt.set_key_id(attestor_->key_id);
+  receipt.set_signature(*std::move(signature));
   return receipt;
 }
 

@@ -4,18 +4,24 @@
 //   config.signer = &signer;
 //   ExportBlock block(..., signer.NewSeed());
 //   relay.Set(record, decision); signer.Note(relay.statements());
-//   if (auto certificates = signer.TakeCertificates()) Step(link::AttestorsChanged{...});
+//   ...the link, before it sends what was decided:
+//   signer.Prepare(&attestors);
 //
 // Not thread-safe: everything runs on the session's strand.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/types/span.h"
+#include "auth/credentials/attestor.h"
+#include "federation/attestation/attestor_directory.h"
 #include "federation/link/batch_signer.h"
-#include "federation/session/session_types.h"
+#include "gateway/base/clock.h"
+#include "gateway/base/random.h"
 
 namespace cdgate::session {
 
@@ -25,28 +31,37 @@ class ExportSigner : public link::BatchSigner {
     std::string sender, receiver, agreement;
   };
 
-  ExportSigner(const SessionDeps& deps, Parties parties)
-      : deps_(deps), parties_(std::move(parties)) {}
+  // All outlive it.
+  struct Deps {
+    const credentials::StatementSigner* attestor = nullptr;  // null: nothing is signed
+    attestation::AttestorDirectory* attestors = nullptr;     // null: no certificate is known
+    const base::Clock& clock;
+    base::Random& random;
+  };
 
-  // Of a tree over what is sent next, by the key in force from now on; empty: nothing is signed.
+  ExportSigner(const Deps& deps, Parties parties) : deps_(deps), parties_(std::move(parties)) {}
+
+  // Of a tree over what is sent next; empty: nothing is signed.
   std::string NewSeed();
   // These statements are going out: the peer needs the keys that signed them.
   void Note(absl::Span<const std::string> statements);
-  // Certificates that the peer was not given on this link and needs for what comes next.
-  std::optional<federation::v1::Attestors> TakeCertificates();
 
+  void Prepare(federation::v1::Attestors* needed) override;
   std::string Sign(const link::BatchTree& tree, const link::BatchClaim& claim,
-                   storage::v1::TreeSignature* statement) const override;
-  // What we have of the other direction; none: we do not sign.
+                   storage::v1::TreeSignature* statement) override;
+  // What we have of the other direction, by the key of the last Prepare(); none: we do not sign.
   std::optional<federation::v1::Receipt> SignReceipt(absl::string_view link_epoch,
                                                      uint64_t position, const std::string& digest);
 
  private:
   void Need(const std::string& key_id);
+  // By the key of the last Prepare(); none: there is none that the peer knows, or it has ended.
+  std::optional<std::string> SignText(const std::string& text) const;
 
-  const SessionDeps& deps_;
+  const Deps deps_;
   const Parties parties_;
-  absl::flat_hash_set<std::string> given_;  // keys that the peer was given
+  std::shared_ptr<const credentials::Attestor> attestor_;  // of the last Prepare()
+  absl::flat_hash_set<std::string> given_;                 // keys that the peer was given
   federation::v1::Attestors needed_;
 };
 

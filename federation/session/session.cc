@@ -94,9 +94,13 @@ void Session::MakeParts() {
   };
   const Failed failed = [this](const absl::Status& why) { Fail(why); };
   const auto take_policy = [this] { return TakePolicy(); };
-  signer_.emplace(deps_, ExportSigner::Parties{.sender = deps_.domain,
-                                               .receiver = peer_,
-                                               .agreement = options_.peer.agreement_id()});
+  signer_.emplace(
+      ExportSigner::Deps{.attestor = deps_.attestor,
+                         .attestors = deps_.attestors,
+                         .clock = deps_.clock,
+                         .random = deps_.random},
+      ExportSigner::Parties{
+          .sender = deps_.domain, .receiver = peer_, .agreement = options_.peer.agreement_id()});
   ledger_.emplace(
       deps_, peer_, post, [this](Sequence through) { Step(link::HorizonWritten{through}); },
       failed);
@@ -104,7 +108,6 @@ void Session::MakeParts() {
       deps_, peer_, policy_, *signer_, metrics_.exports, take_policy, post,
       [this](link::Decided decided, std::vector<storage::v1::DeadLetter> letters) {
         ledger_->AddDeadLetters(std::move(letters));
-        GiveCertificates();
         Step(std::move(decided));
       },
       failed);
@@ -129,7 +132,6 @@ void Session::MakeReplayParts(const Poster& post, const Failed& failed) {
           .answer =
               [this](link::ReplayDecided decided, std::vector<storage::v1::DeadLetter> letters) {
                 ledger_->AddDeadLetters(std::move(letters));
-                GiveCertificates();
                 Step(std::move(decided));
               }},
       post, failed);
@@ -153,7 +155,7 @@ void Session::StartStream() {
   });
 }
 
-link::LinkConfig Session::MakeConfig() const {
+link::LinkConfig Session::MakeConfig() {
   link::LinkConfig config;
   config.domain = deps_.domain;
   config.instance = deps_.instance;
@@ -174,7 +176,7 @@ link::LinkConfig Session::MakeConfig() const {
   return config;
 }
 
-void Session::ConfigureExports(link::LinkConfig* config) const {
+void Session::ConfigureExports(link::LinkConfig* config) {
   const eventlog::Head head = deps_.store.head();
   config->log_epoch = head.epoch;
   config->earlier_epochs = EarlierEpochs();
@@ -425,8 +427,6 @@ void Session::Do(link::StateChanged changed) {
   metrics_.up.Set(changed.to == link::State::kUp ? 1 : 0);
   if (changed.to != link::State::kUp) return;
   metrics_.reconnects.Add();
-  signer_->NewSeed();  // what is signed first is known then
-  GiveCertificates();
   callbacks_.on_up();
 }
 

@@ -143,8 +143,8 @@ class Session : public std::enable_shared_from_this<Session> {
   void MakeParts();
   void MakeReplayParts(const Poster& post, const Failed& failed);
   void StartStream();
-  link::LinkConfig MakeConfig() const;
-  void ConfigureExports(link::LinkConfig* config) const;
+  link::LinkConfig MakeConfig();
+  void ConfigureExports(link::LinkConfig* config);
   void ConfigureLedger(link::LinkConfig* config) const;
   void ConfigureImports(link::LinkConfig* config) const;
   std::vector<link::EarlierEpoch> EarlierEpochs() const;
@@ -185,7 +185,6 @@ class Session : public std::enable_shared_from_this<Session> {
   void Do(link::CountAnswered answered);
   void Do(link::ReceiptReceived received);
   void Do(link::HistoryDisputed disputed);
-  void GiveCertificates();
   void AddReceipt(federation::v1::Frame* frame);
   void Do(link::InterestReceived received);
   void Do(link::PeerCaughtUp caught_up) { peer_caught_up_ = caught_up.as_of; }

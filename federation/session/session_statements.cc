@@ -24,13 +24,6 @@ void Session::Do(link::HistoryDisputed disputed) {
             {{"peer", peer_}, {"position", absl::StrCat(disputed.position.value())}});
 }
 
-// Before what they are needed for.
-void Session::GiveCertificates() {
-  if (auto certificates = signer_->TakeCertificates()) {
-    Step(link::AttestorsChanged{*std::move(certificates)});
-  }
-}
-
 // A signature for each heartbeat, where there is something new.
 void Session::AddReceipt(federation::v1::Frame* frame) {
   const ImportWriter::OnDisk& on_disk = importer_->on_disk();

@@ -47,11 +47,14 @@ absl::Status Attestors::OpenOwn() {
   renewal_ = Renewal::FromConfig(
       deps_.config, options,
       {deps_.background, deps_.clock, deps_.random, deps_.metrics, not_renewed});
-  CDGATE_ASSIGN_OR_RETURN(own_, renewal_ != nullptr
-                                    ? renewal_->OpenAttestor()
-                                    : credentials::AttestorStore::Create(options, deps_.clock));
+  // Whoever is shown what it signs can be given its certificate.
+  const auto before_use = [this](const credentials::AttestorIdentity& next) {
+    registry_->TakeOwn(next);
+  };
+  CDGATE_ASSIGN_OR_RETURN(own_, renewal_ != nullptr ? renewal_->OpenAttestor(before_use)
+                                                    : credentials::AttestorStore::Create(
+                                                          options, deps_.clock, before_use));
   if (renewal_ != nullptr) renewal_->Attach(*own_);
-  registry_->TakeOwn(*own_->Current());
   return absl::OkStatus();
 }
 
@@ -75,8 +78,6 @@ void Attestors::Upkeep() {
       base::LogError(base::LogLevel::kError, "attestor not reloaded; the last good one stays",
                      reloaded);
     }
-    // Also what a renewal has put in place meanwhile.
-    registry_->TakeOwn(*own_->Current());
   }
   if (renewal_ != nullptr) renewal_->Tick();
   registry_->Tick();

@@ -96,10 +96,11 @@ absl::StatusOr<std::unique_ptr<IdentityStore>> Renewal::Open(trust::TrustRegistr
   return store;
 }
 
-absl::StatusOr<std::unique_ptr<AttestorStore>> Renewal::OpenAttestor() {
+absl::StatusOr<std::unique_ptr<AttestorStore>> Renewal::OpenAttestor(
+    AttestorStore::BeforeUse before_use) {
   std::unique_ptr<AttestorStore> store;
   CDGATE_RETURN_IF_ERROR(OpenBy([&]() -> absl::Status {
-    CDGATE_ASSIGN_OR_RETURN(store, AttestorStore::Create(options_.in_use, deps_.clock));
+    CDGATE_ASSIGN_OR_RETURN(store, AttestorStore::Create(options_.in_use, deps_.clock, before_use));
     return absl::OkStatus();
   }));
   return store;

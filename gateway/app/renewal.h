@@ -68,8 +68,9 @@ class Renewal {
   // files cannot be used, as after a long stop, they are renewed at once. Its errors, and those
   // of IdentityStore::Create. `registry` outlives the store.
   absl::StatusOr<std::unique_ptr<credentials::IdentityStore>> Open(trust::TrustRegistry& registry);
-  // The same of the attestor.
-  absl::StatusOr<std::unique_ptr<credentials::AttestorStore>> OpenAttestor();
+  // The same of the attestor; `before_use` as AttestorStore::Create has it.
+  absl::StatusOr<std::unique_ptr<credentials::AttestorStore>> OpenAttestor(
+      credentials::AttestorStore::BeforeUse before_use);
 
   // From then on Tick() renews what is in use there; it outlives this. Before anything else runs.
   void Attach(credentials::IdentityStore& identity);

@@ -122,6 +122,28 @@ TEST_F(AttestorStoreTest, SignsByTheRenewedOneOnceItIsTaken) {
   EXPECT_EQ(attestor->Sign("x")->key_id, attestor->Current()->key_id);
 }
 
+TEST_F(AttestorStoreTest, SomebodyIsToldBeforeAKeySignsAnything) {
+  std::vector<std::string> told;
+  std::unique_ptr<AttestorStore> attestor;
+  Install(ca_.Attestor("a1"));
+  CDGATE_ASSERT_OK_AND_ASSIGN(
+      attestor, AttestorStore::Create(Options(), clock_, [&](const AttestorIdentity& next) {
+        if (attestor != nullptr) {
+          EXPECT_NE(attestor->Current()->key_id, next.key_id);
+        }
+        told.push_back(next.key_id);
+      }));
+  const auto first = attestor->Current();
+  CDGATE_ASSERT_OK(attestor->Reload());
+  Install(ca_.Attestor("a1"));
+  CDGATE_ASSERT_OK(attestor->Reload());
+  EXPECT_THAT(told, testing::ElementsAre(first->key_id, attestor->Current()->key_id));
+  // Who holds the one before goes on by it.
+  CDGATE_ASSERT_OK_AND_ASSIGN(const std::string signature, first->Sign("x"));
+  const auto leaf = crypto::Certificate::FromDer(first->certificates[0]).value();
+  EXPECT_TRUE(crypto::SignatureFits(leaf, "x", signature));
+}
+
 TEST_F(AttestorStoreTest, TheLastGoodOneGoesOnWhereTheNextDoesNotFit) {
   CDGATE_ASSERT_OK_AND_ASSIGN(const auto attestor, Create());
   const auto first = attestor->Current();

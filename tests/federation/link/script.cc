@@ -360,7 +360,7 @@ class Player {
       return Step(node, link::SendCount{MakeCount(name, args)});
     }
     if (name == "trust") return Step(node, link::TrustChanged{MakeTrust(args)});
-    if (name == "attestors") return Step(node, link::AttestorsChanged{MakeAttestors(args)});
+    if (name == "attestors") return signer_.Need(MakeAttestors(args));
     if (name == "placed") return Step(node, link::PlaceChecked{args.Has("same")});
     if (name == "horizon") {
       return Step(node, link::HorizonWritten{Sequence(Numbers(args.plain().at(0)).at(0))});

@@ -79,8 +79,8 @@ void Side::Connect(Wire* out) {
   received_digest_ = begin_anew_ ? "" : disk_.cursor.digest;
   receipt_given_ = base::Position(0);
   world_.checker->Connected(*this);
+  signer_.Connect();
   Step(link::StreamOpened{});
-  TellKey();
 }
 
 void Side::Step(link::Input input) {

@@ -192,7 +192,6 @@ class Side {
                     std::vector<federation::v1::Refusal>* refused);
   void OnReplay(link::RecordReplay record);
   void OnClose(const link::CloseStream& close);
-  void TellKey();
   void AddReceipt(federation::v1::Frame* frame);
   void BeginRate();
   void CheckRate(size_t events);

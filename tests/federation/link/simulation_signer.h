@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -38,18 +39,32 @@ inline std::string SimulatedClaim(absl::string_view root, absl::string_view link
 // Cannot sign one batch in sixteen, as if its key had just ended.
 class SimulatedSigner final : public link::BatchSigner {
  public:
+  void Prepare(federation::v1::Attestors* needed) override {
+    if (std::exchange(told_, true)) return;
+    needed->add_attestors()->add_certificates(key_);
+  }
+  // A new link: its peer was told of nothing.
+  void Connect() { told_ = false; }
+  // By which it signs from now on; unless `told`, the peer is told of it before.
+  void SetKey(std::string key, bool told = false) {
+    key_ = std::move(key);
+    told_ = told;
+  }
+
   std::string Sign(const link::BatchTree& tree, const link::BatchClaim& claim,
-                   storage::v1::TreeSignature* statement) const override {
+                   storage::v1::TreeSignature* statement) override {
     if (tree.root.front() == '0') return "";
     const std::string text =
         SimulatedClaim(tree.root, claim.link_epoch, claim.first.value(), claim.count, claim.before);
     statement->set_seed(tree.seed);
-    statement->set_key_id(key);
+    statement->set_key_id(key_);
     statement->set_signature(text);
     return SimulatedDigest(text);
   }
 
-  std::string key = "key 1";
+ private:
+  std::string key_ = "key 1";
+  bool told_ = false;
 };
 
 }  // namespace cdgate::test

@@ -9,18 +9,10 @@ namespace cdgate::test {
 
 using base::Reason;
 
-// Before what they are needed for.
-void Side::TellKey() {
-  if (!world_.faults().statements) return;
-  federation::v1::Attestors attestors;
-  attestors.add_attestors()->add_certificates(signer_.key);
-  Step(link::AttestorsChanged{std::move(attestors)});
-}
-
 void Side::RenewKey() {
-  signer_.key = absl::StrCat("key ", world_.next_epoch++);
-  world_.Trace(name_, absl::StrCat("*** signs with ", signer_.key));
-  if (!world_.Broken(Mutant::kSilentKey)) TellKey();
+  const std::string key = absl::StrCat("key ", world_.next_epoch++);
+  world_.Trace(name_, absl::StrCat("*** signs with ", key));
+  signer_.SetKey(key, world_.Broken(Mutant::kSilentKey));
 }
 
 // With heartbeats, where there is something new.

@@ -1,7 +1,10 @@
 #include "tests/federation/session/test_attestors.h"
 
+#include <algorithm>
 #include <utility>
+#include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "auth/crypto/digest.h"
 #include "auth/crypto/private_key.h"
 #include "auth/crypto/signature.h"
@@ -11,47 +14,80 @@
 
 namespace cdgate::test {
 
-class TestAttestors::Signer final : public credentials::StatementSigner {
- public:
-  explicit Signer(const std::string& domain)
-      : ca_(domain, base::SystemClock().Now()), issued_(ca_.Attestor("a1")) {
-    certificate_ = std::make_shared<const crypto::Certificate>(
-        crypto::Certificate::FromPem(issued_.certificate_pem).value());
-    key_ =
-        std::make_unique<crypto::PrivateKey>(crypto::PrivateKey::FromPem(issued_.key_pem).value());
-    credentials::AttestorIdentity identity;
-    identity.certificates = {certificate_->ToDer()};
-    identity.key_id = crypto::Sha256(identity.certificates[0]);
-    identity_ = std::make_shared<const credentials::AttestorIdentity>(std::move(identity));
-  }
+namespace {
 
-  absl::StatusOr<credentials::SignedBytes> Sign(absl::string_view text) const override {
-    auto signature = crypto::SignBytes(*key_, text);
-    if (!signature.ok()) return signature.status();
-    return credentials::SignedBytes{identity_->key_id, *std::move(signature)};
-  }
-  std::shared_ptr<const credentials::AttestorIdentity> Current() const override {
-    return identity_;
+class TestKey final : public credentials::Attestor {
+ public:
+  TestKey(const crypto::Certificate& certificate, const std::string& key_pem)
+      : Attestor(IdentityOf(certificate)),
+        certificate_(std::make_shared<const crypto::Certificate>(certificate)),
+        key_(crypto::PrivateKey::FromPem(key_pem).value()) {}
+
+  absl::StatusOr<std::string> Sign(absl::string_view text) const override {
+    return crypto::SignBytes(key_, text);
   }
   const std::shared_ptr<const crypto::Certificate>& certificate() const { return certificate_; }
 
  private:
+  static credentials::AttestorIdentity IdentityOf(const crypto::Certificate& certificate) {
+    credentials::AttestorIdentity identity;
+    identity.certificates = {certificate.ToDer()};
+    identity.key_id = crypto::Sha256(identity.certificates[0]);
+    return identity;
+  }
+
+  const std::shared_ptr<const crypto::Certificate> certificate_;
+  const crypto::PrivateKey key_;
+};
+
+}  // namespace
+
+class TestAttestors::Signer final : public credentials::StatementSigner {
+ public:
+  explicit Signer(const std::string& domain) : ca_(domain, base::SystemClock().Now()) { Renew(); }
+
+  void Renew() {
+    const crypto::IssuedCertificate issued = ca_.Attestor(absl::StrCat("a", ++issued_));
+    auto next = std::make_shared<const TestKey>(
+        crypto::Certificate::FromPem(issued.certificate_pem).value(), issued.key_pem);
+    base::MutexLock lock(mu_);
+    keys_.push_back(std::move(next));
+  }
+
+  std::shared_ptr<const credentials::Attestor> Current() const override {
+    base::MutexLock lock(mu_);
+    return keys_.back();
+  }
+  // Null where it is none of these.
+  std::shared_ptr<const TestKey> Find(absl::string_view key_id) const {
+    base::MutexLock lock(mu_);
+    const auto it = std::find_if(keys_.begin(), keys_.end(),
+                                 [key_id](const auto& key) { return key->key_id == key_id; });
+    return it == keys_.end() ? nullptr : *it;
+  }
+
+ private:
   const TestCa ca_;
-  const crypto::IssuedCertificate issued_;
-  std::shared_ptr<const crypto::Certificate> certificate_;
-  std::unique_ptr<crypto::PrivateKey> key_;
-  std::shared_ptr<const credentials::AttestorIdentity> identity_;
+  int issued_ = 0;
+  mutable base::Mutex mu_;
+  std::vector<std::shared_ptr<const TestKey>> keys_ CDGATE_GUARDED_BY(mu_);
 };
 
 TestAttestors::TestAttestors() = default;
 TestAttestors::~TestAttestors() = default;
 
-const credentials::StatementSigner& TestAttestors::Of(const std::string& domain) {
+TestAttestors::Signer& TestAttestors::SignerOf(const std::string& domain) {
   base::MutexLock lock(mu_);
   auto& signer = signers_[domain];
   if (signer == nullptr) signer = std::make_unique<Signer>(domain);
   return *signer;
 }
+
+const credentials::StatementSigner& TestAttestors::Of(const std::string& domain) {
+  return SignerOf(domain);
+}
+
+void TestAttestors::Renew(const std::string& domain) { SignerOf(domain).Renew(); }
 
 void TestAttestors::Distrust(const std::string& domain) {
   base::MutexLock lock(mu_);
@@ -62,9 +98,9 @@ absl::StatusOr<attestation::AttestorKey> TestAttestors::Find(absl::string_view d
                                                              absl::string_view key_id, absl::Time) {
   base::MutexLock lock(mu_);
   const auto it = signers_.find(std::string(domain));
-  const bool known = it != signers_.end() && it->second->Current()->key_id == key_id &&
-                     !distrusted_.contains(std::string(domain));
-  if (known) return attestation::AttestorKey(it->second->certificate());
+  const auto key = it == signers_.end() ? nullptr : it->second->Find(key_id);
+  const bool known = key != nullptr && !distrusted_.contains(std::string(domain));
+  if (known) return attestation::AttestorKey(key->certificate());
   return base::MakeError(base::Reason::kAttestationUnproven, "the key is not known here");
 }
 
@@ -72,9 +108,10 @@ std::optional<federation::v1::AttestorCertificate> TestAttestors::ChainOf(
     absl::string_view key_id) {
   base::MutexLock lock(mu_);
   for (const auto& [domain, signer] : signers_) {
-    if (signer->Current()->key_id != key_id) continue;
+    const auto key = signer->Find(key_id);
+    if (key == nullptr) continue;
     federation::v1::AttestorCertificate out;
-    out.add_certificates(signer->Current()->certificates[0]);
+    out.add_certificates(key->certificates[0]);
     return out;
   }
   return std::nullopt;

@@ -26,6 +26,8 @@ class TestAttestors final : public attestation::AttestorDirectory {
 
   // Made when it is asked for first.
   const credentials::StatementSigner& Of(const std::string& domain);
+  // Another key signs from now on; what the ones before signed counts.
+  void Renew(const std::string& domain);
   void Distrust(const std::string& domain);
 
   absl::StatusOr<attestation::AttestorKey> Find(absl::string_view domain, absl::string_view key_id,
@@ -34,6 +36,8 @@ class TestAttestors final : public attestation::AttestorDirectory {
 
  private:
   class Signer;
+  Signer& SignerOf(const std::string& domain);
+
   base::Mutex mu_;
   std::map<std::string, std::unique_ptr<Signer>> signers_ CDGATE_GUARDED_BY(mu_);  // by domain
   std::set<std::string> distrusted_ CDGATE_GUARDED_BY(mu_);

@@ -21,9 +21,11 @@ namespace cdgate {
 namespace {
 
 using test::Eventually;
+using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Key;
 using testing::Not;
 using testing::UnorderedElementsAre;
 
@@ -213,6 +215,20 @@ TEST_F(TransitTest, EventsGoOnThatWereAcceptedTogether) {
   At(0).PublishMany("many", 300, kBuild);
   EXPECT_TRUE(Has(2, 300));
   EXPECT_EQ(At(2).Received().size(), 300u);
+}
+
+// Nothing leaves unsigned, or by a key that nobody was told of, whenever that changes.
+TEST_F(TransitTest, EventsGoOnWhileKeysAreRenewed) {
+  Make(3);
+  for (int i = 0; i < 2; ++i) Connect(i, i + 1);
+  for (int i = 0; i < 60; ++i) {
+    At(0).Publish(absl::StrCat("of a ", i), kBuild);
+    network_.attestors().Renew(Name(i % 2));
+    At(1).Publish(absl::StrCat("of b ", i), kBuild);
+  }
+  EXPECT_TRUE(Has(2, 120));
+  EXPECT_EQ(At(2).Received().size(), 120u);
+  EXPECT_THAT(At(1).Counts(Name(2), 0), Not(Contains(Key("denied:attestation_unproven"))));
 }
 
 // What d was sent of a's event by c, as c would send it, and what c could make of it.
