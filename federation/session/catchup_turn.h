@@ -1,5 +1,4 @@
-// One direction of a session, waiting for its turn to catch up (catchup_share.h). Beside newer
-// events it runs aside of the sessions that have these (SessionDeps::aside).
+// One direction of a session, waiting for its turn to catch up (catchup_share.h).
 //
 //   if (!turn_.Begin(event.accepted_time_nanos(), [this] { GoOn(); })) return;   // later
 //   Decide(turn_.AtOnce(max_events));
@@ -10,7 +9,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <cstdint>
 #include <functional>
 #include <optional>
 #include <utility>
@@ -35,27 +33,25 @@ class CatchupTurn {
   // True where work on an event that its origin accepted then may go on now. Else `step` runs
   // when it may, on the strand; what it waited for before is forgotten.
   bool Begin(int64_t accepted_time_nanos, std::function<void()> step) {
-    Forget();
+    begun_.reset();
     if (share_ == nullptr) return true;
     if (CatchupShare::IsBacklog(absl::FromUnixNanos(accepted_time_nanos), clock_.Now())) {
       return BeginBacklog(std::move(step));
     }
     share_->NoteLive(clock_.Monotonic());
-    return RunsAside(false, std::move(step));
+    return true;
   }
   // The same of something that is always behind newer events.
   bool BeginBacklog(std::function<void()> step) {
-    Forget();
+    begun_.reset();
     if (share_ == nullptr) return true;
     const absl::Duration now = clock_.Monotonic();
     const absl::Duration turn = share_->NextTurn(now);
     if (turn <= now) {
-      const bool yields = share_->Yields(now);
-      if (!RunsAside(yields, std::move(step))) return false;
-      if (yields) begun_ = now;
+      if (share_->Yields(now)) begun_ = now;
       return true;
     }
-    post_.MoveAside(true);
+    Cancel();
     timer_ = timers_.At(turn, [this, post = post_, step = std::move(step)] {
       post([this, step] {
         if (std::exchange(timer_, 0) != 0) step();
@@ -74,32 +70,15 @@ class CatchupTurn {
     begun_.reset();
   }
   bool waiting() const { return timer_ != 0; }
-  void Cancel() {
-    ++moves_;
-    timers_.Cancel(std::exchange(timer_, 0));
-  }
+  void Cancel() { timers_.Cancel(std::exchange(timer_, 0)); }
 
  private:
-  void Forget() {
-    begun_.reset();
-    Cancel();
-  }
-  // True where the strand runs there; else `step` does, later.
-  bool RunsAside(bool aside, std::function<void()> step) {
-    if (!post_.MoveAside(aside)) return true;
-    post_([this, step = std::move(step), move = moves_] {
-      if (move == moves_) step();
-    });
-    return false;
-  }
-
   CatchupShare* const share_;
   const base::Clock& clock_;
   base::TimerQueue& timers_;
   const Poster post_;
   std::optional<absl::Duration> begun_;  // work that yields to what is new
   base::TimerQueue::Id timer_ = 0;       // 0: nothing waits
-  uint64_t moves_ = 0;                   // what was posted before is forgotten
 };
 
 }  // namespace cdgate::session

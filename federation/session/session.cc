@@ -89,11 +89,9 @@ void Session::Begin() {
 void Session::MakeParts() {
   link::ImportCursor on_disk = cursor_;
   if (options_.begin_anew) on_disk.digest.clear();  // which is of what was sent before
-  const Poster post(
-      [weak = weak_from_this()](base::Task task) {
-        if (const auto self = weak.lock()) self->Post(std::move(task));
-      },
-      [this](bool aside) { return MoveAside(aside); });
+  const Poster post = [weak = weak_from_this()](base::Task task) {
+    if (const auto self = weak.lock()) self->Post(std::move(task));
+  };
   const Failed failed = [this](const absl::Status& why) { Fail(why); };
   const auto take_policy = [this] { return TakePolicy(); };
   signer_.emplace(
@@ -118,13 +116,6 @@ void Session::MakeParts() {
       deps_, peer_, options_.peer.agreement_id(), on_disk, policy_, metrics_.imports, take_policy,
       *ledger_, post, [this](link::Committed committed) { Step(std::move(committed)); }, failed);
   MakeReplayParts(post, failed);
-}
-
-bool Session::MoveAside(bool aside) {
-  if (deps_.aside == nullptr || aside == aside_) return false;
-  aside_ = aside;
-  strand_->MoveTo(aside ? *deps_.aside : deps_.executor);
-  return true;
 }
 
 void Session::MakeReplayParts(const Poster& post, const Failed& failed) {

@@ -141,7 +141,6 @@ class Session : public std::enable_shared_from_this<Session> {
 
   void Begin();
   void MakeParts();
-  bool MoveAside(bool aside);
   void MakeReplayParts(const Poster& post, const Failed& failed);
   void StartStream();
   link::LinkConfig MakeConfig();
@@ -205,7 +204,6 @@ class Session : public std::enable_shared_from_this<Session> {
   const PeerMetrics metrics_;
   const rpc::FrameStreamPtr stream_;
   const std::shared_ptr<base::Strand> strand_;
-  bool aside_ = false;           // it runs on deps_.aside
   std::atomic<int> reading_{0};  // frames between on_message and Receive()
   std::atomic<bool> abandoned_{false};
 

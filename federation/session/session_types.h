@@ -50,8 +50,6 @@ struct SessionDeps {
   // Remembers what peers were given; null: nobody does, and peers are told of no catalogue.
   GivenSink* given = nullptr;
   base::Executor& executor;
-  // Where sessions run that catch up beside newer events; null: as the others.
-  base::Executor* aside = nullptr;
   base::TimerQueue& timers;
   const base::Clock& clock;
   base::Random& random;
@@ -71,27 +69,9 @@ struct PeerPolicy {
 PeerPolicy NoPolicy();
 using InterestPtr = std::shared_ptr<const policy::CompiledInterest>;
 
-// A session's strand, as its parts use it.
-class Poster {
- public:
-  using Post = std::function<void(base::Task)>;
-  using Aside = std::function<bool(bool aside)>;
-
-  // `aside`: empty: there is no other place to run.
-  explicit Poster(Post post, Aside aside = nullptr)
-      : post_(std::move(post)), aside_(std::move(aside)) {}
-
-  // Runs a task after what is there; drops it where the session is over. Thread-safe.
-  void operator()(base::Task task) const { post_(std::move(task)); }
-  // For what runs on the strand: what comes next runs on SessionDeps::aside, or not any more.
-  // False where that is so already.
-  bool MoveAside(bool aside) const { return aside_ && aside_(aside); }
-
- private:
-  Post post_;
-  Aside aside_;
-};
-
+// Runs a task on the session's strand, after what is there; drops it where the session is
+// over. Thread-safe.
+using Poster = std::function<void(base::Task)>;
 // The session cannot go on.
 using Failed = std::function<void(const absl::Status&)>;
 

@@ -20,9 +20,6 @@ constexpr absl::Duration kUpkeepInterval = absl::Seconds(2);
 // second at most.
 constexpr absl::Duration kLastWord = absl::Milliseconds(300);
 
-// A tenth of what others get where all want to run: enough that it goes on in any case.
-constexpr int kAsideNice = 10;
-
 size_t PoolThreads() { return std::max(2u, std::thread::hardware_concurrency()); }
 
 absl::Duration ToDuration(const google::protobuf::Duration& duration) {
@@ -86,7 +83,6 @@ Gateway::Gateway(const config::v1::GatewayConfig& config,
       options_(options),
       background_({.name = "background", .threads = 2, .max_queued = 1024}),
       pool_({.name = "work", .threads = PoolThreads(), .max_queued = 65536}),
-      aside_({.name = "catch-up", .threads = 1, .max_queued = 65536, .nice = kAsideNice}),
       plan_runs_({.name = "plans", .threads = 1, .max_queued = 16}),
       trust_(ToDuration(config_.identity().crl_grace())),
       origins_(ToDuration(config_.identity().crl_grace())),
@@ -213,7 +209,6 @@ absl::Status Gateway::BuildServices() {
                                                  .random = random_,
                                                  .timers = timers_,
                                                  .pool = pool_,
-                                                 .aside = aside_,
                                                  .metrics = metrics_}));
   return absl::OkStatus();
 }
@@ -446,7 +441,6 @@ void Gateway::Shutdown() {
   if (audit_ != nullptr) audit_->Shutdown();
   plan_runs_.Shutdown();
   if (agreements_ != nullptr) agreements_->Shutdown();
-  aside_.Shutdown();
   pool_.Shutdown();
   background_.Shutdown();
   if (catalogues_ != nullptr) catalogues_->Shutdown();

@@ -177,8 +177,6 @@ class Gateway {
   base::ThreadPool background_;
   // Everything else: admission, decisions, sessions.
   base::ThreadPool pool_;
-  // Sessions that catch up beside newer events: of one processor, what others leave.
-  base::ThreadPool aside_;
   // Runs of plans, which may go through all of the log; one at a time.
   base::ThreadPool plan_runs_;
 

@@ -123,7 +123,6 @@ absl::StatusOr<std::unique_ptr<Links>> Links::Create(LinksDeps deps) {
                                                .catchup = &own.catchup,
                                                .given = &own.catalogues.given(),
                                                .executor = own.pool,
-                                               .aside = &own.aside,
                                                .timers = own.timers,
                                                .clock = own.clock,
                                                .random = own.random},

@@ -52,7 +52,6 @@ struct LinksDeps {
   base::Random& random;
   base::TimerQueue& timers;
   base::Executor& pool;
-  base::Executor& aside;  // where sessions run that catch up beside newer events
   base::Metrics& metrics;
 };
 

@@ -1,23 +1,10 @@
 #include "gateway/base/executor.h"
 
 #include <pthread.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include <utility>
 
 namespace cdgate::base {
-
-namespace {
-
-// Of the calling thread alone, as Linux has it.
-void AddNiceness(int nice) {
-  if (nice == 0) return;
-  const auto thread = static_cast<id_t>(gettid());
-  setpriority(PRIO_PROCESS, thread, getpriority(PRIO_PROCESS, thread) + nice);
-}
-
-}  // namespace
 
 ThreadPool::ThreadPool(ThreadPoolOptions options) : options_(std::move(options)) {
   threads_.reserve(options_.threads);
@@ -51,7 +38,6 @@ size_t ThreadPool::queued() const {
 
 void ThreadPool::Run() {
   pthread_setname_np(pthread_self(), options_.name.substr(0, 15).c_str());
-  AddNiceness(options_.nice);
   for (;;) {
     Task task;
     {
@@ -70,18 +56,14 @@ std::shared_ptr<Strand> Strand::Create(Executor& executor) {
 }
 
 bool Strand::Post(Task task) {
-  Executor* executor = nullptr;
   {
     MutexLock lock(mu_);
     if (dead_) return false;
     queue_.push_back(std::move(task));
     if (scheduled_) return true;
     scheduled_ = true;
-    executor = executor_;
   }
-  if (executor->TryPost([self = shared_from_this(), executor] { self->Drain(executor); })) {
-    return true;
-  }
+  if (executor_.TryPost([self = shared_from_this()] { self->Drain(); })) return true;
   std::deque<Task> dropped;  // destroyed without the lock: tasks may own anything
   MutexLock lock(mu_);
   dead_ = true;
@@ -90,35 +72,30 @@ bool Strand::Post(Task task) {
   return false;
 }
 
-void Strand::MoveTo(Executor& executor) {
-  MutexLock lock(mu_);
-  executor_ = &executor;
-}
-
-void Strand::Drain(const Executor* here) {
-  while (Executor* const next = RunTurn(here)) {
-    if (next->TryPost([self = shared_from_this(), next] { self->Drain(next); })) return;
-    here = next;  // it is full or stopping: what was accepted still runs, here
+void Strand::Drain() {
+  while (RunTurn()) {
+    if (executor_.TryPost([self = shared_from_this()] { self->Drain(); })) return;
+    // The pool is full or stopping: what was accepted still runs, here.
   }
 }
 
-Executor* Strand::RunTurn(const Executor* here) {
+bool Strand::RunTurn() {
   // A bounded turn, so that a busy strand shares the pool with the others.
   constexpr int kTurn = 64;
-  for (int i = 0;; ++i) {
+  for (int i = 0; i < kTurn; ++i) {
     Task task;
     {
       MutexLock lock(mu_);
       if (queue_.empty()) {
         scheduled_ = false;
-        return nullptr;
+        return false;
       }
-      if (i == kTurn || executor_ != here) return executor_;
       task = std::move(queue_.front());
       queue_.pop_front();
     }
     task();
   }
+  return true;
 }
 
 }  // namespace cdgate::base

@@ -35,9 +35,6 @@ struct ThreadPoolOptions {
   std::string name;          // of the threads, first 15 characters; also in logs
   size_t threads = 1;        // at least 1
   size_t max_queued = 4096;  // tasks waiting; beyond, TryPost refuses
-  // Added to the niceness of the process, for its threads: from 1 on they get what others leave.
-  // Where the system refuses they run as all do.
-  int nice = 0;
 };
 
 // Fixed threads over one bounded FIFO queue. The destructor calls Shutdown().
@@ -79,17 +76,14 @@ class Strand : public std::enable_shared_from_this<Strand> {
   // are dropped, and the owner must end what it stands for.
   [[nodiscard]] bool Post(Task task);
 
-  // Tasks run on that one from now on, but for one that is running.
-  void MoveTo(Executor& executor);
-
  private:
-  explicit Strand(Executor& executor) : executor_(&executor) {}
-  void Drain(const Executor* here);
-  // Runs some tasks on `here`. Where the others run; null: there are none.
-  Executor* RunTurn(const Executor* here);
+  explicit Strand(Executor& executor) : executor_(executor) {}
+  void Drain();
+  // Runs some tasks; false when the queue is empty.
+  bool RunTurn();
 
+  Executor& executor_;
   Mutex mu_;
-  Executor* executor_ CDGATE_GUARDED_BY(mu_);
   std::deque<Task> queue_ CDGATE_GUARDED_BY(mu_);
   bool scheduled_ CDGATE_GUARDED_BY(mu_) = false;
   bool dead_ CDGATE_GUARDED_BY(mu_) = false;

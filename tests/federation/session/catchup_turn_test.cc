@@ -2,9 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <utility>
-#include <vector>
-
 #include "tests/support/fake_clock.h"
 
 namespace cdgate::session {
@@ -23,7 +20,7 @@ class CatchupTurnTest : public testing::Test {
   test::FakeClock clock_;
   test::FakeTimerQueue timers_{clock_};
   CatchupShare share_{0.5};
-  CatchupTurn turn_{&share_, clock_, timers_, Poster([](base::Task task) { task(); })};
+  CatchupTurn turn_{&share_, clock_, timers_, [](base::Task task) { task(); }};
   int steps_ = 0;
 };
 
@@ -78,55 +75,10 @@ TEST_F(CatchupTurnTest, CancelledTurnNeverComes) {
   EXPECT_EQ(steps_, 0);
 }
 
-// Where the strand of a session runs, and what was posted to it.
-class CatchupAsideTest : public CatchupTurnTest {
- protected:
-  bool Move(bool aside) { return std::exchange(aside_, aside) != aside; }
-  void RunPosted() {
-    for (base::Task& task : std::exchange(posted_, {})) task();
-  }
-
-  bool aside_ = false;
-  std::vector<base::Task> posted_;
-  CatchupTurn turn_{&share_, clock_, timers_,
-                    Poster([this](base::Task task) { posted_.push_back(std::move(task)); },
-                           [this](bool aside) { return Move(aside); })};
-  bool Begin(absl::Duration age) {
-    return turn_.Begin(absl::ToUnixNanos(clock_.Now() - age), [this] { ++steps_; });
-  }
-};
-
-TEST_F(CatchupAsideTest, ABacklogMovesAsideOfWhatIsNewAndBack) {
-  EXPECT_TRUE(Begin(absl::Hours(1)));
-  EXPECT_FALSE(aside_) << "alone";
-  NoteLive();
-  EXPECT_FALSE(Begin(absl::Hours(1)));
-  EXPECT_TRUE(aside_);
-  RunPosted();
-  EXPECT_EQ(steps_, 1);
-  EXPECT_TRUE(Begin(absl::Hours(1)));
-  EXPECT_EQ(turn_.AtOnce(kMany), CatchupShare::kEventsAtOnce);
-  turn_.End();
-  EXPECT_FALSE(Begin(absl::ZeroDuration())) << "it has caught up";
-  EXPECT_FALSE(aside_);
-  RunPosted();
-  EXPECT_EQ(steps_, 2);
-  EXPECT_TRUE(Begin(absl::ZeroDuration()));
-}
-
-TEST_F(CatchupAsideTest, WhatWasPostedIsForgottenWhenItIsCancelled) {
-  NoteLive();
-  EXPECT_FALSE(Begin(absl::Hours(1)));
-  turn_.Cancel();
-  RunPosted();
-  EXPECT_EQ(steps_, 0);
-  EXPECT_TRUE(Begin(absl::Hours(1))) << "it is there already";
-}
-
 TEST(CatchupTurnWithoutShareTest, NothingWaits) {
   test::FakeClock clock;
   test::FakeTimerQueue timers(clock);
-  CatchupTurn turn(nullptr, clock, timers, Poster([](base::Task task) { task(); }));
+  CatchupTurn turn(nullptr, clock, timers, [](base::Task task) { task(); });
   EXPECT_TRUE(turn.BeginBacklog([] { FAIL(); }));
   EXPECT_EQ(turn.AtOnce(kMany), kMany);
   turn.End();

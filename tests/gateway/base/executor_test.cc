@@ -1,11 +1,7 @@
 #include "gateway/base/executor.h"
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
-#include <algorithm>
 #include <atomic>
 #include <future>
 #include <memory>
@@ -89,14 +85,6 @@ TEST(ThreadPoolTest, ATaskMayPostAnother) {
   done.get_future().wait();
 }
 
-TEST(ThreadPoolTest, ItsThreadsAreAsNiceAsItSays) {
-  const auto niceness = [] { return getpriority(PRIO_PROCESS, static_cast<id_t>(gettid())); };
-  ThreadPool pool({.name = "test", .nice = 3});
-  std::promise<int> there;
-  ASSERT_TRUE(pool.TryPost([&] { there.set_value(niceness()); }));
-  EXPECT_EQ(there.get_future().get(), std::min(niceness() + 3, 19));
-}
-
 TEST(StrandTest, RunsOneAtATimeInOrder) {
   ThreadPool pool({.name = "test", .threads = 4});
   const std::shared_ptr<Strand> strand = Strand::Create(pool);
@@ -126,41 +114,6 @@ TEST(StrandTest, TakesTurnsWithOthersOnThePool) {
   EXPECT_TRUE(other_ran);
   executor.RunAll();
   EXPECT_EQ(busy_runs, 1000);
-}
-
-TEST(StrandTest, MovesToAnotherExecutorWithTheNextTask) {
-  test::ManualExecutor here, there;
-  const auto strand = Strand::Create(here);
-  std::vector<int> order;
-  ASSERT_TRUE(strand->Post([&] {
-    order.push_back(1);
-    strand->MoveTo(there);
-  }));
-  ASSERT_TRUE(strand->Post([&] { order.push_back(2); }));
-  here.RunAll();
-  EXPECT_THAT(order, testing::ElementsAre(1));
-  ASSERT_TRUE(strand->Post([&] { order.push_back(3); }));
-  here.RunAll();
-  EXPECT_THAT(order, testing::ElementsAre(1));
-  there.RunAll();
-  EXPECT_THAT(order, testing::ElementsAre(1, 2, 3));
-  strand->MoveTo(here);
-  ASSERT_TRUE(strand->Post([&] { order.push_back(4); }));
-  there.RunAll();
-  EXPECT_EQ(order.size(), 3u);
-  here.RunAll();
-  EXPECT_EQ(order.size(), 4u);
-}
-
-TEST(StrandTest, WhatWasAcceptedRunsAlsoWhereItCannotMove) {
-  test::ManualExecutor here, there;
-  there.Refuse();
-  const auto strand = Strand::Create(here);
-  bool ran = false;
-  ASSERT_TRUE(strand->Post([&] { strand->MoveTo(there); }));
-  ASSERT_TRUE(strand->Post([&] { ran = true; }));
-  here.RunAll();
-  EXPECT_TRUE(ran);
 }
 
 TEST(StrandTest, ARefusalBeforeItStartedKillsItAndDropsItsTasks) {
