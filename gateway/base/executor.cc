@@ -6,29 +6,60 @@
 
 namespace cdgate::base {
 
+namespace {
+
+// What a thread of a pool is doing.
+thread_local const ThreadPool* pool_of_thread = nullptr;
+thread_local bool takes_next = false;  // the first task that it posts
+
+}  // namespace
+
+ThreadPool::Ending::Ending() { takes_next = pool_of_thread != nullptr; }
+
+ThreadPool::Ending::~Ending() { takes_next = false; }
+
 ThreadPool::ThreadPool(ThreadPoolOptions options) : options_(std::move(options)) {
-  threads_.reserve(options_.threads);
-  for (size_t i = 0; i < options_.threads; ++i) threads_.emplace_back([this] { Run(); });
+  workers_.reserve(options_.threads);
+  for (size_t i = 0; i < options_.threads; ++i) workers_.push_back(std::make_unique<Worker>());
+  for (const auto& worker : workers_) {
+    worker->thread = std::thread([this, self = worker.get()] { Run(self); });
+  }
 }
 
 ThreadPool::~ThreadPool() { Shutdown(); }
 
 bool ThreadPool::TryPost(Task task) {
-  MutexLock lock(mu_);
-  if (stopping_ || queue_.size() >= options_.max_queued) return false;
-  queue_.push_back(std::move(task));
-  wake_.Signal();
+  Worker* sleeper = nullptr;
+  {
+    MutexLock lock(mu_);
+    if (stopping_ || queue_.size() >= options_.max_queued) return false;
+    queue_.push_back(std::move(task));
+    const bool taken_here = pool_of_thread == this && std::exchange(takes_next, false);
+    if (!taken_here) sleeper = TakeSleeper();
+  }
+  if (sleeper != nullptr) sleeper->parker.Wake();
   return true;
 }
 
+ThreadPool::Worker* ThreadPool::TakeSleeper() {
+  if (asleep_.empty() || queue_.size() <= waking_) return nullptr;
+  Worker* const sleeper = asleep_.back();
+  asleep_.pop_back();
+  ++waking_;
+  return sleeper;
+}
+
 void ThreadPool::Shutdown() {
+  std::vector<Worker*> asleep;
   {
     MutexLock lock(mu_);
     stopping_ = true;
-    wake_.SignalAll();
+    asleep.swap(asleep_);
+    waking_ += asleep.size();
   }
-  for (std::thread& thread : threads_) thread.join();
-  threads_.clear();
+  for (Worker* sleeper : asleep) sleeper->parker.Wake();
+  for (const auto& worker : workers_) worker->thread.join();
+  workers_.clear();
 }
 
 size_t ThreadPool::queued() const {
@@ -36,18 +67,34 @@ size_t ThreadPool::queued() const {
   return queue_.size();
 }
 
-void ThreadPool::Run() {
+void ThreadPool::Run(Worker* self) {
   pthread_setname_np(pthread_self(), options_.name.substr(0, 15).c_str());
+  pool_of_thread = this;
+  while (const Task task = Take(self)) {
+    task();
+    takes_next = false;
+  }
+}
+
+Task ThreadPool::Take(Worker* self) {
   for (;;) {
-    Task task;
     {
       MutexLock lock(mu_);
-      while (queue_.empty() && !stopping_) wake_.Wait(mu_);
-      if (queue_.empty()) return;
-      task = std::move(queue_.front());
-      queue_.pop_front();
+      if (!queue_.empty()) {
+        Task task = std::move(queue_.front());
+        queue_.pop_front();
+        // Of two that were left to this thread the other goes to somebody else.
+        Worker* const sleeper = TakeSleeper();
+        lock.Unlock();
+        if (sleeper != nullptr) sleeper->parker.Wake();
+        return task;
+      }
+      if (stopping_) return nullptr;
+      asleep_.push_back(self);
     }
-    task();
+    self->parker.Park();
+    MutexLock lock(mu_);
+    --waking_;
   }
 }
 

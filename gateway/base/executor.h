@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "gateway/base/mutex.h"
+#include "gateway/base/parker.h"
 
 namespace cdgate::base {
 
@@ -38,8 +39,23 @@ struct ThreadPoolOptions {
 };
 
 // Fixed threads over one bounded FIFO queue. The destructor calls Shutdown().
+//
+// Of the threads that sleep the one that fell asleep last is woken, and only where the threads that
+// are on their way to the queue do not suffice: a wake is a system call and a switch, and costs
+// more than many a task.
 class ThreadPool final : public Executor {
  public:
+  // While one lives, its thread is about to end the task that it runs for a pool: what it posts
+  // to that pool it takes itself, and wakes nobody for the first of it. On any other thread
+  // nothing changes.
+  class Ending {
+   public:
+    Ending();
+    ~Ending();
+    Ending(const Ending&) = delete;
+    Ending& operator=(const Ending&) = delete;
+  };
+
   explicit ThreadPool(ThreadPoolOptions options);
   ~ThreadPool() override;
 
@@ -52,14 +68,26 @@ class ThreadPool final : public Executor {
   size_t queued() const;
 
  private:
-  void Run();
+  struct Worker {
+    Parker parker;
+    std::thread thread;
+  };
+
+  void Run(Worker* self);
+  // The next task; none: the pool stops.
+  Task Take(Worker* self);
+  // Who is to be woken for what is queued, without the lock; null: nobody.
+  Worker* TakeSleeper() CDGATE_REQUIRES(mu_);
 
   const ThreadPoolOptions options_;
   mutable Mutex mu_;
-  CondVar wake_;
   std::deque<Task> queue_ CDGATE_GUARDED_BY(mu_);
+  std::vector<Worker*> asleep_ CDGATE_GUARDED_BY(mu_);
+  // Woken, and not at the queue yet. Invariant: with more tasks than these nobody is asleep, but
+  // for one task of each thread that ends another (Ending).
+  size_t waking_ CDGATE_GUARDED_BY(mu_) = 0;
   bool stopping_ CDGATE_GUARDED_BY(mu_) = false;
-  std::vector<std::thread> threads_;  // set by the constructor, emptied by Shutdown
+  std::vector<std::unique_ptr<Worker>> workers_;  // set by the constructor, emptied by Shutdown
 };
 
 // Runs the tasks posted to it one at a time, in order, on another executor's

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <optional>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
@@ -268,6 +269,8 @@ std::vector<Feed::Core::Answer> Feed::Core::TakeAnswers() {
 // Ends a turn that counted itself in running_.
 void Feed::Core::Run(std::vector<Answer> answers) {
   for (Answer& answer : answers) {
+    std::optional<base::ThreadPool::Ending> ending;
+    if (&answer == &answers.back()) ending.emplace();  // the reader goes on in this thread
     answer.callback(std::move(answer.commits));
     answer.callback = nullptr;  // what it owns goes with its turn, not with the batch
   }

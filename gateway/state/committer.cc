@@ -75,6 +75,7 @@ absl::Status Committer::Propose(Proposal proposal, Done done) {
       Pending{.proposal = std::move(proposal), .done = std::move(done), .bytes = bytes});
   const size_t events = pending->proposal.events.size();
   absl::Status status;
+  bool wake = false;
   {
     MutexLock lock(mu_);
     status = Admit(*pending);
@@ -83,11 +84,20 @@ absl::Status Committer::Propose(Proposal proposal, Done done) {
       pending_bytes_ += bytes;
       metrics_.pending_events.Set(static_cast<double>(pending_events_));
       queue_.push_back(std::move(pending));
-      wake_.Signal();
+      wake = std::exchange(asleep_, false);
     }
   }
+  if (wake) parker_.Wake();
   if (!status.ok()) metrics_.Refused(status);
   return status;
+}
+
+void Committer::Wake() {
+  {
+    MutexLock lock(mu_);
+    if (!std::exchange(asleep_, false)) return;
+  }
+  parker_.Wake();
 }
 
 void Committer::Run() {
@@ -99,13 +109,24 @@ void Committer::Run() {
   }
 }
 
+void Committer::AwaitProposals() {
+  for (;;) {
+    {
+      MutexLock lock(mu_);
+      if (!queue_.empty() || stopping_) return;
+      asleep_ = true;
+    }
+    parker_.Park();
+  }
+}
+
 // Waits for proposals; none: the committer stops.
 Committer::Batch Committer::TakeBatch() {
   Batch batch;
   size_t events = 0;
   size_t bytes = 0;
+  AwaitProposals();
   MutexLock lock(mu_);
-  while (queue_.empty() && !stopping_) wake_.Wait(mu_);
   while (!queue_.empty()) {
     events += queue_.front()->proposal.events.size();
     bytes += queue_.front()->bytes;
@@ -285,8 +306,8 @@ void Committer::Requeue(PendingPtr pending) {
   MutexLock lock(mu_);
   if (closed_.ok() || base::ReasonOf(closed_) == Reason::kDraining) {
     queue_.push_front(std::move(pending));
-    wake_.Signal();
-    return;
+    lock.Unlock();
+    return Wake();
   }
   Refuse(closed_, pending.get());
   lock.Unlock();
@@ -322,8 +343,8 @@ void Committer::Shutdown() {
   {
     MutexLock lock(mu_);
     stopping_ = true;
-    wake_.SignalAll();
   }
+  Wake();
   if (thread_.joinable()) thread_.join();
   Batch left;
   {

@@ -16,6 +16,7 @@
 #include "gateway/base/clock.h"
 #include "gateway/base/executor.h"
 #include "gateway/base/mutex.h"
+#include "gateway/base/parker.h"
 #include "gateway/event/record.h"
 #include "gateway/eventlog/event_log.h"
 #include "gateway/state/applier.h"
@@ -49,6 +50,7 @@ class Committer {
 
   absl::Status Admit(const Pending& pending) CDGATE_REQUIRES(mu_);
   void Run();
+  void AwaitProposals();
   Batch TakeBatch();
   void CommitBatch(Batch batch);
   // Where the batch is to be refused as a whole, why.
@@ -64,6 +66,8 @@ class Committer {
   void Compare(uint64_t parked);
   PendingPtr Unpark(uint64_t parked);
   void Requeue(PendingPtr pending);
+  // Wakes the thread, where it sleeps, for what changed under the lock.
+  void Wake();
   bool SameContent(base::Sequence first, const event::StoredView& other) const;
   bool SameContent(const event::StoredView& first, const event::StoredView& other) const;
 
@@ -82,7 +86,8 @@ class Committer {
   const std::shared_ptr<TaskGate> comparisons_;
 
   base::Mutex mu_;
-  base::CondVar wake_;
+  base::Parker parker_;                         // the thread's
+  bool asleep_ CDGATE_GUARDED_BY(mu_) = false;  // and nobody wakes it yet
   std::deque<PendingPtr> queue_ CDGATE_GUARDED_BY(mu_);
   std::map<uint64_t, PendingPtr> parked_ CDGATE_GUARDED_BY(mu_);  // being compared
   uint64_t last_parked_ CDGATE_GUARDED_BY(mu_) = 0;

@@ -31,6 +31,22 @@ class Gate {
   std::promise<void> entered_;
 };
 
+// Nobody leaves before all have come.
+class Meeting {
+ public:
+  explicit Meeting(size_t all) : missing_(all) {}
+  void Join() {
+    MutexLock lock(mu_);
+    if (--missing_ == 0) complete_.SignalAll();
+    while (missing_ > 0) complete_.Wait(mu_);
+  }
+
+ private:
+  Mutex mu_;
+  CondVar complete_;
+  size_t missing_ CDGATE_GUARDED_BY(mu_);
+};
+
 TEST(ThreadPoolTest, RunsWhatItAcceptedOnceEach) {
   std::vector<std::atomic<int>> runs(1000);
   {
@@ -83,6 +99,69 @@ TEST(ThreadPoolTest, ATaskMayPostAnother) {
   std::promise<void> done;
   ASSERT_TRUE(pool.TryPost([&] { EXPECT_TRUE(pool.TryPost([&done] { done.set_value(); })); }));
   done.get_future().wait();
+}
+
+// Where each waits for the others none may be left asleep.
+TEST(ThreadPoolTest, EveryThreadIsWokenWhereAllAreNeeded) {
+  constexpr size_t kThreads = 4;
+  ThreadPool pool({.name = "test", .threads = kThreads});
+  for (int round = 0; round < 500; ++round) {
+    const auto together = std::make_shared<Meeting>(kThreads + 1);
+    for (size_t i = 0; i < kThreads; ++i) {
+      ASSERT_TRUE(pool.TryPost([together] { together->Join(); }));
+    }
+    together->Join();
+  }
+}
+
+TEST(ThreadPoolTest, WhatATaskPostsAsItEndsRunsOnItsThread) {
+  ThreadPool pool({.name = "test", .threads = 2});
+  Gate gate;
+  ASSERT_TRUE(pool.TryPost(gate.Wait()));
+  gate.AwaitEntered();  // the other thread has the rest
+  std::promise<std::thread::id> first, second;
+  ASSERT_TRUE(pool.TryPost([&] {
+    const ThreadPool::Ending ending;
+    EXPECT_TRUE(pool.TryPost([&] { second.set_value(std::this_thread::get_id()); }));
+    first.set_value(std::this_thread::get_id());
+  }));
+  EXPECT_EQ(first.get_future().get(), second.get_future().get());
+  gate.Open();
+}
+
+// Only the first is taken by the thread that posts; and nothing depends on that it ends.
+TEST(ThreadPoolTest, OfSeveralThatATaskPostsAsItEndsTheOthersWakeThreads) {
+  ThreadPool pool({.name = "test", .threads = 3});
+  for (int round = 0; round < 500; ++round) {
+    const auto together = std::make_shared<Meeting>(4);
+    ASSERT_TRUE(pool.TryPost([&pool, together] {
+      const ThreadPool::Ending ending;
+      for (int i = 0; i < 3; ++i) {
+        EXPECT_TRUE(pool.TryPost([together] { together->Join(); }));
+      }
+    }));
+    together->Join();
+  }
+}
+
+TEST(ThreadPoolTest, ATaskThatEndsWakesThreadsOfOtherPools) {
+  ThreadPool pool({.name = "test", .threads = 1});
+  ThreadPool other({.name = "other", .threads = 1});
+  std::promise<void> ran;
+  ASSERT_TRUE(pool.TryPost([&] {
+    const ThreadPool::Ending ending;
+    EXPECT_TRUE(other.TryPost([&ran] { ran.set_value(); }));
+    ran.get_future().wait();
+  }));
+  pool.Shutdown();
+}
+
+TEST(ThreadPoolTest, OutsideOfItsTasksNobodyEndsOne) {
+  ThreadPool pool({.name = "test", .threads = 1});
+  const ThreadPool::Ending ending;
+  std::promise<void> ran;
+  ASSERT_TRUE(pool.TryPost([&ran] { ran.set_value(); }));
+  ran.get_future().wait();
 }
 
 TEST(StrandTest, RunsOneAtATimeInOrder) {
