@@ -38,6 +38,8 @@ inline constexpr size_t kMaxTokenBytes = 256;
 inline constexpr size_t kMaxLinkEpochBytes = 64;
 inline constexpr size_t kMaxNameBytes = 255;
 inline constexpr int kMaxCapabilities = 64;
+// Events on disk that an Ack is sent for at once, also where more are about to be.
+inline constexpr uint64_t kMostUnacknowledged = 64;
 // An Ack names at most as many refusals as fit in this.
 inline constexpr size_t kMaxAckBytes = 48 * 1024;
 // How long a GoAway may take to leave before the stream is cut.

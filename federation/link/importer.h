@@ -48,7 +48,13 @@ class Importer {
   // Whether a Credit or an Ack is worth a frame, and that frame.
   bool HasCredit(absl::Time now);
   federation::v1::Credit TakeCredit();
-  bool HasAck() const { return acknowledged_ < committed_; }
+  // What is on disk waits for what is about to be: an Ack costs both sides as much as a batch, and
+  // the commit that it waits for brings it. At most kMostUnacknowledged wait.
+  bool HasAck() const {
+    return acknowledged_ < committed_ &&
+           (pending_.empty() || !refused_.empty() || stopped_ ||
+            committed_.value() - acknowledged_.value() >= kMostUnacknowledged);
+  }
   federation::v1::Ack TakeAck();
 
   // Batches are dropped from now on, and no more credit is given. The last token that only
