@@ -89,6 +89,7 @@ Outputs Link::Step(Input input, absl::Time now) {
     CheckDrained();
   }
   SendNext();
+  awaits_written_ = writing_ && FrameDue();
   ArmTimer();
   out_ = nullptr;
   return out;
@@ -399,6 +400,14 @@ void Link::SendNext() {
   SendFrame send;
   if (NextControlFrame(&send.frame)) return Send(std::move(send));
   if (greeted() && exporter_.HasBatch()) return Send(exporter_.TakeBatch());
+}
+
+// Whether anything is to be sent as soon as the frame before it left, or to be done then.
+bool Link::FrameDue() {
+  if (state_ != State::kUp) return state_ != State::kClosed;
+  return exporter_.HasBatch() || importer_.HasAck() || importer_.HasCredit(now_) ||
+         HeartbeatDue() || interest_due_ || groups_ || trust_ || catalogue_ || !counts_.empty() ||
+         attestors_.attestors_size() > 0;
 }
 
 // In order of urgency. Everything here is about the latest state, so that a slow

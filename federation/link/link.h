@@ -48,6 +48,9 @@ class Link {
   Outputs Step(Input input, absl::Time now);
 
   State state() const { return state_; }
+  // A frame is being written, and its Written is for now: something else is to be sent or done
+  // then. Otherwise it may come as late as right before the next input.
+  bool awaits_written() const { return awaits_written_; }
   // What the Hellos agreed on; empty before.
   const Agreed& agreed() const { return agreed_; }
   bool BothKnow(absl::string_view capability) const;
@@ -99,6 +102,7 @@ class Link {
   void CheckEstablished();
   void CheckDrained();
   void SendNext();
+  bool FrameDue();
   bool NextControlFrame(federation::v1::Frame* frame);
   bool HeartbeatDue() const;
   void Send(SendFrame send);
@@ -119,6 +123,7 @@ class Link {
   Outputs* out_ = nullptr;  // during Step()
 
   bool writing_ = false;  // a SendFrame waits for its Written
+  bool awaits_written_ = false;
   bool hello_due_ = false;
   bool interest_due_ = false;
   std::optional<federation::v1::Groups> groups_;        // not sent yet

@@ -50,7 +50,8 @@ struct StreamClosed {
   absl::Status why;
 };
 
-// The frame last given out by SendFrame is with the transport. Exactly one for each.
+// The frame last given out by SendFrame is with the transport. Exactly one for each, at the latest
+// before the next input, and at once where Link::awaits_written() says so.
 struct Written {};
 
 // Time passed. Also harmless at any other time than SetTimer asked for.

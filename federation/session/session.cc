@@ -325,18 +325,25 @@ link::HeadMoved Session::HeadNow() const {
   return {deps_.store.head().sequence, now};
 }
 
-void Session::Step(link::Input input) {
-  inputs_.push_back(std::move(input));
+void Session::StepAll() {
   if (std::exchange(stepping_, true)) return;  // what follows from an output comes after it
-  while (!inputs_.empty()) {
-    link::Input next = std::move(inputs_.front());
-    inputs_.pop_front();
-    for (link::Output& output : link_->Step(std::move(next), LinkTime())) {
-      std::visit([this](auto&& out) { Do(std::move(out)); }, std::move(output));
+  do {
+    while (std::optional<link::Input> next = NextInput()) {
+      for (link::Output& output : link_->Step(*std::move(next), LinkTime())) {
+        std::visit([this](auto&& out) { Do(std::move(out)); }, std::move(output));
+      }
     }
-  }
+  } while (link_->awaits_written() && !write_.Await());
   stepping_ = false;
   PublishStatus();
+}
+
+std::optional<link::Input> Session::NextInput() {
+  if (write_.Take()) return link::Written{};
+  if (inputs_.empty()) return std::nullopt;
+  link::Input next = std::move(inputs_.front());
+  inputs_.pop_front();
+  return next;
 }
 
 void Session::Do(link::SendFrame send) {
@@ -346,11 +353,12 @@ void Session::Do(link::SendFrame send) {
   }
   if (send.frame.has_heartbeat()) AddReceipt(&send.frame);
   std::string head = link::EncodeHead(send);  // counts the events: before they are moved
+  write_.Begin();
   stream_->Send(rpc::ToBytes(std::move(head), std::move(send.events)),
                 [weak = weak_from_this()](bool ok) {
                   const auto self = weak.lock();
                   if (!ok || self == nullptr) return;  // on_closed says the rest
-                  self->Post([s = self.get()] { s->Step(link::Written{}); });
+                  if (self->write_.Finish()) self->Post([s = self.get()] { s->StepAll(); });
                 });
 }
 

@@ -25,6 +25,7 @@
 #include "cdgate/admin/v1/resources.pb.h"
 #include "federation/link/link.h"
 #include "federation/session/export_reader.h"
+#include "federation/session/frame_write.h"
 #include "federation/session/import_writer.h"
 #include "federation/session/ledger_writer.h"
 #include "federation/session/peer_metrics.h"
@@ -162,7 +163,12 @@ class Session : public std::enable_shared_from_this<Session> {
   void OnClosed(const absl::Status& why);
 
   // Steps the link with `input` and with all that follows from it.
-  void Step(link::Input input);
+  void Step(link::Input input) {
+    inputs_.push_back(std::move(input));
+    StepAll();
+  }
+  void StepAll();
+  std::optional<link::Input> NextInput();
   absl::Time LinkTime() const;
   link::HeadMoved HeadNow() const;
 
@@ -223,6 +229,7 @@ class Session : public std::enable_shared_from_this<Session> {
   std::optional<ReplayDecider> decider_;
   std::optional<ReplayReader> replayer_;
   std::optional<link::Link> link_;
+  FrameWrite write_;
   std::deque<link::Input> inputs_;  // while stepping_
   bool stepping_ = false;
   bool ended_ = false;  // CloseStream was given out

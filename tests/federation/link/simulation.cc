@@ -162,9 +162,7 @@ void World::RandomStep() {
     case 2:
     case 3: return Deliver(side, true);
     case 4:
-    case 5:
-      if (std::exchange(side.writing_, false)) side.Step(link::Written{});
-      return;
+    case 5: return side.FrameLeft();
     case 6:
       if (step_ >= side.slow_until_ || Chance(8)) side.CommitSome();
       return;
@@ -192,7 +190,7 @@ void World::StopFaults() {
 
 void World::HealOnce(Side& side, int round) {
   Deliver(side, false);
-  if (std::exchange(side.writing_, false)) side.Step(link::Written{});
+  side.FrameLeft();
   side.CommitSome();
   side.Decide();
   side.DecideReplay();

@@ -73,7 +73,7 @@ void Side::Connect(Wire* out) {
   replay_.reset();
   check_.reset();
   out_ = out;
-  writing_ = false;
+  writing_ = left_ = false;
   held_events_ = 0;
   peer_interest_ = 0;
   received_digest_ = begin_anew_ ? "" : disk_.cursor.digest;
@@ -83,7 +83,22 @@ void Side::Connect(Wire* out) {
   Step(link::StreamOpened{});
 }
 
+void Side::FrameLeft() {
+  if (!std::exchange(writing_, false) || link_ == nullptr) return;
+  left_ = true;
+  if (link_->awaits_written()) TellOfFrame();
+}
+
+void Side::TellOfFrame() {
+  if (std::exchange(left_, false)) StepOnce(link::Written{});
+}
+
 void Side::Step(link::Input input) {
+  TellOfFrame();
+  StepOnce(std::move(input));
+}
+
+void Side::StepOnce(link::Input input) {
   if (link_ == nullptr) return;
   if (world_.Broken(world_.options_.mutant)) Break(world_.options_.mutant, &input);
   for (link::Output& output : link_->Step(std::move(input), Now())) {

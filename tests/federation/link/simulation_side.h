@@ -120,6 +120,8 @@ class Side {
 
   void Connect(Wire* out);
   void Step(link::Input input);
+  // The transport took the frame that is being written.
+  void FrameLeft();
   void Do(link::Output output);
 
   void Publish();
@@ -173,7 +175,8 @@ class Side {
   std::optional<link::CheckPlace> check_;
   std::deque<std::function<void()>> commits_;  // what the disk has not done yet
   Wire* out_ = nullptr;                        // where frames go; null: nowhere
-  bool writing_ = false;
+  bool writing_ = false;                       // a frame is with the transport
+  bool left_ = false;         // it left, and the link was not told yet: nothing waits for that
   uint64_t held_events_ = 0;  // received, not committed
   SimulatedSigner signer_;
   std::set<std::string> keys_;    // of the peer, that it told of
@@ -181,6 +184,8 @@ class Side {
   base::Position receipt_given_;  // on this link
 
  private:
+  void StepOnce(link::Input input);
+  void TellOfFrame();
   link::LinkConfig Config();
   federation::v1::Interest Interest() const;
   void OnSend(const link::SendFrame& send);
