@@ -4,7 +4,8 @@
 //       --seed 7 --first 0 --rate 1000 --seconds 4 --settle 3
 //
 // Publishes events of the chaos plan (chaos_events.h) from `--first` on in one domain on a stream,
-// each when it is due, and receives them in another. Prints a JSON summary: published, arrived,
+// each when it is due, and receives them in another. Prints "publishing" when it begins, and at the
+// end a JSON summary: published, arrived,
 // repeated, p50_ms, p99_ms and max_ms, measured from the moment that the schedule says, so that
 // what waits behind a slow one was slow, too; and `next`, the index after the last. Those of the
 // first `--settle` seconds must arrive, and are not measured. Exit status 1 where an event did not
@@ -136,6 +137,7 @@ Clock::time_point Publish(const Options& options, EventsService::Stub& stub) {
       }
     }
   });
+  std::cout << "publishing" << std::endl;
   const auto began = Clock::now();
   for (uint64_t i = 0; i < options.count();) {
     std::this_thread::sleep_until(DueAt(options, began, i));

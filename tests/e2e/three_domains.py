@@ -113,6 +113,7 @@ class Crossing(ThreeDomains):
             "--subscriber", self.gamma.identity("subscriber"), "--seed", str(self.seed), "--first", str(self.next),
             "--rate", str(self.plan.rate), "--seconds", str(self.plan.seconds), "--settle", str(self.plan.settle)],
             stdout=subprocess.PIPE, text=True)
+        self.assertEqual(process.stdout.readline(), "publishing\n")
         if meanwhile is not None:
             meanwhile()
         out = process.communicate(timeout=self.plan.settle + self.plan.seconds + harness.PATIENCE_S)[0]
