@@ -168,7 +168,7 @@ TEST(ServerTest, ClientWhoseSendFailsStillReadsWhatCameBeforeTheEnd) {
   auto probe = StreamProbe::Start(channel->OpenStream(kLink), /*keep_reading=*/false);
   ASSERT_TRUE(probe->Send("one"));
   EXPECT_EQ(probe->Receive(), "one");
-  const auto stream = gateway.seen().streams.at(0).lock();
+  const auto stream = gateway.Stall(*probe);
   Promise<bool> written;
   stream->Send(ToBytes("go away"), [&written](bool ok) { written.Set(ok); });
   ASSERT_EQ(written.Wait(), true);

@@ -221,9 +221,13 @@ void TestGateway::Echo(ServerStreamPtr stream) {
     seen_.streams.push_back(stream);
   }
   stream->Start({.on_message =
-                     [stream](grpc::ByteBuffer message) {
+                     [this, stream](grpc::ByteBuffer message) {
                        const std::string text(FlatBytes(message).view());
-                       if (text == "stall") return;
+                       if (text == "stall") {
+                         base::MutexLock lock(mu);
+                         ++seen_.stalled;
+                         return;
+                       }
                        if (text == "finish") {
                          stream->Read();
                          return stream->Close(
@@ -271,6 +275,12 @@ std::unique_ptr<ClientChannel> TestGateway::Local() {
   return std::make_unique<ClientChannel>(
       "unix:" + Address(Listener::kLocal), nullptr,
       ClientChannelOptions{.clock = base::SystemClock(), .timers = Timers()});
+}
+
+std::shared_ptr<ServerStream> TestGateway::Stall(StreamProbe& probe) {
+  EXPECT_TRUE(probe.Send("stall"));
+  EXPECT_TRUE(Eventually([this] { return seen().stalled == 1; }));
+  return seen().streams.at(0).lock();
 }
 
 bool TestGateway::Eventually(const std::function<bool()>& done) {

@@ -134,6 +134,9 @@ class TestGateway {
   // A folder with tls.crt, tls.key and bundle.pem of that service; for clients elsewhere.
   std::string ServiceIdentity(const std::string& name);
   std::string Address(authz::Listener kind) const { return server->BoundAddress(kind); }
+  // Has the first stream, whose client `probe` is, stop reading. Returns it: nothing is being
+  // written on it.
+  std::shared_ptr<ServerStream> Stall(StreamProbe& probe);
   // Waits until `done`, looking now and then.
   static bool Eventually(const std::function<bool()>& done);
 
@@ -155,6 +158,7 @@ class TestGateway {
     std::vector<CallPtr> calls;
     std::vector<std::weak_ptr<ServerStream>> streams;
     std::vector<absl::Status> closed;
+    int stalled = 0;  // streams that were asked to; nothing is being written on them
   };
   Seen seen() const {
     base::MutexLock lock(mu);
