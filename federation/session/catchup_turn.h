@@ -52,9 +52,11 @@ class CatchupTurn {
       return true;
     }
     Cancel();
-    timer_ = timers_.At(turn, [this, post = post_, step = std::move(step)] {
-      post([this, step] {
-        if (std::exchange(timer_, 0) != 0) step();
+    timer_ = timers_.At(turn, [this, turn, post = post_, step = std::move(step)] {
+      post([this, turn, step] {
+        if (std::exchange(timer_, 0) == 0) return;
+        share_->NoteTurn(turn, clock_.Monotonic());
+        step();
       });
     });
     return false;

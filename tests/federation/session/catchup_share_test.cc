@@ -56,6 +56,39 @@ TEST(CatchupShareTest, NoPauseIsLong) {
   EXPECT_LE(share.NextTurn(kNoon), kNoon + absl::Milliseconds(100) + CatchupShare::kLongestPause);
 }
 
+TEST(CatchupShareTest, HalvesWhereATurnComesLateAndGrowsWhereTheyComeInTime) {
+  CatchupShare share(0.5);
+  const absl::Duration in_time = kNoon + CatchupShare::kInTime;
+  const absl::Duration late = in_time + absl::Microseconds(1);
+  share.NoteTurn(kNoon, in_time);
+  EXPECT_DOUBLE_EQ(share.current(), 0.5);
+  share.NoteTurn(kNoon, late);
+  EXPECT_DOUBLE_EQ(share.current(), 0.25);
+  for (int i = 0; i < 10; ++i) share.NoteTurn(kNoon, late);
+  EXPECT_DOUBLE_EQ(share.current(), 0.5 * CatchupShare::kLeast);
+  share.NoteTurn(kNoon, in_time);
+  EXPECT_DOUBLE_EQ(share.current(), 0.5 * (CatchupShare::kLeast + CatchupShare::kGrowth));
+  for (int i = 0; i < 500; ++i) share.NoteTurn(kNoon, in_time);
+  EXPECT_DOUBLE_EQ(share.current(), 0.5);
+}
+
+TEST(CatchupShareTest, ShowsWhatItIs) {
+  base::Metrics metrics;
+  base::Gauge& shown = metrics.AddGauge("share", "");
+  CatchupShare share(0.5, &shown);
+  EXPECT_DOUBLE_EQ(shown.Value(), 0.5);
+  share.NoteTurn(kNoon, kNoon + absl::Seconds(1));
+  EXPECT_DOUBLE_EQ(shown.Value(), 0.25);
+}
+
+TEST(CatchupShareTest, ALateTurnMakesPausesLonger) {
+  CatchupShare share(0.5);
+  share.NoteLive(kNoon);
+  share.NoteTurn(kNoon - absl::Milliseconds(5), kNoon);
+  share.NoteWork(kNoon, kNoon + absl::Milliseconds(2));
+  EXPECT_EQ(share.NextTurn(kNoon), kNoon + absl::Milliseconds(24));
+}
+
 TEST(CatchupShareTest, AShareOfOneNeverWaits) {
   CatchupShare share(1);
   share.NoteLive(kNoon);

@@ -55,6 +55,18 @@ TEST_F(CatchupTurnTest, BacklogBesideWhatIsNewGoesByFewAndPauses) {
   EXPECT_TRUE(Begin(absl::Hours(1)));
 }
 
+TEST_F(CatchupTurnTest, AfterATurnThatCameLateItPausesLonger) {
+  NoteLive();
+  EXPECT_TRUE(Begin(absl::Hours(1)));
+  clock_.Advance(absl::Milliseconds(2));
+  turn_.End();
+  EXPECT_FALSE(Begin(absl::Hours(1)));
+  clock_.Advance(absl::Milliseconds(13));  // nobody looks at timers meanwhile
+  timers_.Advance(absl::ZeroDuration());
+  EXPECT_EQ(steps_, 1);
+  EXPECT_DOUBLE_EQ(share_.current(), 0.25);
+}
+
 TEST_F(CatchupTurnTest, WhatIsNewDoesNotPauseBehindABacklog) {
   NoteLive();
   EXPECT_TRUE(Begin(absl::Hours(1)));
