@@ -21,9 +21,7 @@ PUBLISH = "/cdgate.events.v1.EventsService/PublishStream"
 LINK = "/cdgate.federation.v1.FederationService/Link"
 EVENTS = 100  # of the innocent publisher during each attack
 RATE = 100  # of them a second
-# Most of it comes of forty messages at once, which may bring a window of 32 MiB for each of four streams
-# before they are a debt, and what an attacker on a fast machine sends until the guard looks again.
-MOST_GROWTH = 256 << 20
+MOST_GROWTH = 200 << 20
 
 ON_API = [("rapid-reset", []), ("open-flood", []), ("endless-headers", []), ("late-giant-header", []),
           ("many-giant-messages", []), ("window-updates", []), ("pings", []), ("empty-data", []),
