@@ -45,6 +45,11 @@ absl::string_view AbuseName(Abuse abuse) {
   return "none";
 }
 
+bool TooManyStreams(const AbuseLimits& limits, int64_t open, int64_t answered) {
+  const int64_t most = 2 * limits.max_streams + kStreamsOver;
+  return open - answered > most || open > kMostOpen * most;
+}
+
 Abuse AbuseMeter::Tick(const TrafficSample& now, absl::Duration elapsed) {
   const double seconds = absl::ToDoubleSeconds(elapsed);
   UpdateDebt(now, seconds);
@@ -56,8 +61,7 @@ Abuse AbuseMeter::Tick(const TrafficSample& now, absl::Duration elapsed) {
   const bool backlogged = Backlogged(now);
   const bool trickled = Trickled(now, elapsed);
   last_ = now;
-  const int64_t most = 2 * limits_.max_streams + kStreamsOver;
-  if (now.open - now.answered > most || now.open > kMostOpen * most) return Abuse::kStreams;
+  if (TooManyStreams(limits_, now.open, now.answered)) return Abuse::kStreams;
   if (waste_ > kWasteBurst) return Abuse::kWaste;
   if (debt_ - static_cast<double>(now.unread) > Allowance(now)) return Abuse::kDebt;
   if (backlogged) return Abuse::kBacklog;
@@ -147,11 +151,11 @@ double AbuseMeter::WindowBytes() const {
 
 double AbuseMeter::Allowance(const TrafficSample& now) const {
   const int64_t reading = std::clamp<int64_t>(now.open - now.paused, 0, kStreamsInFlight);
-  const double under_way =
-      still_ <= kFlowing ? WindowBytes() : static_cast<double>(limits_.max_message_bytes);
+  const auto message = static_cast<double>(limits_.max_message_bytes);
+  const double piled_up = reading > 0 && still_ <= kFlowing ? WindowBytes() - message : 0;
   const auto slack = static_cast<double>(limits_.slack_bytes);
   return (unused_ >= kUnusedAfter ? std::min(slack, kUnusedSlack) : slack) +
-         static_cast<double>(reading) * under_way +
+         static_cast<double>(reading) * message + piled_up +
          static_cast<double>(std::max<int64_t>(0, now.paused)) * WindowBytes();
 }
 

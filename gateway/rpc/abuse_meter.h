@@ -6,9 +6,10 @@
 //   16 (pings). It never falls below zero, so good conduct is not saved up. It may reach
 //   the slack, plus one message for each of up to four streams that are being read, plus
 //   a window for each stream that we have stopped reading. Within a second of a message or
-//   of a stream that was stopped or has begun, those that are read may have a window, too:
-//   what came while we did not read waits in gRPC, and is no debt because we go on. What waits
-//   in the kernel has cost nothing yet. Where no stream is open or was lately, nothing but
+//   of a stream that was stopped or has begun, those that are read may have a window, too, all
+//   of them together: what came while we did not read waits in gRPC, and is no debt because we
+//   go on. One for each would be a gift to whoever opens streams and finishes no message. What
+//   waits in the kernel has cost nothing yet. Where no stream is open or was lately, nothing but
 //   pings and headers can come, and 512 KiB of the slack will do: the cost of a giant header
 //   grows with the square of its size.
 // - Where a stream has ended, up to a window that came of it, or comes within two seconds more,
@@ -62,6 +63,10 @@ struct AbuseLimits {
   // takes to ping a silent connection, or honest ones are cut.
   absl::Duration frame_timeout = absl::Seconds(30);
 };
+
+// Whether so many calls at once are kStreams, `answered` of them ended by us: what a caller may
+// ask at each call, so that a flood need not last until the next sample.
+bool TooManyStreams(const AbuseLimits& limits, int64_t open, int64_t answered);
 
 // Totals since the connection began; open and paused as of now.
 struct TrafficSample {

@@ -121,6 +121,8 @@ absl::StatusOr<BearerPtr> CallGate::BearerOf(
 absl::Status CallGate::CheckConnection(Connection* connection) const {
   if (options_.local != nullptr) return absl::OkStatus();
   if (connection == nullptr) return MakeError(Reason::kUnreachable, "the connection is over");
+  options_.guard.CheckStreams(*connection);
+  if (connection->was_cut()) return MakeError(Reason::kUnreachable, "the connection was cut");
   // gRPC holds honest clients to the limit; a call that is just being answered may still count.
   const int limit = 2 * options_.max_streams;
   if (connection->counters.Unanswered() <= limit) return absl::OkStatus();

@@ -184,6 +184,14 @@ void Guard::Tick() {
   ForgetIdleAddresses();
 }
 
+void Guard::CheckStreams(Connection& connection) {
+  const TrafficCounters& counters = connection.counters;
+  const int64_t open = counters.open.load(std::memory_order_relaxed);
+  const int64_t answered = counters.answered.load(std::memory_order_relaxed);
+  const AbuseLimits limits = LimitsOf(options_.limits.at(connection.listener()));
+  if (TooManyStreams(limits, open, answered)) CutForAbuse(connection, AbuseName(Abuse::kStreams));
+}
+
 void Guard::CutGreediest(const std::vector<WatchedPtr>& all) {
   uint64_t total = 0;
   const Watched* greediest = nullptr;

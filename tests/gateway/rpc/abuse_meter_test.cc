@@ -189,6 +189,19 @@ TEST(AbuseMeterTest, WhatPiledUpWhileWeDidNotReadIsNoDebtWhenWeDo) {
   EXPECT_EQ(meter.Tick(sample, kTick), Abuse::kDebt);  // they would have been taken since
 }
 
+// Windows grow with what the path holds, which is the connection's, not each stream's.
+TEST(AbuseMeterTest, StreamsThatAreReadHaveOneWindowTogether) {
+  AbuseLimits limits = kLimits;
+  limits.window_bytes = 32 * kMiB;
+  AbuseMeter meter(limits);
+  TrafficSample sample;
+  sample.open = sample.streams = 40;
+  sample.received = 39 * kMiB;  // the slack, a window, and a message of each of three more
+  EXPECT_EQ(meter.Tick(sample, kTick), Abuse::kNone);
+  sample.received += 100 * kKiB;  // more than 40 streams explain
+  EXPECT_EQ(meter.Tick(sample, kTick), Abuse::kDebt);
+}
+
 TEST(AbuseMeterTest, TrickledMessageIsCutAfterTwoMinutes) {
   AbuseMeter meter(kLimits);
   TrafficSample sample;

@@ -200,6 +200,22 @@ TEST_F(GuardTest, AbuseIsCutAndKeepsTheAddressOutForAWhile) {
               HasSubstr("connections_cut_total{cause=\"waste\",listener=\"api\"} 1"));
 }
 
+TEST_F(GuardTest, TooManyCallsAreCutAsTheyBeginAndNotAtTheNextTick) {
+  TcpPair pair;
+  const ConnectionPtr connection = Add(pair, "k", "a");
+  const int64_t most = 2 * ListenerLimits().max_streams_per_connection + 16;
+  connection->counters.open = most + 1000;
+  connection->counters.answered = 1000;
+  guard_->CheckStreams(*connection);
+  EXPECT_FALSE(connection->was_cut());
+  ++connection->counters.open;
+  guard_->CheckStreams(*connection);
+  EXPECT_TRUE(connection->was_cut());
+  EXPECT_EQ(guard_->Admit(Listener::kApi, "a"), Guard::Refusal::kRate);
+  EXPECT_THAT(metrics_.Text(),
+              HasSubstr("connections_cut_total{cause=\"streams\",listener=\"api\"} 1"));
+}
+
 TEST_F(GuardTest, TheGreediestIsCutWhereAllTogetherCostTooMuch) {
   Make(ListenerLimits(), 50000);
   TcpPair modest;
