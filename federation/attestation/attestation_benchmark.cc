@@ -1,12 +1,16 @@
-// What statements cost: commitments where events are admitted, leaves and a tree for each batch,
-// and proofs of altered copies.
+// What statements cost: commitments where events are admitted, leaves, a tree and a signature for
+// each batch, and proofs of altered copies.
 #include <benchmark/benchmark.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "auth/crypto/certificate_authority.h"
+#include "auth/crypto/signature.h"
+#include "auth/crypto/verifying_key.h"
 #include "federation/attestation/field_proof.h"
 #include "federation/attestation/leaves.h"
 #include "federation/attestation/merkle.h"
@@ -147,6 +151,46 @@ void InclusionInTree(benchmark::State& state) {
   }
 }
 BENCHMARK(InclusionInTree);
+
+struct Attestor {
+  Attestor() {
+    const auto root = crypto::CertificateAuthority::InitRoot("alpha.example", {}, absl::Now());
+    const auto ca = crypto::CertificateAuthority::Load(root->certificate_pem, root->key_pem);
+    crypto::LeafRequest request;
+    request.uri_names = {"spiffe://alpha.example/attestor/a1"};
+    issued = ca->Issue(request, absl::Now()).value();
+    key.emplace(crypto::Certificate::FromPem(issued.certificate_pem).value());
+  }
+  crypto::IssuedCertificate issued;
+  std::optional<crypto::VerifyingKey> key;
+};
+
+void SignText(benchmark::State& state) {
+  const Attestor attestor;
+  const auto key = crypto::PrivateKey::FromPem(attestor.issued.key_pem).value();
+  for (auto _ : state) benchmark::DoNotOptimize(crypto::SignBytes(key, "text"));
+}
+BENCHMARK(SignText);
+
+void VerifyText(benchmark::State& state, bool prepared) {
+  Attestor attestor;
+  if (prepared) attestor.key->Prepare();
+  const auto key = crypto::PrivateKey::FromPem(attestor.issued.key_pem).value();
+  const std::string signature = crypto::SignBytes(key, "text").value();
+  for (auto _ : state) benchmark::DoNotOptimize(attestor.key->Fits("text", signature));
+}
+BENCHMARK_CAPTURE(VerifyText, by_openssl, false);
+BENCHMARK_CAPTURE(VerifyText, prepared, true);
+
+void PrepareKey(benchmark::State& state) {
+  for (auto _ : state) {
+    state.PauseTiming();
+    Attestor attestor;
+    state.ResumeTiming();
+    benchmark::DoNotOptimize(attestor.key->Prepare());
+  }
+}
+BENCHMARK(PrepareKey);
 
 }  // namespace
 }  // namespace cdgate::attestation

@@ -12,23 +12,25 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "auth/crypto/certificate.h"
-#include "auth/crypto/signature.h"
+#include "auth/crypto/verifying_key.h"
 
 namespace cdgate::attestation {
 
 // The key of an attestor whose certificate was verified. Immutable; copies share it; thread-safe.
 class AttestorKey {
  public:
-  explicit AttestorKey(std::shared_ptr<const crypto::Certificate> certificate)
-      : certificate_(std::move(certificate)) {}
+  explicit AttestorKey(std::shared_ptr<const crypto::VerifyingKey> key) : key_(std::move(key)) {}
+  // Of a few signatures.
+  explicit AttestorKey(const crypto::Certificate& certificate)
+      : AttestorKey(std::make_shared<const crypto::VerifyingKey>(certificate)) {}
 
   [[nodiscard]] bool Fits(absl::string_view text, absl::string_view signature) const {
-    return crypto::SignatureFits(*certificate_, text, signature);
+    return key_->Fits(text, signature);
   }
-  const crypto::Certificate& certificate() const { return *certificate_; }
+  const crypto::Certificate& certificate() const { return key_->certificate(); }
 
  private:
-  std::shared_ptr<const crypto::Certificate> certificate_;
+  std::shared_ptr<const crypto::VerifyingKey> key_;
 };
 
 class AttestorKeys {

@@ -53,7 +53,7 @@ absl::StatusOr<AttestorKey> FileKeys::Find(absl::string_view domain, absl::strin
                     absl::StrCat("key ", KeyText(key_id), " was not valid at the time of signing, ",
                                  absl::FormatTime(sign_time, absl::UTCTimeZone())));
   }
-  return AttestorKey(std::make_shared<const crypto::Certificate>(chain->second.front()));
+  return AttestorKey(chain->second.front());
 }
 
 std::string FileKeys::NameOf(absl::string_view key_id) const {

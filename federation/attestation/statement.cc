@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "auth/crypto/signature.h"
 #include "federation/attestation/signed_text.h"
 #include "gateway/base/encoding.h"
 #include "gateway/base/errors.h"

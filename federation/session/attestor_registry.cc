@@ -25,6 +25,11 @@ using crypto::Certificate;
 constexpr size_t kDomainsShare = 16;
 // How many wait for a bundle of their domain.
 constexpr size_t kMaxWaiting = 64;
+// A key that has verified so many signatures is worth what it takes to prepare it; no more than so
+// many are at once, 10 MiB.
+constexpr uint64_t kManyUses = 500;
+constexpr size_t kMaxPrepared = 64;
+constexpr absl::Duration kPreparedFor = absl::Hours(1);  // after its last use
 
 std::string TimeText(absl::Time time) {
   return absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", time, absl::UTCTimeZone());
@@ -94,7 +99,8 @@ struct AttestorRegistry::Entry {
   storage::v1::KeptAttestor kept;
   std::string id;
   std::vector<Certificate> chain;
-  std::shared_ptr<const Certificate> leaf;
+  std::shared_ptr<crypto::VerifyingKey> key;
+  const Certificate& leaf() const { return key->certificate(); }
 };
 
 struct AttestorRegistry::Verdict {
@@ -142,9 +148,9 @@ absl::StatusOr<AttestorRegistry::EntryPtr> AttestorRegistry::Read(
   if (entry->chain.empty()) {
     return base::MakeError(Reason::kCertificateMalformed, "there is no certificate");
   }
-  entry->leaf = std::make_shared<const Certificate>(entry->chain.front());
-  entry->key_id = entry->leaf->FingerprintSha256();
-  CDGATE_ASSIGN_OR_RETURN(const trust::SpiffeId id, trust::ClaimedId(*entry->leaf));
+  entry->key = std::make_shared<crypto::VerifyingKey>(entry->chain.front());
+  entry->key_id = entry->leaf().FingerprintSha256();
+  CDGATE_ASSIGN_OR_RETURN(const trust::SpiffeId id, trust::ClaimedId(entry->leaf()));
   entry->id = id.text();
   entry->kept.set_domain(std::string(id.trust_domain()));
   return EntryPtr(std::move(entry));
@@ -210,7 +216,7 @@ absl::Status AttestorRegistry::MakeRoom(const std::string& domain) {
   if (!share_is_used && kept_.size() < deps_.max_attestors) return absl::OkStatus();
   auto oldest = kept_.end();
   for (auto it = kept_.begin(); it != kept_.end(); ++it) {
-    if (it->second.entry->leaf->not_after() >= deps_.clock.Now()) continue;
+    if (it->second.entry->leaf().not_after() >= deps_.clock.Now()) continue;
     if (share_is_used && it->second.entry->kept.domain() != domain) continue;
     if (it->second.on_disk == OnDisk::kUnderWay) continue;  // it could not be removed there
     if (oldest == kept_.end() || it->second.last_used < oldest->second.last_used) oldest = it;
@@ -231,7 +237,10 @@ absl::Status AttestorRegistry::MakeRoom(const std::string& domain) {
 
 // --- on disk
 
-void AttestorRegistry::Tick() { Store(); }
+void AttestorRegistry::Tick() {
+  Store();
+  PrepareKeys();
+}
 
 void AttestorRegistry::Store() {
   state::Proposal proposal;
@@ -274,6 +283,27 @@ void AttestorRegistry::OnStored(const std::vector<std::string>& key_ids,
     if (kept == kept_.end()) continue;
     kept->second.on_disk = status.ok() ? OnDisk::kStored : OnDisk::kMissing;
   }
+}
+
+// --- keys that are much used
+
+void AttestorRegistry::PrepareKeys() {
+  const absl::Time now = deps_.clock.Now();
+  std::shared_ptr<crypto::VerifyingKey> wanted;
+  size_t prepared = 0;
+  {
+    base::MutexLock lock(mu_);
+    for (const auto& [key_id, kept] : kept_) {
+      crypto::VerifyingKey& key = *kept.entry->key;
+      const bool idle = now - kept.last_used > kPreparedFor;
+      if (idle) key.Forget();
+      if (key.prepared()) ++prepared;
+      const bool worth_it = !idle && key.used() >= kManyUses && key.can_be_prepared();
+      if (!worth_it || key.prepared()) continue;
+      if (wanted == nullptr || key.used() > wanted->used()) wanted = kept.entry->key;
+    }
+  }
+  if (wanted != nullptr && prepared < kMaxPrepared) wanted->Prepare();
 }
 
 // --- those of domains without a bundle
@@ -354,9 +384,8 @@ AttestorRegistry::VerdictPtr AttestorRegistry::CurrentVerdict(const EntryPtr& en
   return verdict;
 }
 
-absl::StatusOr<std::shared_ptr<const Certificate>> AttestorRegistry::Find(absl::string_view domain,
-                                                                          absl::string_view key_id,
-                                                                          absl::Time sign_time) {
+absl::StatusOr<std::shared_ptr<const crypto::VerifyingKey>> AttestorRegistry::Find(
+    absl::string_view domain, absl::string_view key_id, absl::Time sign_time) {
   EntryPtr entry = Use(key_id);
   if (entry == nullptr) entry = TakeWaiting(key_id);
   if (entry == nullptr) {
@@ -375,7 +404,7 @@ absl::StatusOr<std::shared_ptr<const Certificate>> AttestorRegistry::Find(absl::
                      ", and its certificates are valid from ", TimeText(verdict->not_before),
                      " to ", TimeText(verdict->not_after)));
   }
-  return entry->leaf;
+  return entry->key;
 }
 
 std::optional<federation::v1::AttestorCertificate> AttestorRegistry::ChainOf(
@@ -391,9 +420,9 @@ AttestorFacts AttestorRegistry::FactsOf(const EntryPtr& entry) {
   return {.key_id = entry->key_id,
           .domain = entry->kept.domain(),
           .id = entry->id,
-          .serial = entry->leaf->serial(),
-          .not_before = entry->leaf->not_before(),
-          .not_after = entry->leaf->not_after(),
+          .serial = entry->leaf().serial(),
+          .not_before = entry->leaf().not_before(),
+          .not_after = entry->leaf().not_after(),
           .first_seen = absl::FromUnixNanos(entry->kept.first_seen_nanos()),
           .received_from = entry->kept.received_from(),
           .own = entry->kept.domain() == deps_.domain,

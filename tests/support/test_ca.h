@@ -42,9 +42,11 @@ class TestCa {
     return Attestor(name, now_, absl::Hours(24));
   }
   crypto::IssuedCertificate Attestor(const std::string& name, absl::Time from,
-                                     absl::Duration validity) const {
+                                     absl::Duration validity,
+                                     crypto::KeyType key_type = crypto::KeyType::kP256) const {
     crypto::LeafRequest request;
     request.uri_names = {absl::StrCat("spiffe://", domain_, "/attestor/", name)};
+    request.key_type = key_type;
     request.validity = validity;
     request.use = crypto::LeafUse::kStatements;
     return ca_.Issue(request, from).value();

@@ -32,7 +32,7 @@ class OneKey : public AttestorKeys {
         cdgate::crypto::Certificate::FromPem(root.value().certificate_pem).value());
   }
   absl::StatusOr<AttestorKey> Find(absl::string_view, absl::string_view, absl::Time) override {
-    return AttestorKey(certificate_);
+    return AttestorKey(*certificate_);
   }
 
  private:

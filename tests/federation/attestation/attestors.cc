@@ -80,7 +80,7 @@ absl::StatusOr<attestation::AttestorKey> FakeKeys::Find(absl::string_view domain
                      it->second.key_id == key_id &&
                      it->second.certificate->not_before() <= sign_time &&
                      sign_time <= it->second.certificate->not_after();
-  if (known) return attestation::AttestorKey(it->second.certificate);
+  if (known) return attestation::AttestorKey(*it->second.certificate);
   return base::MakeError(base::Reason::kAttestationUnproven, "no such key is trusted");
 }
 

@@ -115,7 +115,7 @@ class OriginCountTest : public testing::Test {
     count_.set_signature(alpha_.Sign(OriginCountText(count_)));
   }
   bool Fits(const OriginCount& count) const {
-    return AttestorKey(alpha_.certificate).Fits(OriginCountText(count), count.signature());
+    return AttestorKey(*alpha_.certificate).Fits(OriginCountText(count), count.signature());
   }
 
   const test::TestAttestor& alpha_ = test::AttestorOf("alpha.example");

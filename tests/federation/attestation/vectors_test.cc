@@ -44,7 +44,7 @@ std::string Vectors::StoredSignature(absl::string_view name, const std::string& 
     if (vector.Find("name")->text != name) continue;
     std::string signature;
     if (absl::Base64Unescape(vector.Find("signature")->text, &signature) &&
-        AttestorKey(attestor.certificate).Fits(text, signature)) {
+        AttestorKey(*attestor.certificate).Fits(text, signature)) {
       return signature;
     }
   }

@@ -118,7 +118,7 @@ TEST_F(AttestorRegistryTest, WhatWasTakenIsFoundAtOnceAndAfterARestart) {
   CDGATE_ASSERT_OK(Take({issued}));
   CDGATE_ASSERT_OK_AND_ASSIGN(const auto found,
                               registry_->Find(kBeta, KeyId(issued), world_.clock.Now()));
-  EXPECT_EQ(found->FingerprintSha256(), KeyId(issued));
+  EXPECT_EQ(found->certificate().FingerprintSha256(), KeyId(issued));
   Restart();
   CDGATE_EXPECT_OK(Find(kBeta, issued));
   ASSERT_TRUE(registry_->ChainOf(KeyId(issued)).has_value());
@@ -342,6 +342,42 @@ TEST_F(AttestorRegistryTest, WhatCouldNotBeStoredIsTriedAgain) {
   CDGATE_EXPECT_OK(Find(kBeta, issued));
   registry_->Tick();  // refused again, and nothing breaks
   CDGATE_EXPECT_OK(Find(kBeta, issued));
+}
+
+TEST_F(AttestorRegistryTest, KeysThatAreMuchUsedArePreparedUntilTheyAreNot) {
+  const auto much = beta_.Attestor("a1");
+  const auto little = beta_.Attestor("a2");
+  CDGATE_ASSERT_OK(Take({much, little}));
+  const auto key = [this](const crypto::IssuedCertificate& issued) {
+    return registry_->Find(kBeta, KeyId(issued), world_.clock.Now()).value();
+  };
+  for (int i = 0; i < 500; ++i) EXPECT_FALSE(key(much)->Fits("text", "no signature"));
+  EXPECT_FALSE(key(little)->Fits("text", "no signature"));
+  EXPECT_FALSE(key(much)->prepared());
+  registry_->Tick();
+  EXPECT_TRUE(key(much)->prepared());
+  EXPECT_FALSE(key(little)->prepared());
+  const auto held = key(much);
+  world_.clock.Advance(absl::Minutes(61));
+  registry_->Tick();
+  EXPECT_FALSE(held->prepared());
+}
+
+// OpenSSL verifies by it as before, and it keeps no other key from its turn.
+TEST_F(AttestorRegistryTest, AKeyThatCannotBePreparedIsLeftAlone) {
+  const auto ed25519 =
+      beta_.Attestor("a1", world_.clock.Now(), absl::Hours(24), crypto::KeyType::kEd25519);
+  const auto p256 = beta_.Attestor("a2");
+  CDGATE_ASSERT_OK(Take({ed25519, p256}));
+  const auto key = [this](const crypto::IssuedCertificate& issued) {
+    return registry_->Find(kBeta, KeyId(issued), world_.clock.Now()).value();
+  };
+  for (int i = 0; i < 501; ++i) EXPECT_FALSE(key(ed25519)->Fits("text", "no signature"));
+  for (int i = 0; i < 500; ++i) EXPECT_FALSE(key(p256)->Fits("text", "no signature"));
+  registry_->Tick();
+  EXPECT_FALSE(key(ed25519)->prepared());
+  registry_->Tick();
+  EXPECT_TRUE(key(p256)->prepared());
 }
 
 }  // namespace

@@ -100,7 +100,7 @@ absl::StatusOr<attestation::AttestorKey> TestAttestors::Find(absl::string_view d
   const auto it = signers_.find(std::string(domain));
   const auto key = it == signers_.end() ? nullptr : it->second->Find(key_id);
   const bool known = key != nullptr && !distrusted_.contains(std::string(domain));
-  if (known) return attestation::AttestorKey(key->certificate());
+  if (known) return attestation::AttestorKey(*key->certificate());
   return base::MakeError(base::Reason::kAttestationUnproven, "the key is not known here");
 }
 

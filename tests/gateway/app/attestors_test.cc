@@ -109,12 +109,11 @@ TEST_F(AttestorsTest, WhatIsSignedIsFoundInTheRegistry) {
   CDGATE_ASSERT_OK_AND_ASSIGN(const auto attestors, Open());
   const auto made = attestors->signer()->Sign("text").value();
   CDGATE_ASSERT_OK_AND_ASSIGN(
-      const auto certificate,
-      attestors->registry().Find("alpha.example", made.key_id, world_.clock.Now()));
-  EXPECT_EQ(certificate->FingerprintSha256(), made.key_id);
+      const auto key, attestors->registry().Find("alpha.example", made.key_id, world_.clock.Now()));
+  EXPECT_EQ(key->certificate().FingerprintSha256(), made.key_id);
   attestors->UpdateGauges();
   EXPECT_EQ(world_.metrics.AddGauge("cdgate_attestor_expiry_timestamp_seconds", "").Value(),
-            absl::ToDoubleSeconds(certificate->not_after() - absl::UnixEpoch()));
+            absl::ToDoubleSeconds(key->certificate().not_after() - absl::UnixEpoch()));
 }
 
 TEST_F(AttestorsTest, AChangedFileIsTakenOverAndTheOldKeyStaysKnown) {

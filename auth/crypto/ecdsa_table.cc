@@ -1,0 +1,115 @@
+// To give a group a table of its own is deprecated in OpenSSL 3.0, without a successor.
+#define OPENSSL_SUPPRESS_DEPRECATED
+#include "auth/crypto/ecdsa_table.h"
+
+#include <openssl/core_names.h>
+#include <openssl/ecdsa.h>
+#include <openssl/obj_mac.h>
+#include <openssl/sha.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace cdgate::crypto {
+namespace {
+
+constexpr size_t kMaxPointBytes = 65;  // uncompressed
+constexpr size_t kMaxDerBytes = 72;
+
+using ContextPtr = std::unique_ptr<BN_CTX, FreeWith<BN_CTX_free>>;
+using PointPtr = std::unique_ptr<EC_POINT, FreeWith<EC_POINT_free>>;
+using SignaturePtr = std::unique_ptr<ECDSA_SIG, FreeWith<ECDSA_SIG_free>>;
+
+// Null where the key is not a point of `curve`.
+PointPtr PointOf(const EVP_PKEY* key, const EC_GROUP* curve) {
+  std::array<unsigned char, kMaxPointBytes> bytes;
+  size_t size = 0;
+  PointPtr point(EC_POINT_new(curve));
+  const bool read = EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_PUB_KEY, bytes.data(),
+                                                    bytes.size(), &size) == 1 &&
+                    EC_POINT_oct2point(curve, point.get(), bytes.data(), size, nullptr) == 1;
+  return read ? std::move(point) : nullptr;
+}
+
+// Null where it is not in DER, which has one form of each signature.
+SignaturePtr ReadDer(absl::string_view der) {
+  const auto* const bytes = reinterpret_cast<const unsigned char*>(der.data());
+  const unsigned char* at = bytes;
+  if (der.size() > kMaxDerBytes) return nullptr;
+  SignaturePtr signature(d2i_ECDSA_SIG(nullptr, &at, static_cast<long>(der.size())));
+  if (signature == nullptr || at != bytes + der.size()) return nullptr;
+  std::array<unsigned char, kMaxDerBytes> again;
+  unsigned char* end = again.data();
+  const int size = i2d_ECDSA_SIG(signature.get(), nullptr);
+  if (size != static_cast<int>(der.size()) || i2d_ECDSA_SIG(signature.get(), &end) != size) {
+    return nullptr;
+  }
+  return std::equal(bytes, at, again.data()) ? std::move(signature) : nullptr;
+}
+
+bool IsScalar(const BIGNUM* number, const BIGNUM* order) {
+  return BN_is_negative(number) == 0 && BN_is_zero(number) == 0 && BN_cmp(number, order) < 0;
+}
+
+// SHA-256 of `bytes`; the order of P-256 has as many bits.
+bool ReadDigest(absl::string_view bytes, BIGNUM* out) {
+  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest;
+  SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest.data());
+  return BN_bin2bn(digest.data(), digest.size(), out) != nullptr;
+}
+
+}  // namespace
+
+std::unique_ptr<const EcdsaTable> EcdsaTable::Of(const EVP_PKEY* key) {
+  const ErrorScope errors;
+  GroupPtr curve(EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1));
+  GroupPtr by_key(EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1));
+  CheckOpenSsl(curve != nullptr && by_key != nullptr, "EC_GROUP_new_by_curve_name");
+  const PointPtr point = PointOf(key, curve.get());
+  const bool made =
+      point != nullptr &&
+      EC_GROUP_set_generator(by_key.get(), point.get(), EC_GROUP_get0_order(curve.get()),
+                             EC_GROUP_get0_cofactor(curve.get())) == 1 &&
+      EC_GROUP_precompute_mult(by_key.get(), nullptr) == 1 &&
+      EC_GROUP_have_precompute_mult(by_key.get()) == 1;
+  if (!made) return nullptr;
+  return std::unique_ptr<const EcdsaTable>(new EcdsaTable(std::move(curve), std::move(by_key)));
+}
+
+const BIGNUM* EcdsaTable::order() const { return EC_GROUP_get0_order(curve_.get()); }
+
+bool EcdsaTable::Fits(absl::string_view bytes, absl::string_view signature) const {
+  const ErrorScope errors;
+  const SignaturePtr read = ReadDer(signature);
+  if (read == nullptr) return false;
+  const BIGNUM* r = ECDSA_SIG_get0_r(read.get());
+  const BIGNUM* s = ECDSA_SIG_get0_s(read.get());
+  if (!IsScalar(r, order()) || !IsScalar(s, order())) return false;
+  const ContextPtr context(BN_CTX_new());
+  const BignumPtr z(BN_new());
+  const BignumPtr inverse(BN_new());
+  const BignumPtr of_base(BN_new());
+  const BignumPtr of_key(BN_new());
+  const PointPtr sum(EC_POINT_new(curve_.get()));
+  const PointPtr key_part(EC_POINT_new(curve_.get()));
+  CheckOpenSsl(context != nullptr && z != nullptr && inverse != nullptr && of_base != nullptr &&
+                   of_key != nullptr && sum != nullptr && key_part != nullptr,
+               "ECDSA");
+  const bool worked_out =
+      ReadDigest(bytes, z.get()) &&
+      BN_mod_inverse(inverse.get(), s, order(), context.get()) != nullptr &&
+      BN_mod_mul(of_base.get(), z.get(), inverse.get(), order(), context.get()) == 1 &&
+      BN_mod_mul(of_key.get(), r, inverse.get(), order(), context.get()) == 1 &&
+      EC_POINT_mul(curve_.get(), sum.get(), of_base.get(), nullptr, nullptr, context.get()) == 1 &&
+      EC_POINT_mul(by_key_.get(), key_part.get(), of_key.get(), nullptr, nullptr, context.get()) ==
+          1 &&
+      EC_POINT_add(curve_.get(), sum.get(), sum.get(), key_part.get(), context.get()) == 1;
+  // Fails where the sum is the point at infinity, as it should.
+  return worked_out &&
+         EC_POINT_get_affine_coordinates(curve_.get(), sum.get(), z.get(), nullptr,
+                                         context.get()) == 1 &&
+         BN_nnmod(z.get(), z.get(), order(), context.get()) == 1 && BN_cmp(z.get(), r) == 0;
+}
+
+}  // namespace cdgate::crypto
