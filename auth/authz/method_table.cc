@@ -56,6 +56,23 @@ std::vector<MethodRow> MakeTable() {
     add(method, kApiOnly, Admits::kRoles, {Role::kSubscriber});
   }
 
+  // Of the caller's own subscriptions, of all for those who administer: their handlers look.
+  for (const absl::string_view method :
+       {"/cdgate.admin.v1.SubscriptionService/CreateSubscription",
+        "/cdgate.admin.v1.SubscriptionService/DeleteSubscription",
+        "/cdgate.admin.v1.SubscriptionService/DropDeadLetters",
+        "/cdgate.admin.v1.SubscriptionService/RedriveDeadLetters",
+        "/cdgate.admin.v1.SubscriptionService/SeekSubscription",
+        "/cdgate.admin.v1.SubscriptionService/UpdateSubscription"}) {
+    add(method, kAdmin, Admits::kRoles, {Role::kSubscriber, Role::kOperator});
+  }
+  for (const absl::string_view method :
+       {"/cdgate.admin.v1.SubscriptionService/GetSubscription",
+        "/cdgate.admin.v1.SubscriptionService/ListDeadLetters",
+        "/cdgate.admin.v1.SubscriptionService/ListSubscriptions"}) {
+    add(method, kAdmin, Admits::kRoles, {Role::kSubscriber, Role::kOperator, Role::kAuditor});
+  }
+
   add("/cdgate.events.v1.EventsService/Describe", kAdmin, Admits::kAnyGranted, {});
 
   // Administration: what changes the gateway is the operator's, what changes policies the
@@ -64,7 +81,6 @@ std::vector<MethodRow> MakeTable() {
        {"/cdgate.admin.v1.AdminService/AcceptInvite", "/cdgate.admin.v1.AdminService/ApplyGrant",
         "/cdgate.admin.v1.AdminService/ApprovePeer", "/cdgate.admin.v1.AdminService/CheckInvite",
         "/cdgate.admin.v1.AdminService/CreateInvite", "/cdgate.admin.v1.AdminService/DeleteGrant",
-        "/cdgate.admin.v1.AdminService/DeleteSubscription",
         "/cdgate.admin.v1.AdminService/AddSchema", "/cdgate.admin.v1.AdminService/DeleteSchema",
         "/cdgate.admin.v1.AdminService/ApplyGroup", "/cdgate.admin.v1.AdminService/DeleteGroup",
         "/cdgate.admin.v1.AdminService/DropPeerDeadLetters",
@@ -103,8 +119,7 @@ std::vector<MethodRow> MakeTable() {
   add("/cdgate.admin.v1.AdminService/CheckPolicy", kAdmin, Admits::kRoles, kPolicyPeople);
   for (const absl::string_view method :
        {"/cdgate.admin.v1.AdminService/GetSchema", "/cdgate.admin.v1.AdminService/ListSchemas",
-        "/cdgate.admin.v1.AdminService/ListGrants",
-        "/cdgate.admin.v1.AdminService/ListSubscriptions"}) {
+        "/cdgate.admin.v1.AdminService/ListGrants"}) {
     add(method, kAdmin, Admits::kRoles, kOperatorsAndAuditors);
   }
   for (const absl::string_view method :

@@ -19,8 +19,6 @@ namespace {
 constexpr char kApply[] = "/cdgate.admin.v1.AdminService/ApplyGrant";
 constexpr char kDelete[] = "/cdgate.admin.v1.AdminService/DeleteGrant";
 constexpr char kList[] = "/cdgate.admin.v1.AdminService/ListGrants";
-constexpr char kListSubscriptions[] = "/cdgate.admin.v1.AdminService/ListSubscriptions";
-constexpr char kDeleteSubscription[] = "/cdgate.admin.v1.AdminService/DeleteSubscription";
 
 absl::Status CheckGrant(const admin::v1::Grant& grant) {
   CDGATE_RETURN_IF_ERROR(authz::CheckGrant(grant));
@@ -73,17 +71,8 @@ absl::Status GrantApi::Register(rpc::Router& router) {
       kDelete, pool_, [this](const rpc::Call& call, const auto& request, const auto& reply) {
         DeleteGrant(call, request, reply);
       })));
-  CDGATE_RETURN_IF_ERROR(router.Register(OnPool<ListGrantsRequest, ListGrantsResponse>(
-      kList, pool_, [this](const rpc::Call&, const auto& request) { return List(request); })));
-  CDGATE_RETURN_IF_ERROR(
-      router.Register(OnPool<ListSubscriptionsRequest, ListSubscriptionsResponse>(
-          kListSubscriptions, pool_,
-          [this](const rpc::Call&, const auto& request) { return ListSubscriptions(request); })));
-  return router.Register(OnPoolAsync<DeleteSubscriptionRequest, DeleteSubscriptionResponse>(
-      kDeleteSubscription, pool_,
-      [this](const rpc::Call& call, const auto& request, const auto& reply) {
-        DeleteSubscription(call, request, reply);
-      }));
+  return router.Register(OnPool<ListGrantsRequest, ListGrantsResponse>(
+      kList, pool_, [this](const rpc::Call&, const auto& request) { return List(request); }));
 }
 
 void GrantApi::Apply(const rpc::Call& call, const admin::v1::ApplyGrantRequest& request,
@@ -131,43 +120,6 @@ absl::StatusOr<admin::v1::ListGrantsResponse> GrantApi::List(
         MakePageToken(kList, response.grants(response.grants_size() - 1).name()));
   }
   return response;
-}
-
-absl::StatusOr<admin::v1::ListSubscriptionsResponse> GrantApi::ListSubscriptions(
-    const admin::v1::ListSubscriptionsRequest& request) const {
-  CDGATE_ASSIGN_OR_RETURN(const size_t size, PageSize(request.page_size()));
-  CDGATE_ASSIGN_OR_RETURN(const std::string after,
-                          ReadPageToken(kListSubscriptions, request.page_token()));
-  const uint64_t head = store_.head().sequence.value();
-  admin::v1::ListSubscriptionsResponse response;
-  for (const auto& resource : store_.Resources()->List(state::kSubscriptionKind, after, size)) {
-    admin::v1::SubscriptionStatus& status = *response.add_subscriptions();
-    CDGATE_ASSIGN_OR_RETURN(*status.mutable_subscription(),
-                            resource->As<admin::v1::Subscription>());
-    const auto cursor = store_.Cursor(absl::StrCat("subscription/", resource->name));
-    status.set_position(cursor ? cursor->position() : 0);
-    status.set_lag(head > status.position() ? head - status.position() : 0);
-  }
-  if (static_cast<size_t>(response.subscriptions_size()) == size) {
-    const auto& last = response.subscriptions(response.subscriptions_size() - 1);
-    response.set_next_page_token(MakePageToken(kListSubscriptions, last.subscription().name()));
-  }
-  return response;
-}
-
-void GrantApi::DeleteSubscription(const rpc::Call& call,
-                                  const admin::v1::DeleteSubscriptionRequest& request,
-                                  const rpc::Reply<admin::v1::DeleteSubscriptionResponse>& reply) {
-  if (store_.Resources()->Find(state::kSubscriptionKind, request.name()) == nullptr) {
-    return reply(NoSuch("subscription", request.name()));
-  }
-  state::Proposal proposal = DeletionOf(call, state::kSubscriptionKind, request.name());
-  state::CursorEdit cursor;
-  cursor.move.set_reader(absl::StrCat("subscription/", request.name()));
-  cursor.move.set_removed(true);
-  proposal.cursors.push_back(std::move(cursor));
-  ProposeAndReply(store_, std::move(proposal), admin::v1::DeleteSubscriptionResponse(), applied_,
-                  reply);
 }
 
 }  // namespace cdgate::api

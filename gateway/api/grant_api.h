@@ -1,5 +1,4 @@
-// Grants and named subscriptions over gRPC: ApplyGrant, DeleteGrant, ListGrants,
-// ListSubscriptions, DeleteSubscription.
+// Grants over gRPC: ApplyGrant, DeleteGrant, ListGrants.
 //
 //   GrantApi grants(store, gate, pool);
 //   CDGATE_RETURN_IF_ERROR(grants.Register(router));
@@ -42,11 +41,6 @@ class GrantApi {
                    const rpc::Reply<admin::v1::DeleteGrantResponse>& reply);
   absl::StatusOr<admin::v1::ListGrantsResponse> List(
       const admin::v1::ListGrantsRequest& request) const;
-  absl::StatusOr<admin::v1::ListSubscriptionsResponse> ListSubscriptions(
-      const admin::v1::ListSubscriptionsRequest& request) const;
-  void DeleteSubscription(const rpc::Call& call,
-                          const admin::v1::DeleteSubscriptionRequest& request,
-                          const rpc::Reply<admin::v1::DeleteSubscriptionResponse>& reply);
 
   state::Store& store_;
   const WideningGate& gate_;

@@ -48,6 +48,7 @@
 #include "gateway/api/pseudonym_api.h"
 #include "gateway/api/publish_api.h"
 #include "gateway/api/schema_api.h"
+#include "gateway/api/subscription_api.h"
 #include "gateway/api/token_api.h"
 #include "gateway/api/trust_api.h"
 #include "gateway/api/widening_gate.h"
@@ -136,6 +137,7 @@ class Gateway {
   void BuildCounts();
   void BuildPublishing();
   void BuildTrustApis();
+  void BuildSubscriptions();
   void BuildApis();
   void BuildPlans();
   void BuildAgreements();
@@ -205,6 +207,7 @@ class Gateway {
   std::unique_ptr<rpc::PrincipalRates> rates_;
   std::unique_ptr<admission::Admission> admission_;
   delivery::SubscriptionHolders subscriptions_;
+  std::unique_ptr<delivery::SharedSubscriptions> shared_subscriptions_;
   std::unique_ptr<ChannelEnrolDialer> enrol_dialer_;
   std::unique_ptr<manager::Enrolment> enrolment_;
   std::unique_ptr<manager::EnvironmentKeeper> environment_;
@@ -225,6 +228,7 @@ class Gateway {
   std::unique_ptr<api::DeadLetterApi> dead_letter_api_;
   std::unique_ptr<api::PseudonymApi> pseudonym_api_;
   std::unique_ptr<api::GrantApi> grant_api_;
+  std::unique_ptr<api::SubscriptionApi> subscription_api_;
   std::unique_ptr<api::GroupApi> group_api_;
   std::unique_ptr<api::SchemaApi> schema_api_;
   std::unique_ptr<api::TokenApi> token_api_;

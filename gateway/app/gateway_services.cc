@@ -125,6 +125,24 @@ void Gateway::BuildTrustApis() {
   attestor_api_ = std::make_unique<api::AttestorApi>(attestors_->registry(), clock_, pool_);
 }
 
+void Gateway::BuildSubscriptions() {
+  shared_subscriptions_ = std::make_unique<delivery::SharedSubscriptions>(
+      delivery::SharedDeps{.store = storage_->store(),
+                           .feed = storage_->feed(),
+                           .grants = grants_,
+                           .pool = pool_,
+                           .clock = clock_,
+                           .timers = timers_,
+                           .metrics = metrics_});
+  subscription_api_ = std::make_unique<api::SubscriptionApi>(
+      api::SubscriptionApiDeps{.store = storage_->store(),
+                               .holders = subscriptions_,
+                               .shared = *shared_subscriptions_,
+                               .grants = grants_,
+                               .clock = clock_,
+                               .pool = pool_});
+}
+
 void Gateway::BuildApis() {
   state::Store& store = storage_->store();
   BuildPublishing();
@@ -142,6 +160,7 @@ void Gateway::BuildApis() {
       absl::Seconds(config_.policy().pseudonym_key_period().seconds()));
   grant_api_ =
       std::make_unique<api::GrantApi>(store, *widening_gate_, pool_, [this] { ApplyResources(); });
+  BuildSubscriptions();
   group_api_ = std::make_unique<api::GroupApi>(config_.domain(), store, *environment_,
                                                *widening_gate_, clock_, pool_);
   schema_api_ =
@@ -261,6 +280,7 @@ absl::Status Gateway::RegisterServices() {
   CDGATE_RETURN_IF_ERROR(dead_letter_api_->Register(router_));
   CDGATE_RETURN_IF_ERROR(pseudonym_api_->Register(router_));
   CDGATE_RETURN_IF_ERROR(grant_api_->Register(router_));
+  CDGATE_RETURN_IF_ERROR(subscription_api_->Register(router_));
   CDGATE_RETURN_IF_ERROR(group_api_->Register(router_));
   CDGATE_RETURN_IF_ERROR(schema_api_->Register(router_));
   CDGATE_RETURN_IF_ERROR(token_api_->Register(router_));
@@ -279,6 +299,7 @@ absl::Status Gateway::RegisterServices() {
                                                           .feed = storage_->feed(),
                                                           .grants = grants_,
                                                           .holders = subscriptions_,
+                                                          .shared = *shared_subscriptions_,
                                                           .pool = pool_,
                                                           .clock = clock_,
                                                           .timers = timers_}));

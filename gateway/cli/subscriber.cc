@@ -124,6 +124,7 @@ void Subscriber::Read(Call& call) {
         stood_ = true;
         backoff_.Reset();
         position_ = response.started().position();
+        shared_ = response.started().shared();
         break;
       case SubscribeResponse::kEvents: OnEvents(response.events(), call); break;
       case SubscribeResponse::kHeartbeat:
@@ -142,7 +143,13 @@ void Subscriber::OnEvents(const events::v1::EventBatch& batch, Call& call) {
   run_.out().flush();
   if (batch.events().empty()) return;
   delivered_ += static_cast<uint64_t>(batch.events_size());
-  MoveTo(batch.events().rbegin()->sequence(), call);
+  if (shared_) {
+    SubscribeRequest done;
+    for (const auto& event : batch.events()) done.mutable_ack()->add_sequences(event.sequence());
+    call.Write(done);  // where it fails, the reading side finds out why
+  } else {
+    MoveTo(batch.events().rbegin()->sequence(), call);
+  }
   if (Complete() && !options_.name.empty()) call.WritesDone();
 }
 

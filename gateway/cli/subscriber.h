@@ -69,6 +69,7 @@ class Subscriber {
   events::v1::LogPosition position_;
   uint64_t delivered_ = 0;
   bool stood_ = false;
+  bool shared_ = false;
 
   base::Mutex mu_;
   base::CondVar stopped_;

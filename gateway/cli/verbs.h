@@ -79,4 +79,7 @@ void AddVerifyVerb(Verbs& verbs);                        // verify
 void AddFilterVerbs(Verbs& verbs);                       // filter check, filter eval
 void AddCompletionVerb(Verbs& verbs);                    // completion
 
+// Of subscription: dead-letters, redrive, drop.
+void AddSubscriptionLetterVerbs(Verbs& verbs, CLI::App* group);
+
 }  // namespace cdgate::cli

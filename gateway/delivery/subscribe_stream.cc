@@ -8,6 +8,7 @@
 #include "gateway/base/status_macros.h"
 #include "gateway/delivery/frames.h"
 #include "gateway/delivery/start_position.h"
+#include "gateway/delivery/subscription_settings.h"
 #include "gateway/rpc/bytes.h"
 
 namespace cdgate::delivery {
@@ -17,6 +18,18 @@ absl::Status OutOfOrder(absl::string_view what) {
   return base::MakeError(
       base::Reason::kInvalidArgument,
       absl::StrCat("Subscribe: ", what, "; send `start` first and once, then only `ack`"));
+}
+
+absl::Status NotShared() {
+  return base::MakeError(
+      base::Reason::kInvalidArgument,
+      "Subscribe: nack, extend and ack by single sequences are of shared subscriptions; "
+      "acknowledge by `ack.sequence`");
+}
+
+absl::Status Overloaded() {
+  return base::MakeError(base::Reason::kOverloaded,
+                         "the gateway has more work queued than it accepts");
 }
 
 // The feed answers with whole commits, so these are aims, not bounds.
@@ -70,8 +83,7 @@ void SubscribeStream::Run(std::optional<events::v1::SubscribeStart> start) {
 
 void SubscribeStream::Post(base::Task task) {
   if (strand_->Post(std::move(task))) return;
-  stream_->Cancel(base::MakeError(base::Reason::kOverloaded,
-                                  "the gateway has more work queued than it accepts"));
+  stream_->Cancel(Overloaded());
 }
 
 void SubscribeStream::Drain() {
@@ -89,6 +101,15 @@ void SubscribeStream::TakenOver() {
   });
 }
 
+void SubscribeStream::EndForChange(const absl::Status& why, std::function<void()> done) {
+  const bool posted = strand_->Post([self = shared_from_this(), why, done] {
+    self->changed_ = true;
+    self->GoAway(why);
+    done();
+  });
+  if (!posted) done();
+}
+
 // ------------------------------------------------------------ what comes in
 
 void SubscribeStream::OnMessage(const grpc::ByteBuffer& message) {
@@ -98,11 +119,16 @@ void SubscribeStream::OnMessage(const grpc::ByteBuffer& message) {
   if (request.has_start()) {
     if (scope_) return Close(OutOfOrder("a second start"));
     OnStart(request.start());
+  } else if (request.request_case() == events::v1::SubscribeRequest::REQUEST_NOT_SET) {
+    return Close(OutOfOrder("a message with neither start nor ack"));
+  } else if (!window_) {
+    return Close(OutOfOrder("an ack before the subscription started"));
+  } else if (shared_.subscription != nullptr) {
+    OnSharedMessage(std::move(request));
   } else if (request.has_ack()) {
-    if (!window_) return Close(OutOfOrder("an ack before the subscription started"));
     OnAck(request.ack());
   } else {
-    return Close(OutOfOrder("a message with neither start nor ack"));
+    return Close(NotShared());
   }
   if (!closed_) stream_->Read();
 }
@@ -112,6 +138,7 @@ void SubscribeStream::OnStart(const events::v1::SubscribeStart& start) {
 }
 
 void SubscribeStream::OnAck(const events::v1::Ack& ack) {
+  if (!ack.sequences().empty()) return Close(NotShared());
   const base::Sequence sequence(ack.sequence());
   if (absl::Status status = window_->Acknowledge(sequence); !status.ok()) return Close(status);
   if (ack.confirm()) confirm_.push_back(sequence);
@@ -132,6 +159,7 @@ void SubscribeStream::OnClosed() {
   closed_ = true;
   if (asking_) deps_.feed.Cancel(ticket_);
   if (heartbeat_ != 0) deps_.timers.Cancel(heartbeat_);
+  LeaveShared();
 }
 
 void SubscribeStream::OnWritten(bool written) {
@@ -159,7 +187,10 @@ void SubscribeStream::OnHeartbeatDue() {
   if (closed_ || closing_) return;
   if (!wrote_since_heartbeat_ && !writing_ && kind_ == Kind::kSubscribe) {
     events::v1::SubscribeResponse response;
-    *response.mutable_heartbeat()->mutable_position() = PositionAt(window_->scanned());
+    // By a shared subscription there is no place to go on from: the gateway keeps it.
+    if (shared_.subscription == nullptr) {
+      *response.mutable_heartbeat()->mutable_position() = PositionAt(window_->scanned());
+    }
     response.mutable_heartbeat()->set_head(deps_.feed.head().value());
     control_.push_back(std::move(response));
   }
@@ -195,6 +226,7 @@ absl::Status SubscribeStream::OpenNamed(const events::v1::SubscribeStart& start,
     CDGATE_ASSIGN_OR_RETURN(const auto subscription, resource->As<admin::v1::Subscription>());
     CDGATE_RETURN_IF_ERROR(CheckOwner(subscription, stream_->call().principal));
     CDGATE_RETURN_IF_ERROR(CheckUnchanged(subscription, start));
+    if (IsShared(subscription)) return OpenShared(subscription, start, limits);
     filter_ = subscription.filter();
     CDGATE_ASSIGN_OR_RETURN(converter_, Converter::Make(subscription.convert_to()));
   }
@@ -205,7 +237,8 @@ absl::Status SubscribeStream::OpenNamed(const events::v1::SubscribeStart& start,
     CreateNamed(start, limits, after);
     return absl::OkStatus();
   }
-  redelivered_through_ = deps_.holders.Take(name_, shared_from_this(), deps_.store.head().sequence);
+  CDGATE_ASSIGN_OR_RETURN(redelivered_through_, deps_.holders.Take(name_, shared_from_this(),
+                                                                   deps_.store.head().sequence));
   const auto cursor = deps_.store.Cursor(ReaderOf(name_));
   const base::Sequence after(cursor ? cursor->position() : 0);
   if (cursor) {
@@ -241,7 +274,8 @@ void SubscribeStream::CreateNamed(const events::v1::SubscribeStart& start, Windo
         self->Post([self, limits, after, status = std::move(outcome.status)] {
           if (self->closed_) return;
           if (!status.ok()) return self->Close(status);
-          self->deps_.holders.Take(self->name_, self, base::Sequence(0));
+          const auto taken = self->deps_.holders.Take(self->name_, self, base::Sequence(0));
+          if (!taken.ok()) return self->Close(taken.status());
           self->Activate(limits, after);
         });
       });
@@ -256,6 +290,7 @@ void SubscribeStream::Activate(WindowLimits limits, base::Sequence after) {
     events::v1::SubscribeResponse response;
     *response.mutable_started()->mutable_position() = PositionAt(after);
     response.mutable_started()->set_head(deps_.feed.head().value());
+    response.mutable_started()->set_shared(shared_.subscription != nullptr);
     control_.push_back(std::move(response));
   }
   ArmHeartbeat();
@@ -266,6 +301,7 @@ void SubscribeStream::Activate(WindowLimits limits, base::Sequence after) {
 
 void SubscribeStream::Pump() {
   if (closed_ || closing_ || !window_) return;
+  if (shared_.subscription != nullptr) return PumpShared();
   if (!StillGranted()) return;
   if (!writing_ && !WriteNext() && window_->complete()) {
     // All that was asked for is delivered; a named subscription waits for its acks.
@@ -275,13 +311,16 @@ void SubscribeStream::Pump() {
   if (!writing_ && window_->hungry()) AskFeed();
 }
 
+bool SubscribeStream::WriteControl() {
+  if (control_.empty()) return false;
+  const events::v1::SubscribeResponse response = std::move(control_.front());
+  control_.erase(control_.begin());
+  Write(response.SerializeAsString());
+  return true;
+}
+
 bool SubscribeStream::WriteNext() {
-  if (!control_.empty()) {
-    const events::v1::SubscribeResponse response = std::move(control_.front());
-    control_.erase(control_.begin());
-    WriteControl(response);
-    return true;
-  }
+  if (WriteControl()) return true;
   const std::optional<Window::Frame> frame = window_->Next(*scope_);
   if (frame) WriteFrame(*frame);
   // A consumer that does not read holds a frame of its own, and nothing of the log.
@@ -302,10 +341,6 @@ void SubscribeStream::WriteFrame(const Window::Frame& frame) {
     AppendDelivered(*record, again ? 2 : 1, converter_.Render(*record), &batch);
   }
   Write(AsSubscribeResponse(std::move(batch)));
-}
-
-void SubscribeStream::WriteControl(const events::v1::SubscribeResponse& response) {
-  Write(response.SerializeAsString());
 }
 
 void SubscribeStream::Write(std::string bytes) {
@@ -345,6 +380,7 @@ bool SubscribeStream::StillGranted() {
 void SubscribeStream::PersistAck() {
   // What was handed to the stream but not written yet is not delivered.
   const base::Sequence acknowledged = auto_ack_ ? written_ : window_->acknowledged();
+  if (changed_) return;
   if (persisting_ || acknowledged <= persisted_) {
     if (!persisting_) Confirm(persisted_);
     return;
@@ -395,7 +431,7 @@ void SubscribeStream::ArmHeartbeat() {
 
 void SubscribeStream::GoAway(absl::Status why) {
   if (closed_ || closing_) return;
-  closing_ = true;
+  closing_ = sent_away_ = true;
   close_status_ = std::move(why);
   if (kind_ == Kind::kWatch || writing_) {
     if (!writing_) Close(close_status_);
@@ -405,7 +441,7 @@ void SubscribeStream::GoAway(absl::Status why) {
   const auto reason = base::ReasonOf(close_status_).value_or(base::Reason::kInternal);
   response.mutable_go_away()->set_reason(std::string(base::ReasonText(reason)));
   response.mutable_go_away()->set_message(std::string(close_status_.message()));
-  WriteControl(response);
+  Write(response.SerializeAsString());
 }
 
 void SubscribeStream::Close(const absl::Status& status) {

@@ -10,6 +10,10 @@
 // proposed to the store, at most one proposal at a time. Its name is held by one stream
 // (SubscriptionHolders); a newer stream takes it over and this one ends with TAKEN_OVER.
 //
+// By a shared subscription events come from that (shared_subscription.h), which decides who gets
+// them: the stream asks for a frame whenever it has written the one before, and hands over what the
+// client says of them.
+//
 // Owned by its stream's callbacks: it lives until the stream is closed.
 #pragma once
 
@@ -30,6 +34,7 @@
 #include "gateway/base/timer_queue.h"
 #include "gateway/delivery/converter.h"
 #include "gateway/delivery/read_scope.h"
+#include "gateway/delivery/shared_subscription.h"
 #include "gateway/delivery/subscriptions.h"
 #include "gateway/delivery/window.h"
 #include "gateway/eventlog/feed.h"
@@ -47,12 +52,14 @@ struct SubscribeDeps {
   eventlog::Feed& feed;
   const authz::GrantRegistry& grants;
   SubscriptionHolders& holders;
+  SharedSubscriptions& shared;
   base::Executor& pool;
   base::Clock& clock;
   base::TimerQueue& timers;
 };
 
-class SubscribeStream : public std::enable_shared_from_this<SubscribeStream> {
+class SubscribeStream : public SharedConsumer,
+                        public std::enable_shared_from_this<SubscribeStream> {
  public:
   // A Subscribe call: its first message says what is wanted.
   static std::shared_ptr<SubscribeStream> Subscribe(rpc::ServerStreamPtr stream,
@@ -66,6 +73,14 @@ class SubscribeStream : public std::enable_shared_from_this<SubscribeStream> {
   void Drain();
   // Another stream has taken the subscription's name. Thread-safe.
   void TakenOver();
+  // Somebody changes the subscription: the stream ends, and `done` is called once it proposes
+  // nothing more to the store. Thread-safe.
+  void EndForChange(const absl::Status& why, std::function<void()> done);
+
+  // SharedConsumer:
+  void OnEvents(std::string batch) override;
+  void OnConfirmed(std::vector<uint64_t> sequences) override;
+  void OnSubscriptionEnded(const absl::Status& why) override;
 
  private:
   enum class Kind { kSubscribe, kWatch };
@@ -79,6 +94,7 @@ class SubscribeStream : public std::enable_shared_from_this<SubscribeStream> {
   void OnMessage(const grpc::ByteBuffer& message);
   void OnStart(const events::v1::SubscribeStart& start);
   void OnAck(const events::v1::Ack& ack);
+  void OnSharedMessage(events::v1::SubscribeRequest request);
   void OnClientDone();
   void OnClosed();
   // `written`: false where the stream is over.
@@ -90,15 +106,19 @@ class SubscribeStream : public std::enable_shared_from_this<SubscribeStream> {
   // runs on the strand when that is on disk.
   absl::Status Open(const events::v1::SubscribeStart& start);
   absl::Status OpenNamed(const events::v1::SubscribeStart& start, WindowLimits limits);
+  absl::Status OpenShared(const admin::v1::Subscription& subscription,
+                          const events::v1::SubscribeStart& start, const WindowLimits& limits);
   void CreateNamed(const events::v1::SubscribeStart& start, WindowLimits limits,
                    base::Sequence after);
   void Activate(WindowLimits limits, base::Sequence after);
 
   // Writes the next thing there is to write, asks the feed where all is looked at.
   void Pump();
+  void PumpShared();
+  void LeaveShared();
+  bool WriteControl();
   bool WriteNext();
   void WriteFrame(const Window::Frame& frame);
-  void WriteControl(const events::v1::SubscribeResponse& response);
   void Write(std::string bytes);
   void AskFeed();
   // Ends the stream where the principal may not read any more.
@@ -140,6 +160,13 @@ class SubscribeStream : public std::enable_shared_from_this<SubscribeStream> {
   bool asking_ = false;
   base::TimerQueue::Id heartbeat_ = 0;
   bool wrote_since_heartbeat_ = false;
+  bool changed_ = false;  // somebody changes the subscription: nothing is proposed any more
+
+  // --- by a shared subscription
+  SharedSubscriptions::Joined shared_;  // null: it is none
+  bool wanting_ = false;                // events were asked for
+  bool sent_away_ = false;              // it is we who end the stream
+  std::string frame_;                   // to be written
 };
 
 }  // namespace cdgate::delivery

@@ -82,13 +82,19 @@ void SubscriptionHolders::Add(const std::shared_ptr<SubscribeStream>& stream) {
   if (draining) stream->Drain();
 }
 
-uint64_t SubscriptionHolders::Take(const std::string& name,
-                                   const std::shared_ptr<SubscribeStream>& stream,
-                                   base::Sequence head) {
+absl::StatusOr<uint64_t> SubscriptionHolders::Take(const std::string& name,
+                                                   const std::shared_ptr<SubscribeStream>& stream,
+                                                   base::Sequence head) {
   std::shared_ptr<SubscribeStream> before;
   uint64_t delivered = 0;
   {
     base::MutexLock lock(mu_);
+    if (changing_.contains(name)) {
+      return base::MakeError(
+          base::Reason::kSubscriptionChanged,
+          absl::StrCat("subscription ", name, " is being changed; subscribe again"),
+          {{"name", name}});
+    }
     const auto [at, first] = holders_.try_emplace(name);
     Holder& holder = at->second;
     if (first) holder.delivered = head.value();
@@ -104,6 +110,34 @@ void SubscriptionHolders::Delivered(const std::string& name, base::Sequence sequ
   base::MutexLock lock(mu_);
   Holder& holder = holders_[name];
   holder.delivered = std::max(holder.delivered, sequence.value());
+}
+
+bool SubscriptionHolders::BeginChange(const std::string& name, const absl::Status& why,
+                                      std::function<void()> done) {
+  std::shared_ptr<SubscribeStream> stream;
+  {
+    base::MutexLock lock(mu_);
+    if (!changing_.insert(name).second) return false;
+    const auto holder = holders_.find(name);
+    if (holder != holders_.end()) stream = holder->second.stream.lock();
+  }
+  if (stream == nullptr) {
+    done();
+  } else {
+    stream->EndForChange(why, std::move(done));
+  }
+  return true;
+}
+
+void SubscriptionHolders::EndChange(const std::string& name) {
+  base::MutexLock lock(mu_);
+  changing_.erase(name);
+}
+
+bool SubscriptionHolders::IsHeld(const std::string& name) const {
+  base::MutexLock lock(mu_);
+  const auto holder = holders_.find(name);
+  return holder != holders_.end() && !holder->second.stream.expired();
 }
 
 void SubscriptionHolders::Drain() {

@@ -3,12 +3,15 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "auth/authz/principal.h"
 #include "cdgate/admin/v1/resources.pb.h"
@@ -48,11 +51,21 @@ class SubscriptionHolders {
   void Add(const std::shared_ptr<SubscribeStream>& stream);
   // `stream` holds `name` from now on. The stream that held it is told, and ends.
   // Returns through which sequence earlier holders may have been delivered: what those of before a
-  // restart were is not known, and may be all through `head`, of the log.
-  uint64_t Take(const std::string& name, const std::shared_ptr<SubscribeStream>& stream,
-                base::Sequence head);
+  // restart were is not known, and may be all through `head`, of the log. SUBSCRIPTION_CHANGED
+  // while somebody changes it.
+  absl::StatusOr<uint64_t> Take(const std::string& name,
+                                const std::shared_ptr<SubscribeStream>& stream,
+                                base::Sequence head);
   // Remembers, for the next holder, through which sequence `name` was delivered.
   void Delivered(const std::string& name, base::Sequence sequence);
+  // Ends the stream of `name` with `why`, and keeps others out until EndChange(). `done` is called,
+  // maybe at once, when it will propose nothing more to the store. False, and `done` is dropped,
+  // where somebody else changes it.
+  [[nodiscard]] bool BeginChange(const std::string& name, const absl::Status& why,
+                                 std::function<void()> done);
+  void EndChange(const std::string& name);
+  // Whether a stream reads by `name`.
+  bool IsHeld(const std::string& name) const;
   // Tells all streams to say goodbye; later ones are told at once.
   void Drain();
 
@@ -62,9 +75,10 @@ class SubscriptionHolders {
     uint64_t delivered = 0;
   };
 
-  base::Mutex mu_;
+  mutable base::Mutex mu_;
   absl::flat_hash_map<std::string, Holder> holders_ CDGATE_GUARDED_BY(mu_);
   std::vector<std::weak_ptr<SubscribeStream>> streams_ CDGATE_GUARDED_BY(mu_);
+  absl::flat_hash_set<std::string> changing_ CDGATE_GUARDED_BY(mu_);
   bool draining_ CDGATE_GUARDED_BY(mu_) = false;
 };
 

@@ -116,12 +116,5 @@ TEST_F(GrantApiTest, ListsByNameInPages) {
               HasReason(Reason::kInvalidArgument));
 }
 
-TEST_F(GrantApiTest, ASubscriptionThatIsNotThereCannotBeDeleted) {
-  admin::v1::DeleteSubscriptionRequest request;
-  request.set_name("dashboard");
-  EXPECT_THAT(Call<admin::v1::DeleteSubscriptionResponse>(Root(), "DeleteSubscription", request),
-              HasReasonAndMessage(Reason::kNotFound, HasSubstr("dashboard")));
-}
-
 }  // namespace
 }  // namespace cdgate::api

@@ -333,20 +333,6 @@ TEST_F(DaemonVerbsTest, GrantsFromFlagsAndFromFolders) {
   EXPECT_TRUE(Last<admin::v1::ApplyGrantRequest>("ApplyGrant").validate_only());
 }
 
-TEST_F(DaemonVerbsTest, SubscriptionsAreListedAndDeleted) {
-  admin::v1::ListSubscriptionsResponse answer;
-  auto& status = *answer.add_subscriptions();
-  status.mutable_subscription()->set_name("deployer");
-  status.mutable_subscription()->set_owner("spiffe://alpha.example/service/deployer");
-  status.mutable_subscription()->set_filter(std::string(200, 'f'));
-  status.set_position(5);
-  status.set_lag(2);
-  gateway_.Answer("ListSubscriptions", answer);
-  EXPECT_THAT(Run({"subscription", "list"}).out, HasSubstr("deployer"));
-  gateway_.Answer("DeleteSubscription", admin::v1::DeleteSubscriptionResponse());
-  EXPECT_EQ(Run({"subscription", "delete", "deployer"}).out, "deleted subscription deployer\n");
-}
-
 TEST_F(DaemonVerbsTest, WhoGotSaysWhatBecameOfAnEvent) {
   admin::v1::WhoGotResponse answer;
   auto& event = *answer.mutable_event();

@@ -50,13 +50,28 @@ class FakeGateway::Admin final : public admin::v1::AdminService::Service {
   CDGATE_FAKE_METHOD(CreateToken)
   CDGATE_FAKE_METHOD(ListTokens)
   CDGATE_FAKE_METHOD(DeleteToken)
-  CDGATE_FAKE_METHOD(ListSubscriptions)
-  CDGATE_FAKE_METHOD(DeleteSubscription)
   CDGATE_FAKE_METHOD_NAMED(AddSchema, AddSchemaRequest, Schema)
   CDGATE_FAKE_METHOD(ListSchemas)
   CDGATE_FAKE_METHOD_NAMED(GetSchema, GetSchemaRequest, Schema)
   CDGATE_FAKE_METHOD(DeleteSchema)
   CDGATE_FAKE_METHOD(GetStatus)
+
+ private:
+  FakeGateway& gateway_;
+};
+
+class FakeGateway::Subscriptions final : public admin::v1::SubscriptionService::Service {
+ public:
+  explicit Subscriptions(FakeGateway& gateway) : gateway_(gateway) {}
+  CDGATE_FAKE_METHOD_NAMED(CreateSubscription, CreateSubscriptionRequest, SubscriptionStatus)
+  CDGATE_FAKE_METHOD_NAMED(GetSubscription, GetSubscriptionRequest, SubscriptionStatus)
+  CDGATE_FAKE_METHOD(ListSubscriptions)
+  CDGATE_FAKE_METHOD_NAMED(UpdateSubscription, UpdateSubscriptionRequest, SubscriptionStatus)
+  CDGATE_FAKE_METHOD(DeleteSubscription)
+  CDGATE_FAKE_METHOD_NAMED(SeekSubscription, SeekSubscriptionRequest, SubscriptionStatus)
+  CDGATE_FAKE_METHOD(ListDeadLetters)
+  CDGATE_FAKE_METHOD(RedriveDeadLetters)
+  CDGATE_FAKE_METHOD(DropDeadLetters)
 
  private:
   FakeGateway& gateway_;
@@ -109,12 +124,14 @@ class FakeGateway::Events final : public events::v1::EventsService::Service {
 
 FakeGateway::FakeGateway()
     : admin_(std::make_unique<Admin>(*this)),
+      subscriptions_(std::make_unique<Subscriptions>(*this)),
       agreements_(std::make_unique<Agreements>(*this)),
       trust_(std::make_unique<Trust>(*this)),
       events_(std::make_unique<Events>(*this)) {
   grpc::ServerBuilder builder;
   builder.AddListeningPort(address(), grpc::InsecureServerCredentials());
   builder.RegisterService(admin_.get());
+  builder.RegisterService(subscriptions_.get());
   builder.RegisterService(agreements_.get());
   builder.RegisterService(trust_.get());
   builder.RegisterService(events_.get());

@@ -17,6 +17,7 @@
 #include "absl/status/status.h"
 #include "cdgate/admin/v1/admin.grpc.pb.h"
 #include "cdgate/admin/v1/agreement.grpc.pb.h"
+#include "cdgate/admin/v1/subscription.grpc.pb.h"
 #include "cdgate/admin/v1/trust.grpc.pb.h"
 #include "cdgate/events/v1/events.grpc.pb.h"
 #include "gateway/base/mutex.h"
@@ -50,6 +51,7 @@ class FakeGateway {
 
  private:
   class Admin;
+  class Subscriptions;
   class Agreements;
   class Trust;
   class Events;
@@ -63,6 +65,7 @@ class FakeGateway {
   std::map<std::string, absl::Status> errors_ CDGATE_GUARDED_BY(mu_);
   std::map<std::string, std::string> requests_ CDGATE_GUARDED_BY(mu_);
   std::unique_ptr<Admin> admin_;
+  std::unique_ptr<Subscriptions> subscriptions_;
   std::unique_ptr<Agreements> agreements_;
   std::unique_ptr<Trust> trust_;
   std::unique_ptr<Events> events_;

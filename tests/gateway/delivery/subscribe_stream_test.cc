@@ -22,6 +22,13 @@ class SubscribeStreamTest : public testing::Test {
   void SetUp() override {
     world_.Open();
     feed_ = std::make_unique<eventlog::Feed>(*world_.log, pool_, world_.metrics);
+    shared_ = std::make_unique<SharedSubscriptions>(SharedDeps{.store = *world_.store,
+                                                               .feed = *feed_,
+                                                               .grants = grants_,
+                                                               .pool = pool_,
+                                                               .clock = world_.clock,
+                                                               .timers = timers_,
+                                                               .metrics = world_.metrics});
     admin::v1::Grant grant;
     grant.set_name("readers");
     grant.set_principal("spiffe://alpha.example/service/%");
@@ -44,6 +51,7 @@ class SubscribeStreamTest : public testing::Test {
                                         .feed = *feed_,
                                         .grants = grants_,
                                         .holders = *holders_,
+                                        .shared = *shared_,
                                         .pool = pool_,
                                         .clock = world_.clock,
                                         .timers = timers_});
@@ -95,6 +103,7 @@ class SubscribeStreamTest : public testing::Test {
   authz::GrantRegistry grants_;
   std::unique_ptr<SubscriptionHolders> holders_ = std::make_unique<SubscriptionHolders>();
   std::unique_ptr<eventlog::Feed> feed_;
+  std::unique_ptr<SharedSubscriptions> shared_;
   int events_ = 0;
   int turns_ = 0;
 };

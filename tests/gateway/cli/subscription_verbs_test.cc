@@ -1,0 +1,148 @@
+// Named subscriptions and their dead letters from the command line.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cdgate/admin/v1/subscription.pb.h"
+#include "gateway/cli/cli.h"
+#include "tests/gateway/cli/cli_run.h"
+#include "tests/gateway/cli/fake_gateway.h"
+#include "tests/support/status_matchers.h"
+
+namespace cdgate::cli {
+namespace {
+
+using admin::v1::SubscriptionStatus;
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+class SubscriptionVerbsTest : public testing::Test {
+ protected:
+  SubscriptionVerbsTest() {
+    status_.mutable_subscription()->set_name("workers");
+    status_.mutable_subscription()->set_owner("spiffe://alpha.example/service/worker");
+    status_.mutable_subscription()->set_mode(admin::v1::SUBSCRIPTION_MODE_SHARED);
+    status_.set_position(5);
+    status_.set_lag(2);
+    status_.set_pending(1);
+    status_.set_streams(3);
+    status_.set_etag("7");
+    for (const char* method :
+         {"CreateSubscription", "GetSubscription", "UpdateSubscription", "SeekSubscription"}) {
+      gateway_.Answer(method, status_);
+    }
+  }
+  CliRun Run(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), "subscription");
+    arguments.insert(arguments.end(), {"--gateway", gateway_.address()});
+    return RunCli(arguments, "");
+  }
+  template <typename Request>
+  Request Last(const std::string& method) {
+    Request request;
+    EXPECT_TRUE(gateway_.LastRequest(method, &request)) << method;
+    return request;
+  }
+
+  SubscriptionStatus status_;
+  FakeGateway gateway_;
+};
+
+TEST_F(SubscriptionVerbsTest, CreateSaysHowASharedOneDelivers) {
+  const CliRun run =
+      Run({"create", "workers", "--shared", "--filter", "id = '1'", "--ack-deadline", "1m",
+           "--max-attempts", "10", "--label", "team=red", "--from", "earliest"});
+  EXPECT_EQ(run.code, kExitDone) << run.err;
+  EXPECT_THAT(run.out, HasSubstr("made shared subscription workers"));
+  const auto request = Last<admin::v1::CreateSubscriptionRequest>("CreateSubscription");
+  EXPECT_TRUE(request.from().earliest());
+  EXPECT_EQ(request.subscription().mode(), admin::v1::SUBSCRIPTION_MODE_SHARED);
+  EXPECT_EQ(request.subscription().filter(), "id = '1'");
+  EXPECT_EQ(request.subscription().shared().ack_deadline().seconds(), 60);
+  EXPECT_EQ(request.subscription().shared().max_attempts(), 10U);
+  EXPECT_EQ(request.subscription().labels().at("team"), "red");
+  EXPECT_FALSE(request.validate_only());
+}
+
+TEST_F(SubscriptionVerbsTest, ASequenceIsSoughtOnceTheSubscriptionIsThere) {
+  EXPECT_EQ(Run({"create", "workers", "--from", "42"}).code, kExitDone);
+  EXPECT_EQ(Last<admin::v1::SeekSubscriptionRequest>("SeekSubscription").sequence(), 42U);
+}
+
+TEST_F(SubscriptionVerbsTest, ShowAndListSayWhereTheyStand) {
+  EXPECT_THAT(Run({"show", "workers"}).out,
+              AllOf(HasSubstr("shared"), HasSubstr("pending     1"), HasSubstr("2 behind"),
+                    HasSubstr("etag        7")));
+  admin::v1::ListSubscriptionsResponse all;
+  *all.add_subscriptions() = status_;
+  all.mutable_subscriptions(0)->mutable_subscription()->set_filter(std::string(200, 'f'));
+  gateway_.Answer("ListSubscriptions", all);
+  const CliRun run = Run({"list"});
+  EXPECT_THAT(run.out, AllOf(HasSubstr("workers"), HasSubstr("shared")));
+}
+
+TEST_F(SubscriptionVerbsTest, UpdateNamesWhatWasGivenAndKeepsTheRest) {
+  status_.mutable_subscription()->mutable_shared()->set_max_attempts(9);
+  gateway_.Answer("GetSubscription", status_);
+  const CliRun run =
+      Run({"update", "workers", "--filter", "", "--min-backoff", "2s", "--description", "x"});
+  EXPECT_EQ(run.code, kExitDone) << run.err;
+  const auto request = Last<admin::v1::UpdateSubscriptionRequest>("UpdateSubscription");
+  EXPECT_THAT(request.update_mask().paths(), ElementsAre("filter", "description", "shared"));
+  EXPECT_EQ(request.subscription().shared().max_attempts(), 9U);
+  EXPECT_EQ(request.subscription().shared().min_backoff().seconds(), 2);
+  EXPECT_EQ(request.etag(), "7") << "what is kept is what was read";
+  EXPECT_EQ(Run({"update", "workers"}).code, kExitUsage);
+}
+
+TEST_F(SubscriptionVerbsTest, SeekTakesOneTarget) {
+  EXPECT_EQ(Run({"seek", "workers"}).code, kExitUsage);
+  EXPECT_EQ(Run({"seek", "workers", "--to", "7", "--event", "e"}).code, kExitUsage);
+  EXPECT_THAT(Run({"seek", "workers", "--to", "7"}).out, HasSubstr("goes on after 5"));
+  EXPECT_EQ(Last<admin::v1::SeekSubscriptionRequest>("SeekSubscription").sequence(), 7U);
+  Run({"seek", "workers", "--event", "e1"});
+  EXPECT_EQ(Last<admin::v1::SeekSubscriptionRequest>("SeekSubscription").event().id(), "e1");
+}
+
+TEST_F(SubscriptionVerbsTest, DeleteDeletes) {
+  gateway_.Answer("DeleteSubscription", admin::v1::DeleteSubscriptionResponse());
+  EXPECT_EQ(Run({"delete", "workers"}).out, "deleted subscription workers\n");
+}
+
+TEST_F(SubscriptionVerbsTest, DeadLettersAreListedRedrivenAndDropped) {
+  admin::v1::ListDeadLettersResponse all;
+  auto& letter = *all.add_dead_letters();
+  letter.mutable_name()->set_commit(1204);
+  letter.mutable_name()->set_index(1);
+  letter.set_reason("delivery_failed");
+  letter.mutable_event()->set_sequence(77);
+  gateway_.Answer("ListDeadLetters", all);
+  EXPECT_THAT(Run({"dead-letters", "workers"}).out,
+              AllOf(HasSubstr("1204/1"), HasSubstr("sequence 77"), HasSubstr("gone")));
+  admin::v1::RedriveDeadLettersResponse redriven;
+  redriven.set_redriven(1);
+  gateway_.Answer("RedriveDeadLetters", redriven);
+  EXPECT_THAT(Run({"redrive", "workers", "--all"}).out, HasSubstr("redriven 1 dead letters"));
+  const auto request = Last<admin::v1::RedriveDeadLettersRequest>("RedriveDeadLetters");
+  ASSERT_EQ(request.names_size(), 1);
+  EXPECT_EQ(request.names(0).commit(), 1204U);
+  redriven.set_redriven(0);
+  redriven.set_kept(1);
+  gateway_.Answer("RedriveDeadLetters", redriven);
+  const CliRun kept = Run({"redrive", "workers", "1204/1"});
+  EXPECT_EQ(kept.code, kExitNo);
+  EXPECT_THAT(kept.out, HasSubstr("1 stay"));
+  admin::v1::DropDeadLettersResponse dropped;
+  dropped.set_dropped(1);
+  gateway_.Answer("DropDeadLetters", dropped);
+  EXPECT_THAT(Run({"drop", "workers", "1204/1"}).out, HasSubstr("dropped 1 dead letters"));
+  EXPECT_EQ(Run({"drop", "workers"}).code, kExitUsage);
+  EXPECT_EQ(Run({"drop", "workers", "x"}).code, kExitUsage);
+}
+
+}  // namespace
+}  // namespace cdgate::cli
