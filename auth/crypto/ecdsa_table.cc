@@ -11,11 +11,12 @@
 #include <array>
 #include <utility>
 
+#include "auth/crypto/signature.h"
+
 namespace cdgate::crypto {
 namespace {
 
 constexpr size_t kMaxPointBytes = 65;  // uncompressed
-constexpr size_t kMaxDerBytes = 72;
 
 using ContextPtr = std::unique_ptr<BN_CTX, FreeWith<BN_CTX_free>>;
 using PointPtr = std::unique_ptr<EC_POINT, FreeWith<EC_POINT_free>>;
@@ -36,10 +37,10 @@ PointPtr PointOf(const EVP_PKEY* key, const EC_GROUP* curve) {
 SignaturePtr ReadDer(absl::string_view der) {
   const auto* const bytes = reinterpret_cast<const unsigned char*>(der.data());
   const unsigned char* at = bytes;
-  if (der.size() > kMaxDerBytes) return nullptr;
+  if (der.size() > kMaxSignatureBytes) return nullptr;
   SignaturePtr signature(d2i_ECDSA_SIG(nullptr, &at, static_cast<long>(der.size())));
   if (signature == nullptr || at != bytes + der.size()) return nullptr;
-  std::array<unsigned char, kMaxDerBytes> again;
+  std::array<unsigned char, kMaxSignatureBytes> again;
   unsigned char* end = again.data();
   const int size = i2d_ECDSA_SIG(signature.get(), nullptr);
   if (size != static_cast<int>(der.size()) || i2d_ECDSA_SIG(signature.get(), &end) != size) {

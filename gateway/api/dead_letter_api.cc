@@ -11,6 +11,7 @@
 #include "federation/session/decision_basis.h"
 #include "federation/session/replay_jobs.h"
 #include "federation/session/session_types.h"
+#include "gateway/api/dead_letter_lookup.h"
 #include "gateway/api/event_lookup.h"
 #include "gateway/api/paging.h"
 #include "gateway/api/times.h"
@@ -173,16 +174,9 @@ admin::v1::PeerDeadLetter DeadLetterApi::Describe(const DeadLetterRow& row,
 absl::StatusOr<DeadLetterRow> DeadLetterApi::Find(absl::string_view peer,
                                                   const PeerDeadLetterKey& key) const {
   CDGATE_ASSIGN_OR_RETURN(const std::string reader, ReaderOf(peer, key.direction()));
-  // The one behind the greatest key that is less.
-  storage::v1::DeadLetterKey before;
-  before.set_reader(reader);
-  before.set_commit(key.index() == 0 && key.commit() > 0 ? key.commit() - 1 : key.commit());
-  before.set_index(key.index() == 0 ? UINT32_MAX : key.index() - 1);
-  CDGATE_ASSIGN_OR_RETURN(const auto rows, store_.DeadLetters(reader, &before, 1));
-  if (!rows.empty() && rows[0].key().commit() == key.commit() &&
-      rows[0].key().index() == key.index()) {
-    return rows[0];
-  }
+  CDGATE_ASSIGN_OR_RETURN(const auto row,
+                          FindDeadLetter(store_, reader, key.commit(), key.index()));
+  if (row) return *row;
   return base::MakeError(Reason::kNotFound,
                          absl::StrCat("peer ", peer, " has no dead letter ", key.commit(), "/",
                                       key.index(), "; it was redriven or dropped"),

@@ -41,10 +41,19 @@ absl::Status NoSuch(absl::string_view name) {
                    {{"name", std::string(name)}});
 }
 
-absl::Status Changed(absl::string_view name, absl::string_view how) {
+// What streams that read by it are told.
+absl::Status Changed(absl::string_view name) {
   return MakeError(Reason::kSubscriptionChanged,
-                   absl::StrCat("subscription ", name, " was ", how, "; subscribe again"),
+                   absl::StrCat("subscription ", name, " was changed; subscribe again"),
                    {{"name", std::string(name)}});
+}
+
+// What a second one is told who changes it.
+absl::Status BeingChanged(absl::string_view name) {
+  return MakeError(
+      Reason::kSubscriptionChanged,
+      absl::StrCat("somebody else is changing subscription ", name, " right now; do it again"),
+      {{"name", std::string(name)}});
 }
 
 state::ResourceEdit EditOf(const Subscription& subscription, uint64_t expected_version,
@@ -270,7 +279,7 @@ absl::StatusOr<admin::v1::ListSubscriptionsResponse> SubscriptionApi::List(
 void SubscriptionApi::Change(const std::string& name,
                              std::function<absl::StatusOr<state::Proposal>()> make,
                              std::function<void(const absl::Status&)> done) {
-  const absl::Status why = Changed(name, "changed");
+  const absl::Status why = Changed(name);
   const auto finish = [this, name, done](const absl::Status& status) {
     deps_.shared.EndChange(name);
     deps_.holders.EndChange(name);
@@ -286,10 +295,10 @@ void SubscriptionApi::Change(const std::string& name,
   const auto end_shared = [this, name, why, propose, done] {
     if (deps_.shared.BeginChange(name, why, propose)) return;
     deps_.holders.EndChange(name);
-    done(Changed(name, "changed by somebody else just now"));
+    done(BeingChanged(name));
   };
   if (!deps_.holders.BeginChange(name, why, end_shared)) {
-    done(Changed(name, "changed by somebody else just now"));
+    done(BeingChanged(name));
   }
 }
 
@@ -381,11 +390,9 @@ void SubscriptionApi::Seek(const rpc::Call& call, const admin::v1::SeekSubscript
   const auto make = [this, subscription = stored->subscription,
                      target = *target]() -> absl::StatusOr<state::Proposal> {
     const auto before = deps_.store.Cursor(delivery::ReaderOf(subscription.name()));
-    uint64_t delivered = 0;
-    if (before) {
-      delivered = std::max(delivery::DeliveredThrough(*before), before->shared().reserved());
-      delivered = std::max(delivered, before->position());
-    }
+    if (!before) return NoSuch(subscription.name());  // it was deleted meanwhile
+    uint64_t delivered = std::max(delivery::DeliveredThrough(*before), before->shared().reserved());
+    delivered = std::max(delivered, before->position());
     state::Proposal proposal;
     proposal.cursors.push_back(
         CursorAt(subscription, deps_.store.head().epoch, target, base::Sequence(delivered)));

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "gateway/api/dead_letter_lookup.h"
 #include "gateway/api/event_lookup.h"
 #include "gateway/api/paging.h"
 #include "gateway/api/subscription_api.h"
@@ -72,22 +73,16 @@ absl::StatusOr<std::vector<DeadLetterRow>> SubscriptionApi::LettersOf(
   const std::string reader = delivery::ReaderOf(subscription);
   std::vector<DeadLetterRow> out;
   for (const DeadLetterName& name : names) {
-    // The one behind the greatest key that is less.
-    storage::v1::DeadLetterKey before;
-    before.set_reader(reader);
-    before.set_commit(name.index() == 0 && name.commit() > 0 ? name.commit() - 1 : name.commit());
-    before.set_index(name.index() == 0 ? UINT32_MAX : name.index() - 1);
-    CDGATE_ASSIGN_OR_RETURN(auto rows, deps_.store.DeadLetters(reader, &before, 1));
-    const bool found = !rows.empty() && rows[0].key().commit() == name.commit() &&
-                       rows[0].key().index() == name.index();
-    if (!found) {
+    CDGATE_ASSIGN_OR_RETURN(auto row,
+                            FindDeadLetter(deps_.store, reader, name.commit(), name.index()));
+    if (!row) {
       return MakeError(
           Reason::kNotFound,
           absl::StrCat("subscription ", subscription, " has no dead letter ", name.commit(), "/",
                        name.index(), "; it was redriven or dropped"),
           {{"commit", absl::StrCat(name.commit())}});
     }
-    out.push_back(std::move(rows[0]));
+    out.push_back(*std::move(row));
   }
   return out;
 }
@@ -113,6 +108,13 @@ void SubscriptionApi::Redrive(const rpc::Call& call,
     delivery::SharedQueue queue(settings, delivery::FromProto(cursor->shared()));
     state::Proposal proposal;
     for (const DeadLetterRow& row : letters) {
+      if (queue.full()) {
+        return MakeError(
+            Reason::kQuota,
+            absl::StrCat("subscription ", name, " has ", queue.pending(),
+                         " events pending, as many as it may; redrive fewer, or later"),
+            {{"name", name}});
+      }
       const auto event = deps_.store.ReadEvent(base::Sequence(row.letter().sequence()));
       if (!event.ok()) {
         response->set_kept(response->kept() + 1);

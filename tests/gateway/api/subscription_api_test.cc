@@ -266,5 +266,26 @@ TEST_F(DeadLetterOfSubscriptionTest, StayWhereTheirEventIsGone) {
   EXPECT_EQ(List().dead_letters_size(), 1);
 }
 
+TEST_F(DeadLetterOfSubscriptionTest, AreNotRedrivenWhereAsManyEventsArePendingAsMayBe) {
+  state::Proposal proposal;
+  state::CursorEdit& cursor = proposal.cursors.emplace_back();
+  cursor.move = delivery::MakeCursor("workers", alpha_.store().head().epoch, base::Sequence(0),
+                                     base::Sequence(0));
+  for (uint64_t sequence = 1; sequence <= delivery::SharedSettings().max_pending; ++sequence) {
+    cursor.move.mutable_shared()->add_pending()->set_sequence(1000 + sequence);
+  }
+  const test::Answer<state::Outcome> applied;
+  CDGATE_ASSERT_OK(alpha_.store().Propose(
+      std::move(proposal),
+      [take = applied.Taker()](const state::Outcome& outcome) { take(outcome); }));
+  CDGATE_ASSERT_OK(applied.Wait()->status);
+  admin::v1::RedriveDeadLettersRequest request;
+  request.set_subscription("workers");
+  *request.add_names() = List().dead_letters(0).name();
+  EXPECT_THAT(Sub<admin::v1::RedriveDeadLettersResponse>(Ann(), "RedriveDeadLetters", request),
+              HasReason(Reason::kQuota));
+  EXPECT_EQ(List().dead_letters_size(), 1);
+}
+
 }  // namespace
 }  // namespace cdgate::api
