@@ -40,9 +40,9 @@ constexpr int kHandshakeMillis = 5000;
 constexpr int kKeepaliveMillis = 20000;
 constexpr int kKeepaliveTimeoutMillis = 10000;
 constexpr int kIdleMillis = 10 * 60 * 1000;
-// gRPC queues a GOAWAY and an error, some 2 KB, for each ping beyond its strikes until it gets to end
-// the connection: 4 MiB of pings cost a second and 400 MiB. Answering them costs a fiftieth, and
-// that no message explains them is what the guard ends (abuse_meter.h).
+// gRPC queues a GOAWAY and an error, some 2 KB, for each ping beyond its strikes until it gets to
+// end the connection: 4 MiB of pings cost a second and 400 MiB. Answering them costs a fiftieth,
+// and that no message explains them is what the guard ends (abuse_meter.h).
 constexpr int kUnboundedPingStrikes = 0;
 // How long gRPC may take, past the limit, to end what it was told to cancel.
 constexpr absl::Duration kCancelGrace = absl::Seconds(1);
