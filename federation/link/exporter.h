@@ -82,6 +82,10 @@ class Exporter {
   bool HasBatch() const;
   // The next Batch; it counts as sent.
   SendFrame TakeBatch();
+  // What will be signed besides its tree, if a block of `events` is decided and sent next; none:
+  // something else will come first, or nothing is signed. Good until the next call that is not
+  // const.
+  std::optional<BatchClaim> NextClaim(size_t events) const;
   // Fills position, token and time of a Heartbeat; what is to be recorded of withheld
   // events goes with the next Pump().
   void FillHeartbeat(federation::v1::Heartbeat* heartbeat);

@@ -45,6 +45,13 @@ void Exporter::OnReceipt(const federation::v1::Receipt& receipt, Outputs* out) {
   signed_.pop_front();
 }
 
+std::optional<BatchClaim> Exporter::NextClaim(size_t events) const {
+  const bool next = queue_.empty() && replay_.queued() == nullptr;
+  if (!next || !statements_ || signer_ == nullptr || !place_known_) return std::nullopt;
+  return BatchClaim{
+      .link_epoch = link_epoch_, .first = sent_.Next(), .count = events, .before = digest_};
+}
+
 void Exporter::Sign(const BatchTree& tree, Position first, size_t count,
                     federation::v1::Batch* batch) {
   if (!statements_ || signer_ == nullptr || tree.root.empty()) return;

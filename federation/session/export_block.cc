@@ -30,12 +30,17 @@ ExportBlock::ExportBlock(uint64_t request, storage::v1::PolicyEpoch epoch, const
   decided_.events.reserve(limits.max_bytes);
 }
 
+const link::BatchTree& ExportBlock::Tree() {
+  if (in_tree_ == leaves_.size()) return decided_.tree;
+  attestation::MerkleTree tree;
+  tree.Build(leaves_, decided_.tree.seed);
+  decided_.tree.root = std::string(event::AsBytes(tree.root()));
+  in_tree_ = leaves_.size();
+  return decided_.tree;
+}
+
 link::Decided ExportBlock::TakeDecided() {
-  if (!leaves_.empty()) {
-    attestation::MerkleTree tree;
-    tree.Build(leaves_, decided_.tree.seed);
-    decided_.tree.root = std::string(event::AsBytes(tree.root()));
-  }
+  Tree();
   return std::move(decided_);
 }
 

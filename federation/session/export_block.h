@@ -52,6 +52,11 @@ class ExportBlock {
   // The record is decided.
   void Pass(const event::Record& record);
 
+  const storage::v1::PolicyEpoch& policy_epoch() const { return decided_.policy_epoch; }
+  // Of what is sent so far; without a root: nothing is, or it is not signed.
+  const link::BatchTree& Tree();
+  size_t sent() const { return decided_.sequences.size(); }
+
   // What is scanned begins, or would begin, here.
   void set_first(base::Sequence first) { decided_.first = first; }
   link::Decided TakeDecided();
@@ -63,6 +68,7 @@ class ExportBlock {
   std::vector<storage::v1::DeadLetter> dead_letters_;
   attestation::LeafMaker salts_;
   std::vector<attestation::Digest> leaves_;  // of what is sent, where it is signed
+  size_t in_tree_ = 0;                       // of these: in decided_.tree
   bool full_ = false;
 };
 

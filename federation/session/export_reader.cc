@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "federation/link/blocks.h"
 #include "gateway/base/status_macros.h"
 
 namespace cdgate::session {
@@ -52,6 +53,7 @@ storage::v1::PolicyEpoch ExportReader::policy_epoch() const {
 }
 
 void ExportReader::Stop() {
+  ForgetAhead();
   need_.reset();
   turn_.Cancel();
   if (ticket_ != 0) deps_.feed.Cancel(std::exchange(ticket_, 0));
@@ -73,7 +75,43 @@ void ExportReader::Read(Sequence from) {
         post([this, request, commits = std::move(commits)]() mutable {
           OnCommits(request, std::move(commits));
         });
+      },
+      [this, request = need_->request, post = post_](const event::CommitPtr& commit) {
+        post([this, request, commit] { DecideAhead(request, commit); });
       });
+}
+
+// Like Decide(), but that nobody is answered.
+void ExportReader::DecideAhead(uint64_t request, const event::CommitPtr& commit) {
+  const bool waits = need_ && need_->request == request && ticket_ != 0 && !ahead_;
+  if (!waits || commit->first_sequence != need_->from || need_->account_only ||
+      need_->through != Sequence(0) || take_policy_()) {
+    return;
+  }
+  ExportBlock& block = ahead_.emplace(Ahead{commit, NewBlock()}).block;
+  if (!Fill({&commit, 1}, &block).ok()) return ForgetAhead();  // and is told of it again
+  if (sign_ahead_ && block.sent() > 0) sign_ahead_(block.Tree(), block.sent());
+}
+
+// None where the commit at hand is another one, or would be decided otherwise now.
+std::optional<ExportBlock> ExportReader::TakeAhead() {
+  const event::CommitPtr* const commit = CommitWith(need_->from);
+  if (!ahead_ || commit == nullptr || *commit != ahead_->commit || accounting_ ||
+      !link::SameEpoch(ahead_->block.policy_epoch(), policy_epoch())) {
+    ForgetAhead();
+    return std::nullopt;
+  }
+  std::optional<ExportBlock> block(std::move(ahead_->block));
+  ahead_.reset();
+  return block;
+}
+
+void ExportReader::ForgetAhead() {
+  if (!ahead_) return;
+  if (given_ != nullptr) given_->Drop(ahead_->commit->first_sequence);
+  ahead_.reset();
+  tally_.Clear();
+  std::fill(withheld_.begin(), withheld_.end(), 0);
 }
 
 void ExportReader::OnCommits(uint64_t request, eventlog::Feed::Commits commits) {
@@ -104,8 +142,9 @@ void ExportReader::DecideInTurn() {
 void ExportReader::Decide() {
   if (take_policy_()) return;  // and is asked again, by what is in force now
   if (const absl::Status found = FindWhatDecided(); !found.ok()) return failed_(found);
+  if (std::optional<ExportBlock> ahead = TakeAhead()) return FinishBlock(*std::move(ahead));
   ExportBlock block = NewBlock();
-  const absl::Status filled = Fill(&block);
+  const absl::Status filled = Fill(commits_, &block);
   if (!filled.ok()) return failed_(filled);
   FinishBlock(std::move(block));
 }
@@ -149,8 +188,8 @@ ExportBlock ExportReader::NewBlock() {
                      need_->account_only ? "" : signer_.NewSeed());
 }
 
-absl::Status ExportReader::Fill(ExportBlock* block) {
-  for (const event::CommitPtr& commit : commits_) {
+absl::Status ExportReader::Fill(absl::Span<const event::CommitPtr> commits, ExportBlock* block) {
+  for (const event::CommitPtr& commit : commits) {
     if (commit->last_sequence < need_->from) continue;
     relay_.SetCommit(*commit);
     if (const PolicyPtr& policy = policy_.current().compiled; policy && !accounting_) {

@@ -4,6 +4,9 @@
 // that a backlog is read once however small the peer's credit is. An event is decided,
 // counted and written into the block in one pass; nothing is kept per event.
 //
+// Events that come alone are decided, and signed, while they are on their way to the disk. The
+// answer waits until they are there, and what did not get there is never known.
+//
 // Not thread-safe: everything runs on the session's strand.
 #pragma once
 
@@ -14,6 +17,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "federation/link/messages.h"
 #include "federation/session/catchup_turn.h"
 #include "federation/session/earlier_decisions.h"
@@ -45,12 +49,19 @@ class ExportReader {
   ~ExportReader();
 
   // Null: the peer showed nothing.
-  void SetInterest(InterestPtr interest) { interest_ = std::move(interest); }
+  void SetInterest(InterestPtr interest) {
+    ForgetAhead();
+    interest_ = std::move(interest);
+  }
   storage::v1::PolicyEpoch policy_epoch() const;
 
   const InterestPtr& interest() const { return interest_; }
   // Told what is sent; outlives the reader. Before the first Ask().
   void SetGiven(GivenNotes* given) { given_ = given; }
+  // Called with the tree over so many events that the next answer is about, if nothing comes
+  // between: they can be signed. Before the first Ask().
+  using SignAhead = std::function<void(const link::BatchTree& tree, size_t events)>;
+  void SetSignAhead(SignAhead sign_ahead) { sign_ahead_ = std::move(sign_ahead); }
 
   // Supersedes what was asked for before.
   void Ask(const link::NeedEvents& need);
@@ -60,12 +71,20 @@ class ExportReader {
  private:
   void Read(base::Sequence from);
   void OnCommits(uint64_t request, eventlog::Feed::Commits commits);
+  // What was decided of a commit before it was on disk.
+  struct Ahead {
+    event::CommitPtr commit;
+    ExportBlock block;
+  };
+  void DecideAhead(uint64_t request, const event::CommitPtr& commit);
+  std::optional<ExportBlock> TakeAhead();
+  void ForgetAhead();
   const event::CommitPtr* CommitWith(base::Sequence sequence) const;
   // Where it is the turn of what is at hand.
   void DecideInTurn();
   void Decide();
   ExportBlock NewBlock();
-  absl::Status Fill(ExportBlock* block);
+  absl::Status Fill(absl::Span<const event::CommitPtr> commits, ExportBlock* block);
   absl::Status Take(const event::Record& record, absl::Time commit_time, ExportBlock* block);
   absl::Status TakeAllowed(const event::Record& record, const policy::Decision& decision,
                            absl::Time commit_time, ExportBlock* block);
@@ -108,6 +127,8 @@ class ExportReader {
   eventlog::Feed::Ticket ticket_ = 0;
   CatchupTurn turn_;
   std::vector<event::CommitPtr> commits_;
+  SignAhead sign_ahead_;
+  std::optional<Ahead> ahead_;
 };
 
 }  // namespace cdgate::session

@@ -45,27 +45,56 @@ std::optional<std::string> ExportSigner::SignText(const std::string& text) const
   return std::nullopt;
 }
 
+attestation::Digest ExportSigner::LinkOf(const link::BatchTree& tree, const link::BatchClaim& claim,
+                                         const attestation::Digest& before) const {
+  return attestation::LinkDigest({.seed = tree.seed,
+                                  .agreement = parties_.agreement,
+                                  .link_epoch = claim.link_epoch,
+                                  .first_position = claim.first.value(),
+                                  .count = static_cast<uint32_t>(claim.count),
+                                  .before = before});
+}
+
+std::optional<ExportSigner::Signature> ExportSigner::SignBatch(
+    const attestation::Digest& link, const attestation::Digest& root) const {
+  const int64_t now = absl::ToUnixNanos(deps_.clock.Now());
+  auto bytes =
+      SignText(attestation::ExportText(parties_.sender, parties_.receiver, now, link, root));
+  if (!bytes) return std::nullopt;
+  return Signature{link, root, attestor_->key_id, now, *std::move(bytes)};
+}
+
+void ExportSigner::SignAhead(const link::BatchTree& tree, const link::BatchClaim& claim) {
+  ahead_.reset();
+  const auto root = attestation::ReadDigest(tree.root);
+  const auto before = attestation::ReadDigest(claim.before);
+  if (root && before) ahead_ = SignBatch(LinkOf(tree, claim, *before), *root);
+}
+
+// None where something else was signed, or by another key.
+std::optional<ExportSigner::Signature> ExportSigner::TakeAhead(const attestation::Digest& link,
+                                                               const attestation::Digest& root) {
+  std::optional<Signature> ahead = std::exchange(ahead_, std::nullopt);
+  const bool same = ahead && ahead->link == link && ahead->root == root && attestor_ != nullptr &&
+                    ahead->key_id == attestor_->key_id;
+  return same ? std::move(ahead) : std::nullopt;
+}
+
 std::string ExportSigner::Sign(const link::BatchTree& tree, const link::BatchClaim& claim,
                                storage::v1::TreeSignature* statement) {
   const auto root = attestation::ReadDigest(tree.root);
   const auto before = attestation::ReadDigest(claim.before);
   if (!root || !before) return "";
-  const auto count = static_cast<uint32_t>(claim.count);
-  const attestation::Digest link = attestation::LinkDigest({.seed = tree.seed,
-                                                            .agreement = parties_.agreement,
-                                                            .link_epoch = claim.link_epoch,
-                                                            .first_position = claim.first.value(),
-                                                            .count = count,
-                                                            .before = *before});
-  const int64_t now = absl::ToUnixNanos(deps_.clock.Now());
-  auto signature =
-      SignText(attestation::ExportText(parties_.sender, parties_.receiver, now, link, *root));
+  const attestation::Digest link = LinkOf(tree, claim, *before);
+  auto signature = TakeAhead(link, *root);
+  if (!signature) signature = SignBatch(link, *root);
   if (!signature) return "";
   statement->set_seed(tree.seed);
-  statement->set_sign_time_nanos(now);
-  statement->set_key_id(attestor_->key_id);
-  statement->set_signature(*std::move(signature));
-  const auto after = attestation::NextDigest(*before, claim.first.value(), count, *root);
+  statement->set_sign_time_nanos(signature->sign_time_nanos);
+  statement->set_key_id(std::move(signature->key_id));
+  statement->set_signature(std::move(signature->bytes));
+  const auto after = attestation::NextDigest(*before, claim.first.value(),
+                                             static_cast<uint32_t>(claim.count), *root);
   return std::string(event::AsBytes(after));
 }
 

@@ -20,6 +20,7 @@
 // Thread-safe; lives as long as the Metrics it was made from.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <string>
 #include <vector>
@@ -62,6 +63,8 @@ class DecisionTally {
   void Add(base::Reason reason) { ++counts_[static_cast<size_t>(reason)]; }
   // Adds what was counted to `direction` and begins at 0 again.
   void Flush(const PeerMetrics::Direction& direction);
+  // What was counted did not happen.
+  void Clear() { std::fill(counts_.begin(), counts_.end(), 0); }
 
  private:
   std::vector<uint32_t> counts_ = std::vector<uint32_t>(base::AllReasons().size());

@@ -112,6 +112,9 @@ void Session::MakeParts() {
       },
       failed);
   exporter_->SetGiven(&given_);
+  exporter_->SetSignAhead([this](const link::BatchTree& tree, size_t events) {
+    if (const auto claim = link_->exporter().NextClaim(events)) signer_->SignAhead(tree, *claim);
+  });
   importer_.emplace(
       deps_, peer_, options_.peer.agreement_id(), on_disk, policy_, metrics_.imports, take_policy,
       *ledger_, post, [this](link::Committed committed) { Step(std::move(committed)); }, failed);

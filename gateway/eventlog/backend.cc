@@ -77,14 +77,15 @@ void ObserverList::Remove(CommitObserver* observer) {
   while (publishing_) idle_.Wait(mu_);
 }
 
-void ObserverList::Publish(const event::CommitPtr& commit) {
+void ObserverList::Tell(const event::CommitPtr& commit,
+                        void (CommitObserver::*what)(const event::CommitPtr& commit)) {
   std::vector<CommitObserver*> observers;
   {
     MutexLock lock(mu_);
     observers = observers_;
     publishing_ = true;
   }
-  for (CommitObserver* observer : observers) observer->OnCommit(commit);
+  for (CommitObserver* observer : observers) (observer->*what)(commit);
   MutexLock lock(mu_);
   publishing_ = false;
   idle_.SignalAll();

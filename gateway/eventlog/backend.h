@@ -35,15 +35,19 @@ class ReadBudget {
   bool empty_ = true;
 };
 
-// The observers of a log. Publish is called by one thread at a time.
+// The observers of a log. What tells them is called by one thread at a time.
 class ObserverList {
  public:
   void Add(CommitObserver* observer);
-  // Returns when no OnCommit of `observer` runs any more.
+  // Returns when no call of `observer` runs any more.
   void Remove(CommitObserver* observer);
-  void Publish(const event::CommitPtr& commit);
+  void Announce(const event::CommitPtr& commit) { Tell(commit, &CommitObserver::OnAppend); }
+  void Publish(const event::CommitPtr& commit) { Tell(commit, &CommitObserver::OnCommit); }
 
  private:
+  void Tell(const event::CommitPtr& commit,
+            void (CommitObserver::*what)(const event::CommitPtr& commit));
+
   base::Mutex mu_;
   base::CondVar idle_;
   std::vector<CommitObserver*> observers_ CDGATE_GUARDED_BY(mu_);

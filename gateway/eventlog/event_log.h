@@ -67,6 +67,10 @@ struct Stats {
 class CommitObserver {
  public:
   virtual ~CommitObserver() = default;
+  // `commit` is about to be written: what can be worked out about it meanwhile may be. Nobody may
+  // be told of it: it is true once OnCommit has got the same object, and never where the write
+  // fails. As OnCommit otherwise, and even shorter, as the write waits for it.
+  virtual void OnAppend(const event::CommitPtr& /*commit*/) {}
   virtual void OnCommit(const event::CommitPtr& commit) = 0;
 };
 

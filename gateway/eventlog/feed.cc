@@ -52,8 +52,9 @@ class Feed::Core final : public CommitObserver, public std::enable_shared_from_t
                                        {{"from", "cache"}})) {}
 
   void Start();
+  void OnAppend(const event::CommitPtr& commit) override;
   void OnCommit(const event::CommitPtr& commit) override;
-  Ticket Next(base::Sequence from, ReadLimits limits, Callback callback);
+  Ticket Next(base::Sequence from, ReadLimits limits, Callback callback, Preview preview);
   bool Cancel(Ticket ticket);
   void Shutdown();
   base::Sequence head() const;
@@ -64,7 +65,8 @@ class Feed::Core final : public CommitObserver, public std::enable_shared_from_t
     base::Sequence from;
     ReadLimits limits;
     Callback callback;
-    absl::Status error;  // the answer, where there is none but an error
+    Preview preview = nullptr;
+    absl::Status error = {};  // the answer, where there is none but an error
   };
   struct Answer {
     Callback callback;
@@ -83,6 +85,7 @@ class Feed::Core final : public CommitObserver, public std::enable_shared_from_t
   bool ReadTurn();
   std::vector<Answer> TakeAnswers() CDGATE_REQUIRES(mu_);
   void Run(std::vector<Answer> answers);
+  void ShowPreviews(const event::CommitPtr& commit);
   Commits ReadLog(base::Sequence from, ReadLimits limits) const;
 
   EventLog& log_;
@@ -104,8 +107,10 @@ class Feed::Core final : public CommitObserver, public std::enable_shared_from_t
   // Every request that is not answered. A ticket in a queue without one was cancelled.
   absl::flat_hash_map<Ticket, Request> requests_ CDGATE_GUARDED_BY(mu_);
   absl::flat_hash_set<Ticket> waiting_ CDGATE_GUARDED_BY(mu_);  // at the head
-  std::deque<Ticket> ready_ CDGATE_GUARDED_BY(mu_);             // to answer from the tail
-  std::deque<Ticket> behind_ CDGATE_GUARDED_BY(mu_);            // to read from the log
+  // Of these, those that have not been shown the commit that is on its way.
+  absl::flat_hash_set<Ticket> previewed_ CDGATE_GUARDED_BY(mu_);
+  std::deque<Ticket> ready_ CDGATE_GUARDED_BY(mu_);   // to answer from the tail
+  std::deque<Ticket> behind_ CDGATE_GUARDED_BY(mu_);  // to read from the log
   Ticket last_ticket_ CDGATE_GUARDED_BY(mu_) = 0;
   size_t deliverers_ CDGATE_GUARDED_BY(mu_) = 0;  // tasks posted or running
   size_t log_readers_ CDGATE_GUARDED_BY(mu_) = 0;
@@ -140,7 +145,41 @@ void Feed::Core::Remember(const event::CommitPtr& commit, Tail* evicted) {
 void Feed::Core::WakeWaiting() {
   ready_.insert(ready_.end(), waiting_.begin(), waiting_.end());
   waiting_.clear();
+  previewed_.clear();
   waiting_gauge_.Set(0);
+}
+
+// The committer waits for this: one task shows it to all.
+void Feed::Core::OnAppend(const event::CommitPtr& commit) {
+  if (commit->events.empty() || commit->events.size() > kMostPreviewed) return;
+  {
+    MutexLock lock(mu_);
+    if (previewed_.empty()) return;
+  }
+  // Where the executor refuses, readers do without.
+  (void)executor_.TryPost([self = shared_from_this(), commit] { self->ShowPreviews(commit); });
+}
+
+void Feed::Core::ShowPreviews(const event::CommitPtr& commit) {
+  std::vector<Preview> previews;
+  {
+    MutexLock lock(mu_);
+    if (stopped_ || commit->last_sequence <= head_) return;  // they have it, or will soon
+    for (const Ticket ticket : previewed_) {
+      previews.push_back(std::move(requests_.at(ticket).preview));
+    }
+    previewed_.clear();
+    ++running_;
+  }
+  for (const Preview& preview : previews) {
+    std::optional<base::ThreadPool::Ending> ending;
+    if (&preview == &previews.back()) ending.emplace();
+    preview(commit);
+  }
+  previews.clear();
+  MutexLock lock(mu_);
+  --running_;
+  idle_.SignalAll();
 }
 
 void Feed::Core::OnCommit(const event::CommitPtr& commit) {
@@ -179,16 +218,18 @@ void Feed::Core::Queue(Ticket ticket, const Request& request) {
     behind_.push_back(ticket);
   } else {
     waiting_.insert(ticket);
+    if (request.preview) previewed_.insert(ticket);
     waiting_gauge_.Set(static_cast<double>(waiting_.size()));
   }
 }
 
-Feed::Ticket Feed::Core::Next(base::Sequence from, ReadLimits limits, Callback callback) {
+Feed::Ticket Feed::Core::Next(base::Sequence from, ReadLimits limits, Callback callback,
+                              Preview preview) {
   Ticket ticket = 0;
   {
     MutexLock lock(mu_);
     if (!stopped_) {
-      Request request{from, limits, std::move(callback), absl::OkStatus()};
+      Request request{from, limits, std::move(callback), std::move(preview)};
       if (from > head_.Next()) {
         request.error = CheckReadFrom({.sequence = from}, {.sequence = head_}, {});
       }
@@ -207,12 +248,15 @@ Feed::Ticket Feed::Core::Next(base::Sequence from, ReadLimits limits, Callback c
 
 bool Feed::Core::Cancel(Ticket ticket) {
   Callback dropped;  // destroyed without the lock: it may own anything
+  Preview dropped_preview;
   MutexLock lock(mu_);
   const auto it = requests_.find(ticket);
   if (it == requests_.end()) return false;
   dropped = std::move(it->second.callback);
+  dropped_preview = std::move(it->second.preview);
   requests_.erase(it);
   waiting_.erase(ticket);
+  previewed_.erase(ticket);
   lock.Unlock();
   return true;
 }
@@ -375,8 +419,9 @@ Feed::Feed(EventLog& log, base::Executor& executor, base::Metrics& metrics, Feed
 
 Feed::~Feed() { core_->Shutdown(); }
 
-Feed::Ticket Feed::Next(base::Sequence from, ReadLimits limits, Callback callback) {
-  return core_->Next(from, limits, std::move(callback));
+Feed::Ticket Feed::Next(base::Sequence from, ReadLimits limits, Callback callback,
+                        Preview preview) {
+  return core_->Next(from, limits, std::move(callback), std::move(preview));
 }
 
 bool Feed::Cancel(Ticket ticket) { return core_->Cancel(ticket); }

@@ -14,6 +14,9 @@
 // wake nobody. A reader that does not call Next costs nothing, however slow it is; one
 // that waits costs an entry in a table.
 //
+// A reader that waits may be shown a small commit while it is on its way to the disk, to work out
+// what it will do with it.
+//
 // Callbacks run on the executor, never inside Next, OnCommit or Cancel, and must be
 // short. Where the executor refuses (full or stopping), they run on the thread that
 // found out. Thread-safe.
@@ -44,6 +47,7 @@ class Feed {
  public:
   using Commits = absl::StatusOr<std::vector<event::CommitPtr>>;
   using Callback = std::function<void(Commits)>;
+  using Preview = std::function<void(const event::CommitPtr&)>;
   using Ticket = uint64_t;  // 0 is never given out
 
   // All three outlive the feed.
@@ -55,7 +59,14 @@ class Feed {
   // Calls `callback` once with at least one commit, as many as the limits allow, or with
   // an error: TRIMMED where `from` is older than retention, EPOCH_REGRESSED where it is
   // beyond what is next, LOG_CORRUPT, CANCELLED after Shutdown.
-  [[nodiscard]] Ticket Next(base::Sequence from, ReadLimits limits, Callback callback);
+  //
+  // `preview` (may be null) is called before that, maybe, with a commit of at most
+  // kMostPreviewed events that is about to be written. Where it becomes true, it is what `callback`
+  // gets first, the same object; where it does not, nobody will ever know of it. It may come late:
+  // while or after `callback` runs, and after Cancel.
+  [[nodiscard]] Ticket Next(base::Sequence from, ReadLimits limits, Callback callback,
+                            Preview preview = nullptr);
+  static constexpr size_t kMostPreviewed = 4;
 
   // True: the callback will not run, and is destroyed before this returns. False: it
   // ran, runs, or is about to.

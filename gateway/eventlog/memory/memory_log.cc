@@ -46,11 +46,10 @@ void MemoryLog::Append(event::CommitPtr commit, Appended done) {
   {
     MutexLock lock(mu_);
     status = Check(*commit);
-    if (status.ok() && mode_ == Mode::kRemote) {
-      outstanding_.push_back({std::move(commit), std::move(done)});
-      return;
-    }
+    if (status.ok() && mode_ == Mode::kRemote) outstanding_.push_back({commit, done});
   }
+  if (status.ok()) observers_.Announce(commit);
+  if (status.ok() && mode_ == Mode::kRemote) return;
   if (status.ok()) Commit(commit);
   done(std::move(status));
 }

@@ -112,6 +112,7 @@ absl::Status SegmentLog::Impl::Append(const event::CommitPtr& commit) {
     if (failed_) return MakeError(Reason::kLogWriteFailed, "an earlier write of the log failed");
     CDGATE_RETURN_IF_ERROR(CheckContinues(*commit, head_));
   }
+  observers.Announce(commit);
   const absl::Status written = Write(*commit);
   {
     MutexLock lock(mu_);

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -44,6 +45,23 @@ class ExportSignerTest : public testing::Test {
     EXPECT_EQ(after.empty(), statement.key_id().empty());
     return statement.key_id();
   }
+  static link::BatchTree Tree(char root = 'r') {
+    return {.seed = std::string(attestation::kSeedBytes, 's'), .root = std::string(32, root)};
+  }
+  static link::BatchClaim Claim(uint64_t first = 1) {
+    return {.link_epoch = "e", .first = base::Position(first), .count = 2, .before = kNothing};
+  }
+  // How many signatures `work` costs.
+  int Cost(const std::function<void()>& work) {
+    const int before = attestors_.BatchesSigned(kAlpha);
+    work();
+    return attestors_.BatchesSigned(kAlpha) - before;
+  }
+  storage::v1::TreeSignature Signed(const link::BatchTree& tree, const link::BatchClaim& claim) {
+    storage::v1::TreeSignature statement;
+    signer_.Sign(tree, claim, &statement);
+    return statement;
+  }
   std::string SignsReceipt() {
     const auto receipt = signer_.SignReceipt("e", 7, std::string(32, 'd'));
     return receipt ? receipt->key_id() : "";
@@ -54,6 +72,7 @@ class ExportSignerTest : public testing::Test {
     return statement.SerializeAsString();
   }
 
+  inline static const std::string kNothing = link::EmptyRollingDigest();
   test::TestAttestors attestors_;
   test::FakeClock clock_;
   ExportSigner signer_{{.attestor = &attestors_.Of(kAlpha),
@@ -85,6 +104,35 @@ TEST_F(ExportSignerTest, AKeyThatCameIntoUseSignsOnceThePeerHasIt) {
   EXPECT_EQ(Signs(), KeyOf(kAlpha));
   EXPECT_NE(Signs(), before);
   EXPECT_EQ(SignsReceipt(), KeyOf(kAlpha));
+}
+
+TEST_F(ExportSignerTest, WhatWasSignedAheadIsNotSignedAgain) {
+  Given();
+  EXPECT_EQ(Cost([this] { signer_.SignAhead(Tree(), Claim()); }), 1);
+  const int64_t then = absl::ToUnixNanos(clock_.Now());
+  clock_.Advance(absl::Milliseconds(3));
+  storage::v1::TreeSignature statement;
+  EXPECT_EQ(Cost([&] { statement = Signed(Tree(), Claim()); }), 0);
+  EXPECT_EQ(statement.sign_time_nanos(), then);
+  EXPECT_EQ(statement.seed(), Tree().seed);
+  EXPECT_EQ(statement.key_id(), KeyOf(kAlpha));
+  EXPECT_EQ(Cost([&] { Signed(Tree(), Claim()); }), 1) << "it is used once";
+}
+
+TEST_F(ExportSignerTest, AnythingElseThanWhatWasSignedAheadIsSigned) {
+  Given();
+  signer_.SignAhead(Tree(), Claim());
+  EXPECT_EQ(Cost([&] { Signed(Tree(), Claim(2)); }), 1);
+  signer_.SignAhead(Tree(), Claim());
+  EXPECT_EQ(Cost([&] { Signed(Tree('x'), Claim()); }), 1);
+  signer_.SignAhead(Tree(), Claim());
+  attestors_.Renew(kAlpha);
+  Given();
+  EXPECT_EQ(Signed(Tree(), Claim()).key_id(), KeyOf(kAlpha));
+}
+
+TEST_F(ExportSignerTest, NothingIsSignedAheadThatCouldNotBeSent) {
+  EXPECT_EQ(Cost([this] { signer_.SignAhead(Tree(), Claim()); }), 0) << "the key was not given";
 }
 
 TEST_F(ExportSignerTest, KeysOfStatementsThatGoAlongAreGiven) {

@@ -1,9 +1,11 @@
 #include "tests/federation/session/test_attestors.h"
 
 #include <algorithm>
+#include <atomic>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "auth/crypto/digest.h"
 #include "auth/crypto/private_key.h"
@@ -24,8 +26,10 @@ class TestKey final : public credentials::Attestor {
         key_(crypto::PrivateKey::FromPem(key_pem).value()) {}
 
   absl::StatusOr<std::string> Sign(absl::string_view text) const override {
+    if (absl::StrContains(text, "cdgate/export-statement/")) ++batches_;
     return crypto::SignBytes(key_, text);
   }
+  int batches() const { return batches_; }
   const std::shared_ptr<const crypto::Certificate>& certificate() const { return certificate_; }
 
  private:
@@ -38,6 +42,7 @@ class TestKey final : public credentials::Attestor {
 
   const std::shared_ptr<const crypto::Certificate> certificate_;
   const crypto::PrivateKey key_;
+  mutable std::atomic<int> batches_{0};
 };
 
 }  // namespace
@@ -57,6 +62,10 @@ class TestAttestors::Signer final : public credentials::StatementSigner {
   std::shared_ptr<const credentials::Attestor> Current() const override {
     base::MutexLock lock(mu_);
     return keys_.back();
+  }
+  int batches() const {
+    base::MutexLock lock(mu_);
+    return keys_.back()->batches();
   }
   // Null where it is none of these.
   std::shared_ptr<const TestKey> Find(absl::string_view key_id) const {
@@ -88,6 +97,8 @@ const credentials::StatementSigner& TestAttestors::Of(const std::string& domain)
 }
 
 void TestAttestors::Renew(const std::string& domain) { SignerOf(domain).Renew(); }
+
+int TestAttestors::BatchesSigned(const std::string& domain) { return SignerOf(domain).batches(); }
 
 void TestAttestors::Distrust(const std::string& domain) {
   base::MutexLock lock(mu_);

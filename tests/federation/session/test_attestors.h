@@ -29,6 +29,8 @@ class TestAttestors final : public attestation::AttestorDirectory {
   // Another key signs from now on; what the ones before signed counts.
   void Renew(const std::string& domain);
   void Distrust(const std::string& domain);
+  // Of batches, by the key of `domain` that is in use now.
+  int BatchesSigned(const std::string& domain);
 
   absl::StatusOr<attestation::AttestorKey> Find(absl::string_view domain, absl::string_view key_id,
                                                 absl::Time sign_time) override;

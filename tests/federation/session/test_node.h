@@ -55,7 +55,7 @@ class TestNode {
 
   const std::string& domain() const { return domain_; }
   state::Store& store() { return *run_->store; }
-  const eventlog::EventLog& log() { return run_->log; }
+  eventlog::EventLog& log() { return run_->log; }
   manager::LinkManager& links() { return *run_->links; }
   base::Metrics& metrics() { return run_->metrics; }
   // For them it is a minute later than it is, so that what just crossed is old enough.

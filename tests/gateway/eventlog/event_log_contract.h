@@ -171,6 +171,33 @@ TEST_P(EventLogContractTest, ObserversGetEveryCommitInOrder) {
   EXPECT_EQ(observer.numbers, (std::vector<uint64_t>{3, 4}));
 }
 
+TEST_P(EventLogContractTest, ACommitIsShownToObserversBeforeItIsTrue) {
+  class Preview final : public eventlog::CommitObserver {
+   public:
+    explicit Preview(EventLog& log) : log_(log) {}
+    void OnAppend(const event::CommitPtr& commit) override {
+      shown.push_back(commit);
+      head = log_.head().commit;
+    }
+    void OnCommit(const event::CommitPtr& commit) override { committed.push_back(commit); }
+    std::vector<event::CommitPtr> shown, committed;
+    uint64_t head = 0;
+
+   private:
+    EventLog& log_;
+  };
+  Preview preview(log());
+  log().AddObserver(&preview);
+  CDGATE_ASSERT_OK(Append(2));
+  EXPECT_EQ(preview.head, 1u);
+  eventlog::Head wrong = log().head();
+  ++wrong.commit;
+  EXPECT_THAT(Append(NextEvents(wrong, 1)), HasReason(Reason::kNotLeader));
+  log().RemoveObserver(&preview);
+  EXPECT_EQ(NumbersOf(preview.shown), std::vector<uint64_t>{2});
+  EXPECT_EQ(preview.shown, preview.committed);
+}
+
 TEST_P(EventLogContractTest, AReopenedLogGoesOn) {
   CDGATE_ASSERT_OK(Append(3));
   CDGATE_ASSERT_OK(Append(0));

@@ -194,6 +194,82 @@ TEST_F(FeedTest, SaysWhatIsTrimmedOrBeyondTheHead) {
   EXPECT_THAT(beyond->status, HasReason(Reason::kEpochRegressed));
 }
 
+// Appends, and lets the feed do what it can while the write is on its way.
+class SlowDisk final : public eventlog::CommitObserver {
+ public:
+  explicit SlowDisk(ManualExecutor& executor) : executor_(executor) {}
+  void OnAppend(const event::CommitPtr&) override { executor_.RunAll(); }
+  void OnCommit(const event::CommitPtr&) override {}
+
+ private:
+  ManualExecutor& executor_;
+};
+
+class FeedPreviewTest : public FeedTest {
+ protected:
+  FeedPreviewTest() { log_.AddObserver(&disk_); }  // behind the feed
+  ~FeedPreviewTest() override { log_.RemoveObserver(&disk_); }
+  Feed::Ticket Next(uint64_t from) {
+    return feed_.Next(
+        Sequence(from), kPlenty,
+        [this](const Feed::Commits& commits) {
+          answers_.push_back(commits.ok() ? commits->front() : nullptr);
+        },
+        [this](const event::CommitPtr& commit) {
+          EXPECT_TRUE(answers_.empty());
+          previews_.push_back(commit);
+        });
+  }
+
+  Feed feed_{log_, executor_, metrics_};
+  SlowDisk disk_{executor_};
+  std::vector<event::CommitPtr> previews_, answers_;
+};
+
+TEST_F(FeedPreviewTest, ShowsASmallCommitBeforeItIsWritten) {
+  (void)Next(1);
+  CDGATE_ASSERT_OK(AppendEvents(log_, Feed::kMostPreviewed));
+  executor_.RunAll();
+  ASSERT_EQ(previews_.size(), 1u);
+  EXPECT_EQ(previews_, answers_) << "the same object";
+}
+
+TEST_F(FeedPreviewTest, ALargeOneOrOneWithoutEventsIsNotShown) {
+  (void)Next(1);
+  CDGATE_ASSERT_OK(AppendEvents(log_, 0));
+  CDGATE_ASSERT_OK(AppendEvents(log_, Feed::kMostPreviewed + 1));
+  executor_.RunAll();
+  EXPECT_TRUE(previews_.empty());
+  EXPECT_EQ(answers_.size(), 1u);
+}
+
+TEST_F(FeedPreviewTest, WhoWasCancelledIsShownNothing) {
+  EXPECT_TRUE(feed_.Cancel(Next(1)));
+  CDGATE_ASSERT_OK(AppendEvents(log_, 1));
+  executor_.RunAll();
+  EXPECT_TRUE(previews_.empty());
+}
+
+// Another instance writes something in its place.
+TEST_F(FeedTest, WhatIsNotWrittenIsShownAndNeverAnswered) {
+  MemoryLog log(std::make_shared<MemoryLogStorage>(), clock_, base::SystemRandom(),
+                MemoryLog::Mode::kRemote);
+  Feed feed(log, executor_, metrics_);
+  event::CommitPtr shown, answered;
+  (void)feed.Next(
+      Sequence(1), kPlenty, [&](const Feed::Commits& commits) { answered = commits->front(); },
+      [&](const event::CommitPtr& commit) { shown = commit; });
+  const auto lost = NextEvents(log.head(), 1);
+  const auto won = NextEvents(log.head(), 1);
+  log.Append(lost, [](const absl::Status&) {});
+  executor_.RunAll();
+  log.LoseLeadership();
+  log.AppendAsOther(won);
+  executor_.RunAll();
+  EXPECT_EQ(shown, lost);
+  EXPECT_EQ(answered, won);
+}
+
 TEST_F(FeedTest, ACancelledCallIsNotAnswered) {
   Feed feed(log_, executor_, metrics_);
   const auto waiting = Next(feed, 1);
