@@ -1,4 +1,5 @@
-// To give a group a table of its own is deprecated in OpenSSL 3.0, without a successor.
+// To give a group a table of its own, and to see a point's coordinates as they are, is deprecated
+// in OpenSSL 3.0, without a successor.
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "auth/crypto/ecdsa_table.h"
 
@@ -56,8 +57,36 @@ bool IsScalar(const BIGNUM* number, const BIGNUM* order) {
 // SHA-256 of `bytes`; the order of P-256 has as many bits.
 bool ReadDigest(absl::string_view bytes, BIGNUM* out) {
   std::array<unsigned char, SHA256_DIGEST_LENGTH> digest;
-  SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest.data());
-  return BN_bin2bn(digest.data(), digest.size(), out) != nullptr;
+  SHA256_CTX context;
+  return SHA256_Init(&context) == 1 && SHA256_Update(&context, bytes.data(), bytes.size()) == 1 &&
+         SHA256_Final(digest.data(), &context) == 1 &&
+         BN_bin2bn(digest.data(), digest.size(), out) != nullptr;
+}
+
+constexpr int kNumberBytes = 32;
+
+// Of at most 256 bits.
+Number256 NumberOf(const BIGNUM* number) {
+  std::array<unsigned char, kNumberBytes> bytes;
+  CheckOpenSsl(BN_bn2lebinpad(number, bytes.data(), kNumberBytes) == kNumberBytes, "ECDSA");
+  Number256 out = {};
+  for (size_t i = 0; i < bytes.size(); ++i) out[i / 8] |= uint64_t{bytes[i]} << (i % 8 * 8);
+  return out;
+}
+
+bool SetNumber(const Number256& number, BIGNUM* out) {
+  std::array<unsigned char, kNumberBytes> bytes;
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    bytes[i] = static_cast<unsigned char>(number[i / 8] >> (i % 8 * 8));
+  }
+  return BN_lebin2bn(bytes.data(), kNumberBytes, out) != nullptr;
+}
+
+BignumPtr FieldOf(const EC_GROUP* curve) {
+  BignumPtr field(BN_new());
+  CheckOpenSsl(EC_GROUP_get_curve(curve, field.get(), nullptr, nullptr, nullptr) == 1,
+               "EC_GROUP_get_curve");
+  return field;
 }
 
 }  // namespace
@@ -78,7 +107,43 @@ std::unique_ptr<const EcdsaTable> EcdsaTable::Of(const EVP_PKEY* key) {
   return std::unique_ptr<const EcdsaTable>(new EcdsaTable(std::move(curve), std::move(by_key)));
 }
 
+EcdsaTable::EcdsaTable(GroupPtr curve, GroupPtr by_key)
+    : curve_(std::move(curve)),
+      by_key_(std::move(by_key)),
+      field_(FieldOf(curve_.get())),
+      order_number_(NumberOf(order())) {}
+
 const BIGNUM* EcdsaTable::order() const { return EC_GROUP_get0_order(curve_.get()); }
+
+// `inverse` = 1 / s modulo the order, whoever works it out.
+bool EcdsaTable::Invert(const BIGNUM* s, BIGNUM* inverse, BN_CTX* context) const {
+  const BignumPtr product(BN_new());
+  const bool inverted = SetNumber(InverseModulo(NumberOf(s), order_number_), inverse) &&
+                        BN_mod_mul(product.get(), s, inverse, order(), context) == 1 &&
+                        BN_is_one(product.get()) == 1;
+  return inverted || BN_mod_inverse(inverse, s, order(), context) != nullptr;
+}
+
+// Whether the x coordinate of `point`, modulo the order, is `x`. Not where it is at infinity.
+bool EcdsaTable::HasX(const EC_POINT* point, const BIGNUM* x, BN_CTX* context) const {
+  const BignumPtr its_x(BN_new());
+  const BignumPtr z(BN_new());
+  const BignumPtr candidate(BN_dup(x));
+  const BignumPtr wanted(BN_new());
+  if (EC_POINT_get_Jprojective_coordinates_GFp(curve_.get(), point, its_x.get(), nullptr, z.get(),
+                                               context) != 1 ||
+      BN_is_zero(z.get()) == 1 || BN_mod_sqr(z.get(), z.get(), field_.get(), context) != 1) {
+    return false;
+  }
+  // The field is larger than the order, but not twice: there may be two.
+  while (BN_cmp(candidate.get(), field_.get()) < 0) {
+    if (BN_mod_mul(wanted.get(), candidate.get(), z.get(), field_.get(), context) != 1)
+      return false;
+    if (BN_cmp(wanted.get(), its_x.get()) == 0) return true;
+    if (BN_add(candidate.get(), candidate.get(), order()) != 1) return false;
+  }
+  return false;
+}
 
 bool EcdsaTable::Fits(absl::string_view bytes, absl::string_view signature) const {
   const ErrorScope errors;
@@ -98,19 +163,14 @@ bool EcdsaTable::Fits(absl::string_view bytes, absl::string_view signature) cons
                    of_key != nullptr && sum != nullptr && key_part != nullptr,
                "ECDSA");
   const bool worked_out =
-      ReadDigest(bytes, z.get()) &&
-      BN_mod_inverse(inverse.get(), s, order(), context.get()) != nullptr &&
+      ReadDigest(bytes, z.get()) && Invert(s, inverse.get(), context.get()) &&
       BN_mod_mul(of_base.get(), z.get(), inverse.get(), order(), context.get()) == 1 &&
       BN_mod_mul(of_key.get(), r, inverse.get(), order(), context.get()) == 1 &&
       EC_POINT_mul(curve_.get(), sum.get(), of_base.get(), nullptr, nullptr, context.get()) == 1 &&
       EC_POINT_mul(by_key_.get(), key_part.get(), of_key.get(), nullptr, nullptr, context.get()) ==
           1 &&
       EC_POINT_add(curve_.get(), sum.get(), sum.get(), key_part.get(), context.get()) == 1;
-  // Fails where the sum is the point at infinity, as it should.
-  return worked_out &&
-         EC_POINT_get_affine_coordinates(curve_.get(), sum.get(), z.get(), nullptr,
-                                         context.get()) == 1 &&
-         BN_nnmod(z.get(), z.get(), order(), context.get()) == 1 && BN_cmp(z.get(), r) == 0;
+  return worked_out && HasX(sum.get(), r, context.get());
 }
 
 }  // namespace cdgate::crypto

@@ -1,5 +1,13 @@
+// The functions that sign by an EC key itself are deprecated in OpenSSL 3.0.
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include "auth/crypto/signature.h"
 
+#include <openssl/ec.h>
+#include <openssl/ecdsa.h>
+#include <openssl/obj_mac.h>
+#include <openssl/sha.h>
+
+#include <array>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -42,10 +50,40 @@ bool Fits(EVP_PKEY* key, absl::string_view bytes, absl::string_view signature) {
                           bytes.size()) == 1;
 }
 
+// Null where it is another one.
+EC_KEY* P256KeyOf(const EVP_PKEY* key) {
+  if (EVP_PKEY_get_base_id(key) != EVP_PKEY_EC) return nullptr;
+  const EC_KEY* const ec_key = EVP_PKEY_get0_EC_KEY(key);
+  const bool fits = ec_key != nullptr &&
+                    EC_GROUP_get_curve_name(EC_KEY_get0_group(ec_key)) == NID_X9_62_prime256v1;
+  return fits ? const_cast<EC_KEY*>(ec_key) : nullptr;  // ECDSA_sign does not change it
+}
+
+// By the key itself: what EVP_DigestSign looks up for each signature is a quarter of the time where
+// nothing of it is in a cache. Empty where the key is another one.
+std::string SignByP256(const EVP_PKEY* key, absl::string_view bytes) {
+  EC_KEY* const ec_key = P256KeyOf(key);
+  if (ec_key == nullptr) return "";
+  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest;
+  SHA256_CTX context;
+  std::string signature(kMaxSignatureBytes, '\0');
+  unsigned int size = 0;
+  const bool done =
+      SHA256_Init(&context) == 1 && SHA256_Update(&context, bytes.data(), bytes.size()) == 1 &&
+      SHA256_Final(digest.data(), &context) == 1 &&
+      ECDSA_sign(0, digest.data(), digest.size(),
+                 reinterpret_cast<unsigned char*>(signature.data()), &size, ec_key) == 1;
+  signature.resize(done ? size : 0);
+  return signature;
+}
+
 }  // namespace
 
 absl::StatusOr<std::string> SignBytes(const PrivateKey& key, absl::string_view bytes) {
   const ErrorScope errors;
+  if (std::string signature = SignByP256(key.handle(), bytes); !signature.empty()) {
+    return signature;
+  }
   const EVP_MD* digest = nullptr;
   if (!DigestFor(key.handle(), &digest)) {
     return base::MakeError(
