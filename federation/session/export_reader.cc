@@ -88,6 +88,7 @@ void ExportReader::DecideAhead(uint64_t request, const event::CommitPtr& commit)
       need_->through != Sequence(0) || take_policy_()) {
     return;
   }
+  accounting_.reset();  // of what was asked for before
   ExportBlock& block = ahead_.emplace(Ahead{commit, NewBlock()}).block;
   if (!Fill({&commit, 1}, &block).ok()) return ForgetAhead();  // and is told of it again
   if (sign_ahead_ && block.sent() > 0) sign_ahead_(block.Tree(), block.sent());
