@@ -7,7 +7,6 @@
 #include <map>
 #include <set>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -165,96 +164,6 @@ TEST_F(TwoNodesTest, CutsLoseAndRepeatNothing) {
   EXPECT_EQ(std::set<std::string>(received.begin(), received.end()).size(), 2000u);
   EXPECT_EQ(received.front(), "r0-0");
   EXPECT_EQ(received.back(), "r4-399");
-}
-
-// A disk that takes its time.
-class SlowDisk final : public eventlog::CommitObserver {
- public:
-  void OnAppend(const event::CommitPtr&) override {
-    base::MutexLock lock(mu_);
-    waiting_ = held_;
-    while (held_) released_.Wait(mu_);
-    waiting_ = false;
-  }
-  void OnCommit(const event::CommitPtr&) override {}
-  void Hold(bool held) {
-    base::MutexLock lock(mu_);
-    held_ = held;
-    released_.SignalAll();
-  }
-  bool waiting() {
-    base::MutexLock lock(mu_);
-    return waiting_;
-  }
-
- private:
-  base::Mutex mu_;
-  base::CondVar released_;
-  bool held_ CDGATE_GUARDED_BY(mu_) = false;
-  bool waiting_ CDGATE_GUARDED_BY(mu_) = false;
-};
-
-class AheadTest : public TwoNodesTest {
- protected:
-  AheadTest() {
-    for (test::TestNode* node : {&alpha_, &beta_}) {
-      node->Stop();
-      node->set_attests(true);
-      node->Start();
-    }
-  }
-  // Begins to publish an event that does not get to the disk, but is decided and signed.
-  std::thread PublishAhead(const std::string& id) {
-    const int before = network_.attestors().BatchesSigned("alpha.example");
-    disk_.Hold(true);
-    std::thread publisher([this, id] { alpha_.Publish(id, kBuild); });
-    EXPECT_TRUE(Eventually([this] { return disk_.waiting(); }));
-    EXPECT_TRUE(Eventually(
-        [&] { return network_.attestors().BatchesSigned("alpha.example") == before + 1; }));
-    return publisher;
-  }
-  void Connect() {
-    ConnectOpenly();
-    alpha_.Publish("first", kBuild);
-    ASSERT_TRUE(BetaHas(1));
-    ASSERT_TRUE(AllAcknowledged());
-    alpha_.log().AddObserver(&disk_);
-  }
-  void TearDown() override { alpha_.log().RemoveObserver(&disk_); }
-  uint64_t InterestVersion() {
-    const auto report = alpha_.links().Report("beta.example");
-    return report && report->interest != nullptr ? report->interest->version() : 0;
-  }
-
-  SlowDisk disk_;
-};
-
-TEST_F(AheadTest, WhatIsOnItsWayToTheDiskIsSignedAndNotSent) {
-  Connect();
-  std::thread publisher = PublishAhead("second");
-  EXPECT_EQ(alpha_.LinkTo("beta.example").sent_position(), 1u);
-  const int signatures = network_.attestors().BatchesSigned("alpha.example");
-  disk_.Hold(false);
-  publisher.join();
-  ASSERT_TRUE(BetaHas(2));
-  EXPECT_FALSE(beta_.Stored("second").import_leaf().empty());
-  EXPECT_TRUE(AllAcknowledged());
-  EXPECT_EQ(network_.attestors().BatchesSigned("alpha.example"), signatures) << "it was used";
-}
-
-TEST_F(AheadTest, AnInterestThatComesMeanwhileDecides) {
-  Connect();
-  std::thread publisher = PublishAhead("second");
-  const uint64_t before = InterestVersion();
-  beta_.ApplyPolicy("alpha.example",
-                    "import {rules {name: 'incidents' when: \"SUBJECT_TYPE() = 'incident'\" "
-                    "action: ACTION_ALLOW}}");
-  EXPECT_TRUE(Eventually([&] { return InterestVersion() > before; }));
-  disk_.Hold(false);
-  publisher.join();
-  ASSERT_TRUE(Eventually([this] { return alpha_.Outcome("second", "beta.example") != "waiting"; }));
-  EXPECT_EQ(alpha_.LinkTo("beta.example").sent_position(), 1u);
-  EXPECT_THAT(beta_.Received(), ElementsAre("first"));
 }
 
 TEST_F(TwoNodesTest, EitherSideMayRestart) {
