@@ -10,6 +10,7 @@
 #include "gateway/filter/code.h"
 #include "gateway/filter/lexer.h"
 #include "gateway/filter/machine.h"
+#include "gateway/filter/parser.h"
 
 namespace cdgate::filter {
 namespace {
@@ -181,6 +182,13 @@ absl::Status Checker::AlwaysFails(const EvalError& error) const {
 
 absl::Status Check(absl::string_view source, const CompileOptions& options, Ast* ast) {
   return Checker(source, options, ast).Run();
+}
+
+absl::StatusOr<Ast> ParseCondition(absl::string_view source) {
+  const CompileOptions options;
+  CDGATE_ASSIGN_OR_RETURN(Ast ast, Parse(source, options));
+  CDGATE_RETURN_IF_ERROR(Check(source, options, &ast));
+  return ast;
 }
 
 std::string ErrorMessage(absl::string_view source, const EvalError& error) {

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "gateway/filter/ast.h"
 #include "gateway/filter/program.h"
@@ -14,6 +15,9 @@
 namespace cdgate::filter {
 
 absl::Status Check(absl::string_view source, const CompileOptions& options, Ast* ast);
+
+// The checked tree of a condition, with the bounds that conditions have by default.
+absl::StatusOr<Ast> ParseCondition(absl::string_view source);
 
 // The sentence of an evaluation error; `source` is that of the program.
 std::string ErrorMessage(absl::string_view source, const EvalError& error);

@@ -25,6 +25,8 @@ LikePattern::LikePattern(absl::string_view pattern, TextMatch match) : pieces_(2
   }
 }
 
+absl::string_view LikePattern::prefix() const { return head().substr(0, head().find(kAny)); }
+
 void LikePattern::Parse(absl::string_view pattern) {
   shape_ = Shape::kOther;
   pieces_.resize(1);

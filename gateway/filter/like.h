@@ -37,6 +37,10 @@ class LikePattern {
     return MatchesOther(text);
   }
 
+  // What every text that it matches begins with.
+  absl::string_view prefix() const;
+  // It matches that text alone.
+  bool exact() const { return shape_ == Shape::kExact; }
   // Matches is one pass over the text.
   bool linear() const { return scans_ == 1; }
   // Bytes that Matches may compare for a text of `size` bytes.

@@ -10,7 +10,6 @@
 #include "gateway/filter/ast.h"
 #include "gateway/filter/can_fail.h"
 #include "gateway/filter/check.h"
-#include "gateway/filter/parser.h"
 #include "gateway/filter/vocabulary.h"
 
 namespace cdgate::filter {
@@ -129,13 +128,6 @@ std::optional<absl::string_view> TypeEvaluator::FactOf(FunctionId id) const {
     case FunctionId::kStage: return StageOfType(type_);
     default: return std::nullopt;
   }
-}
-
-absl::StatusOr<Ast> ParseCondition(absl::string_view source) {
-  const CompileOptions options;
-  CDGATE_ASSIGN_OR_RETURN(Ast ast, Parse(source, options));
-  CDGATE_RETURN_IF_ERROR(Check(source, options, &ast));
-  return ast;
 }
 
 // A subtree of a condition.

@@ -4,9 +4,11 @@
 #include <cstdlib>
 #include <iostream>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
+#include "gateway/filter/filter_index.h"
 #include "gateway/filter/program.h"
 #include "gateway/filter/type_reach.h"
 #include "tests/gateway/filter/random_expression.h"
@@ -180,6 +182,44 @@ TEST(DifferentialTest, ConditionsOnlyRefuseAndNeverChange) {
     EXPECT_TRUE(!error || reference_event.broken || reach->CanFail()) << text;
   }
   EXPECT_GT(compiled, Cases() / 100);
+}
+
+// An index says of each of its conditions what the condition says by itself.
+TEST(DifferentialTest, AnIndexFindsWhatIsTrue) {
+  constexpr uint32_t kConditions = 500;
+  constexpr int kEvents = 100;
+  size_t found = 0;
+  for (uint64_t seed = 1; seed <= Cases() / 3000; ++seed) {
+    test::RandomCesql random(seed);
+    FilterIndex index;
+    std::map<uint32_t, Program> programs;
+    for (uint32_t id = 0; id < kConditions; ++id) {
+      const auto tree = id % 3 == 0 ? random.Any(4) : random.TextCondition(4);
+      const std::string text = random.Text(*tree);
+      if (!index.Add(id, text).ok()) continue;
+      programs.emplace(id, *Program::Compile(text));
+      if (id % 7 == 0) index.Remove(id - 5);
+      if (id % 7 == 0) programs.erase(id - 5);
+    }
+    ASSERT_EQ(index.size(), programs.size());
+    EventContext context;
+    FilterIndex::Scratch scratch;
+    for (int i = 0; i < kEvents; ++i) {
+      const ReferenceEvent reference_event = random.Event();
+      test::TestEvent event;
+      Fill(reference_event, &event);
+      context.Reset(event.parts());
+      const auto matched = index.Match(context, &scratch);
+      const std::set<uint32_t> said(matched.begin(), matched.end());
+      EXPECT_EQ(said.size(), matched.size());
+      for (auto& [id, program] : programs) {
+        ASSERT_EQ(said.contains(id), program.Matches(context)) << program.source();
+      }
+      found += matched.size();
+    }
+    EXPECT_LT(index.evaluated_always(), index.conditions());
+  }
+  EXPECT_GT(found, 1000u);
 }
 
 }  // namespace
