@@ -126,6 +126,7 @@ void Gateway::BuildTrustApis() {
 }
 
 void Gateway::BuildSubscriptions() {
+  live_matcher_ = std::make_unique<delivery::LiveMatcher>(storage_->feed());
   shared_subscriptions_ = std::make_unique<delivery::SharedSubscriptions>(
       delivery::SharedDeps{.store = storage_->store(),
                            .feed = storage_->feed(),
@@ -297,6 +298,7 @@ absl::Status Gateway::RegisterServices() {
   CDGATE_RETURN_IF_ERROR(counts_->Register(router_));
   CDGATE_RETURN_IF_ERROR(api::RegisterSubscribe(router_, {.store = storage_->store(),
                                                           .feed = storage_->feed(),
+                                                          .matcher = *live_matcher_,
                                                           .grants = grants_,
                                                           .holders = subscriptions_,
                                                           .shared = *shared_subscriptions_,

@@ -157,7 +157,7 @@ void SubscribeStream::OnClientDone() {
 
 void SubscribeStream::OnClosed() {
   closed_ = true;
-  if (asking_) deps_.feed.Cancel(ticket_);
+  StopAsking();
   if (heartbeat_ != 0) deps_.timers.Cancel(heartbeat_);
   LeaveShared();
 }
@@ -189,6 +189,7 @@ void SubscribeStream::OnHeartbeatDue() {
     events::v1::SubscribeResponse response;
     // By a shared subscription there is no place to go on from: the gateway keeps it.
     if (shared_.subscription == nullptr) {
+      if (asking_ && ticket_ == 0) window_->SkipThrough(matched_->Seen());
       *response.mutable_heartbeat()->mutable_position() = PositionAt(window_->scanned());
     }
     response.mutable_heartbeat()->set_head(deps_.feed.head().value());
@@ -283,6 +284,11 @@ void SubscribeStream::CreateNamed(const events::v1::SubscribeStart& start, Windo
 }
 
 void SubscribeStream::Activate(WindowLimits limits, base::Sequence after) {
+  if (!filter_.empty() && shared_.subscription == nullptr) {
+    auto matched = deps_.matcher.Register(filter_);
+    if (!matched.ok()) return Close(matched.status());
+    matched_ = *std::move(matched);
+  }
   window_.emplace(limits, after);
   persisted_ = after;
   written_ = after;
@@ -308,7 +314,7 @@ void SubscribeStream::Pump() {
     const bool settled = name_.empty() || (window_->outstanding() == 0 && !persisting_);
     if (settled) return Close(absl::OkStatus());
   }
-  if (!writing_ && window_->hungry()) AskFeed();
+  if (!writing_ && window_->hungry()) Ask();
 }
 
 bool SubscribeStream::WriteControl() {
@@ -351,9 +357,36 @@ void SubscribeStream::Write(std::string bytes) {
   });
 }
 
-void SubscribeStream::AskFeed() {
+void SubscribeStream::Ask() {
   if (asking_) return;
   asking_ = true;
+  if (!AskMatcher()) AskFeed();
+}
+
+// Where the stream is at the head, and reads by a filter.
+bool SubscribeStream::AskMatcher() {
+  ticket_ = 0;
+  return matched_ != nullptr &&
+         matched_->Wait(window_->next(), [self = shared_from_this()](event::CommitPtr commit) {
+           self->Post([self, commit = std::move(commit)] { self->OnMatched(commit); });
+         });
+}
+
+void SubscribeStream::OnMatched(const event::CommitPtr& commit) {
+  if (commit != nullptr) return OnCommits(std::vector<event::CommitPtr>{commit});
+  asking_ = false;
+  if (closed_ || closing_) return;
+  asking_ = true;
+  AskFeed();  // which says why
+}
+
+void SubscribeStream::StopAsking() {
+  if (!asking_) return;
+  if (matched_ != nullptr) matched_->Cancel();
+  if (ticket_ != 0) deps_.feed.Cancel(ticket_);
+}
+
+void SubscribeStream::AskFeed() {
   ticket_ = deps_.feed.Next(window_->next(), kFeedLimits,
                             [self = shared_from_this()](eventlog::Feed::Commits commits) {
                               self->Post([self, commits = std::move(commits)]() mutable {

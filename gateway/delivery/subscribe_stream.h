@@ -4,7 +4,9 @@
 //
 // Everything happens on one strand: messages of the client, answers of the feed, the end
 // of a write, timers. Either a write or a question to the feed is outstanding, and nothing of
-// the log is held during a write, so a consumer that does not read costs one frame.
+// the log is held during a write, so a consumer that does not read costs one frame. A stream with a
+// filter that is at the head waits with the matcher instead (live_matcher.h), and is woken by what
+// its filter is true for.
 //
 // A named subscription's position moves with acknowledgements: the newest one is
 // proposed to the store, at most one proposal at a time. Its name is held by one stream
@@ -33,6 +35,7 @@
 #include "gateway/base/executor.h"
 #include "gateway/base/timer_queue.h"
 #include "gateway/delivery/converter.h"
+#include "gateway/delivery/live_matcher.h"
 #include "gateway/delivery/read_scope.h"
 #include "gateway/delivery/shared_subscription.h"
 #include "gateway/delivery/subscriptions.h"
@@ -50,6 +53,7 @@ inline constexpr absl::Duration kHeartbeatInterval = absl::Seconds(5);
 struct SubscribeDeps {
   state::Store& store;
   eventlog::Feed& feed;
+  LiveMatcher& matcher;
   const authz::GrantRegistry& grants;
   SubscriptionHolders& holders;
   SharedSubscriptions& shared;
@@ -100,6 +104,7 @@ class SubscribeStream : public SharedConsumer,
   // `written`: false where the stream is over.
   void OnWritten(bool written);
   void OnCommits(eventlog::Feed::Commits commits);
+  void OnMatched(const event::CommitPtr& commit);
   void OnHeartbeatDue();
 
   // Opens the window. For a named subscription this may have to make it first: `then`
@@ -120,7 +125,10 @@ class SubscribeStream : public SharedConsumer,
   bool WriteNext();
   void WriteFrame(const Window::Frame& frame);
   void Write(std::string bytes);
+  void Ask();
+  bool AskMatcher();
   void AskFeed();
+  void StopAsking();
   // Ends the stream where the principal may not read any more.
   bool StillGranted();
   void PersistAck();
@@ -155,8 +163,9 @@ class SubscribeStream : public SharedConsumer,
   std::vector<base::Sequence> confirm_;                 // acks that asked for it
   bool persisting_ = false;
   base::Sequence persisted_;
-  base::Sequence written_;  // the last event that was written to the end
-  eventlog::Feed::Ticket ticket_ = 0;
+  base::Sequence written_;             // the last event that was written to the end
+  LiveMatcher::ReaderPtr matched_;     // null: it has no filter of its own
+  eventlog::Feed::Ticket ticket_ = 0;  // 0: the matcher was asked
   bool asking_ = false;
   base::TimerQueue::Id heartbeat_ = 0;
   bool wrote_since_heartbeat_ = false;

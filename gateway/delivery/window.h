@@ -11,6 +11,7 @@
 // outstanding. Not thread-safe.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -57,6 +58,9 @@ class Window {
   // Lets go of what was offered, looked at or not: nothing of the log is held for a consumer
   // that does not read or acknowledge. Then the feed is asked again.
   void Release();
+
+  // Nothing through `sequence` is to be delivered, as somebody else found out. Only when hungry().
+  void SkipThrough(base::Sequence sequence) { scanned_ = std::max(scanned_, sequence); }
 
   // Everything up to `sequence` is acknowledged. INVALID_ARGUMENT for what was not
   // delivered; less than before changes nothing.

@@ -71,6 +71,7 @@ class SharedSubscriptionTest : public testing::Test {
 
   void Start() {
     feed_ = std::make_unique<eventlog::Feed>(*world_.log, pool_, world_.metrics);
+    matcher_ = std::make_unique<LiveMatcher>(*feed_);
     holders_ = std::make_unique<SubscriptionHolders>();
     shared_ = std::make_unique<SharedSubscriptions>(SharedDeps{.store = *world_.store,
                                                                .feed = *feed_,
@@ -122,6 +123,7 @@ class SharedSubscriptionTest : public testing::Test {
     auto stream = std::make_shared<test::FakeServerStream>(std::move(call));
     SubscribeStream::Subscribe(stream, {.store = *world_.store,
                                         .feed = *feed_,
+                                        .matcher = *matcher_,
                                         .grants = grants_,
                                         .holders = *holders_,
                                         .shared = *shared_,
@@ -192,6 +194,7 @@ class SharedSubscriptionTest : public testing::Test {
   authz::GrantRegistry grants_;
   admin::v1::Subscription subscription_;
   std::unique_ptr<eventlog::Feed> feed_;
+  std::unique_ptr<LiveMatcher> matcher_;
   std::unique_ptr<SubscriptionHolders> holders_;
   std::unique_ptr<SharedSubscriptions> shared_;
   Streams streams_;

@@ -22,6 +22,7 @@ class SubscribeStreamTest : public testing::Test {
   void SetUp() override {
     world_.Open();
     feed_ = std::make_unique<eventlog::Feed>(*world_.log, pool_, world_.metrics);
+    matcher_ = std::make_unique<LiveMatcher>(*feed_);
     shared_ = std::make_unique<SharedSubscriptions>(SharedDeps{.store = *world_.store,
                                                                .feed = *feed_,
                                                                .grants = grants_,
@@ -49,6 +50,7 @@ class SubscribeStreamTest : public testing::Test {
     auto stream = std::make_shared<test::FakeServerStream>(std::move(call));
     SubscribeStream::Subscribe(stream, {.store = *world_.store,
                                         .feed = *feed_,
+                                        .matcher = *matcher_,
                                         .grants = grants_,
                                         .holders = *holders_,
                                         .shared = *shared_,
@@ -103,6 +105,7 @@ class SubscribeStreamTest : public testing::Test {
   authz::GrantRegistry grants_;
   std::unique_ptr<SubscriptionHolders> holders_ = std::make_unique<SubscriptionHolders>();
   std::unique_ptr<eventlog::Feed> feed_;
+  std::unique_ptr<LiveMatcher> matcher_;
   std::unique_ptr<SharedSubscriptions> shared_;
   int events_ = 0;
   int turns_ = 0;
@@ -179,6 +182,92 @@ TEST_F(SubscribeStreamTest, WhatMayHaveBeenDeliveredBeforeARestartSaysSo) {
   EXPECT_EQ(Attempts(*second), std::vector<uint32_t>{1});
   second->Over();
   pool_.RunAll();
+}
+
+// Streams with filters wait with the matcher once they are at the head.
+class FilteredStreamTest : public SubscribeStreamTest {
+ protected:
+  std::shared_ptr<test::FakeServerStream> Filtered(const std::string& id) {
+    events::v1::SubscribeStart start = Everything();
+    start.set_filter(absl::StrCat("id = '", id, "'"));
+    const auto stream = Subscribe(start);
+    EndWrite(*stream, true);  // started
+    return stream;
+  }
+  void Publish(const std::string& id) {
+    world_.Publish(id, "{}");
+    pool_.RunAll();
+  }
+  static std::vector<std::string> Ids(const test::FakeServerStream& stream) {
+    std::vector<std::string> ids;
+    for (const grpc::ByteBuffer& message : stream.sent) {
+      events::v1::SubscribeResponse response;
+      EXPECT_TRUE(rpc::Parse(message, &response).ok());
+      for (const auto& one : response.events().events()) ids.push_back(one.event().id());
+    }
+    return ids;
+  }
+  void End(const std::shared_ptr<test::FakeServerStream>& stream) {
+    stream->Over();
+    pool_.RunAll();
+  }
+};
+
+TEST_F(FilteredStreamTest, IsWokenByWhatItsFilterIsTrueFor) {
+  const auto stream = Filtered("wanted");
+  EXPECT_EQ(matcher_->waiting(), 1u);
+  Publish("other");
+  EXPECT_EQ(stream->sent.size(), 1u);
+  Publish("wanted");
+  EXPECT_EQ(Ids(*stream), std::vector<std::string>{"wanted"});
+  EndWrite(*stream, true);
+  EXPECT_EQ(matcher_->waiting(), 1u);
+  End(stream);
+  EXPECT_EQ(matcher_->waiting(), 0u);
+}
+
+TEST_F(FilteredStreamTest, NothingIsMissedWhileItWrites) {
+  const auto stream = Filtered("wanted");
+  Publish("wanted");
+  Publish("other");
+  const auto late = Filtered("late");
+  Publish("late");
+  EndWrite(*stream, true);
+  EXPECT_EQ(Ids(*stream), std::vector<std::string>{"wanted"});
+  EXPECT_EQ(Ids(*late), std::vector<std::string>{"late"});
+  EXPECT_EQ(matcher_->waiting(), 1u) << "the other one writes";
+  End(stream);
+  End(late);
+}
+
+// A client goes on from the position of a heartbeat: everything through there was delivered or is
+// not for it.
+TEST_F(FilteredStreamTest, AHeartbeatSaysHowFarItsFilterWasLookedAt) {
+  const auto stream = Filtered("wanted");
+  for (int i = 0; i < 5; ++i) Publish(absl::StrCat("other-", i));
+  timers_.Advance(kHeartbeatInterval);
+  pool_.RunAll();
+  timers_.Advance(kHeartbeatInterval);
+  pool_.RunAll();
+  events::v1::SubscribeResponse response;
+  ASSERT_TRUE(rpc::Parse(stream->sent.back(), &response).ok());
+  EXPECT_EQ(response.heartbeat().position().sequence(), 5u);
+  EXPECT_EQ(response.heartbeat().head(), 5u);
+  EndWrite(*stream, true);
+  Publish("wanted");
+  EXPECT_EQ(Ids(*stream), std::vector<std::string>{"wanted"});
+  End(stream);
+}
+
+TEST_F(FilteredStreamTest, EndsWithTheFeed) {
+  const auto stream = Filtered("wanted");
+  feed_->Shutdown();
+  pool_.RunAll();
+  events::v1::SubscribeResponse response;
+  ASSERT_TRUE(rpc::Parse(stream->sent.back(), &response).ok());
+  EXPECT_TRUE(response.has_go_away());
+  EndWrite(*stream, true);
+  End(stream);
 }
 
 }  // namespace
