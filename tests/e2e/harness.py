@@ -17,6 +17,7 @@ directory that is removed afterwards unless the class failed. ctest sets
 
 Only processes that a test started are ended, by their process ids.
 """
+import fcntl
 import json
 import os
 import re
@@ -403,6 +404,13 @@ def install_node_example(name):
         raise unittest.SkipTest("node and npm are not installed")
     base = os.environ.get("CDGATE_E2E_DIR") or os.path.join(ROOT, "build", "e2e")
     folder = os.path.join(base, name)
+    os.makedirs(base, exist_ok=True)
+    with open(f"{folder}.lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # tests run at the same time
+        return fill_node_example(name, folder)
+
+
+def fill_node_example(name, folder):
     source = os.path.join(ROOT, "deploy", "examples", name)
     shutil.copytree(source, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("node_modules"))
     stamp, lock = os.path.join(folder, "installed"), os.path.join(folder, "package-lock.json")

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Three workers on a shared subscription, killed at random with their gateway.
 
-    shared_test.py [--events N] [--kills N] [--seed N]
+    shared_test.py [--events N] [--kills N] [--seed N] [--workers cpp|node]
 
-The workers are deploy/examples/cpp/worker.cc. While a publisher publishes N events, a worker is
+The workers are those of deploy/examples, in C++ or Node. While a publisher publishes N events, a worker is
 killed -9 at random moments and started again, and the gateway a third as often. Each event is done
 by one of them; none comes again after it was confirmed; what comes again says so (`attempt`). Events
 that a worker gives back again and again end in the dead letters, and are done once they are redriven
@@ -29,14 +29,14 @@ NAME = "workers"
 class Worker:
     """One worker, and what it wrote over all of its lives, each line with the moment it was seen."""
 
-    def __init__(self, domain, path, fail_every):
-        self.domain, self.path, self.fail_every = domain, path, fail_every
+    def __init__(self, program, domain, path, fail_every):
+        self.program, self.domain, self.path, self.fail_every = program, domain, path, fail_every
         self.start()
 
     def start(self):
         self.file = open(self.path, "ab")
         self.process = subprocess.Popen(
-            [WORKER, "--gateway", self.domain.api, "--identity", self.domain.identity("subscriber"), "--subscription", NAME,
+            [*self.program, "--gateway", self.domain.api, "--identity", self.domain.identity("subscriber"), "--subscription", NAME,
              "--outstanding", "50", "--fail-every", str(self.fail_every)],
             stdin=subprocess.DEVNULL, stdout=self.file, stderr=subprocess.DEVNULL)
 
@@ -84,7 +84,14 @@ class SharedTest(harness.DomainsTest):
 
     def start_workers(self, fail_every):
         start = len(self.workers)
-        self.workers += [Worker(self.domain, self.path(f"worker-{fail_every}-{start + i}"), fail_every) for i in range(WORKERS)]
+        self.workers += [Worker(self.program(), self.domain, self.path(f"worker-{fail_every}-{start + i}"), fail_every)
+                         for i in range(WORKERS)]
+
+    def program(self):
+        if self.plan.workers == "cpp":
+            return [WORKER]
+        return ["env", f"CDGATE_PROTO={harness.ROOT}/proto", "node",
+                os.path.join(harness.install_node_example("node"), "worker.mjs")]
 
     def chaos(self, publisher):
         for left in range(self.plan.kills, 0, -1):
@@ -162,6 +169,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--events", type=int, default=2000)
     parser.add_argument("--rate", type=int, default=400)
+    parser.add_argument("--workers", choices=("cpp", "node"), default="cpp")
     parser.add_argument("--kills", type=int, default=9)
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 24))
     SharedTest.plan, rest = parser.parse_known_args()

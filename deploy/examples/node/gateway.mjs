@@ -1,4 +1,4 @@
-// What both examples need: the service from its .proto files, a connection over mutual
+// What all examples need: the service from its .proto files, a connection over mutual
 // TLS, and the registered reason of an error.
 import { readFileSync } from 'node:fs';
 import { join, dirname } from 'node:path';
