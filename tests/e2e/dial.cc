@@ -17,13 +17,14 @@ std::string ReadFile(const std::string& path) {
   return content.str();
 }
 
-std::shared_ptr<grpc::Channel> Dial(const std::string& gateway, const std::string& identity,
-                                    const std::string& trusting) {
+namespace {
+
+std::shared_ptr<grpc::Channel> DialWith(grpc::ChannelArguments channel, const std::string& gateway,
+                                        const std::string& identity, const std::string& trusting) {
   grpc::SslCredentialsOptions tls;
   tls.pem_root_certs = ReadFile((trusting.empty() ? identity : trusting) + "/bundle.pem");
   tls.pem_private_key = ReadFile(identity + "/tls.key");
   tls.pem_cert_chain = ReadFile(identity + "/tls.crt");
-  grpc::ChannelArguments channel;
   channel.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   channel.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
   // How long an attempt may take: on a busy machine handshakes take their time.
@@ -31,6 +32,19 @@ std::shared_ptr<grpc::Channel> Dial(const std::string& gateway, const std::strin
   channel.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 500);
   channel.SetMaxReceiveMessageSize(-1);
   return grpc::CreateCustomChannel(gateway, grpc::SslCredentials(tls), channel);
+}
+
+}  // namespace
+
+std::shared_ptr<grpc::Channel> Dial(const std::string& gateway, const std::string& identity,
+                                    const std::string& trusting) {
+  return DialWith(grpc::ChannelArguments(), gateway, identity, trusting);
+}
+
+std::shared_ptr<grpc::Channel> DialAlone(const std::string& gateway, const std::string& identity) {
+  grpc::ChannelArguments channel;
+  channel.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  return DialWith(std::move(channel), gateway, identity, "");
 }
 
 std::string ReasonOf(const grpc::Status& status) {

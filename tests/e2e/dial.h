@@ -22,6 +22,8 @@ std::string ReadFile(const std::string& path);
 // whose bundle the gateway is verified by; empty: its own.
 std::shared_ptr<grpc::Channel> Dial(const std::string& gateway, const std::string& identity,
                                     const std::string& trusting = "");
+// With a connection that it shares with no other channel.
+std::shared_ptr<grpc::Channel> DialAlone(const std::string& gateway, const std::string& identity);
 
 // The registered reason of a refusal, UPPER_SNAKE_CASE; empty: it has none.
 std::string ReasonOf(const grpc::Status& status);
