@@ -109,7 +109,7 @@ if [ "$install" = yes ]; then
   case $tier in
     1) install_packages build test ;;
     2) install_packages build test extra ;;
-    3) install_packages build test bench ;;
+    3) install_packages build test bench acceptance ;;
   esac
 fi
 rm -rf "$results"

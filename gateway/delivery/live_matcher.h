@@ -3,8 +3,8 @@
 // true costs nothing.
 //
 //   LiveMatcher matcher(feed);
-//   const LiveMatcher::ReaderPtr reader = *matcher.Register("subject = 'a'");   // as long as a
-//   stream if (!reader->Wait(window.next(), [](event::CommitPtr commit) { ... })) AskFeed();
+//   const LiveMatcher::ReaderPtr reader = *matcher.Register("subject = 'a'");
+//   if (!reader->Wait(window.next(), [](event::CommitPtr commit) { ... })) AskFeed();
 //   ...
 //   window.SkipThrough(reader->Seen());          // nothing through there was for it
 //
@@ -68,7 +68,7 @@ class LiveMatcher {
   LiveMatcher(const LiveMatcher&) = delete;
   LiveMatcher& operator=(const LiveMatcher&) = delete;
 
-  // INVALID_FILTER.
+  // Kept as long as the stream. INVALID_FILTER, and nothing is registered.
   absl::StatusOr<ReaderPtr> Register(absl::string_view filter);
 
   // Registered readers, and those that wait.
