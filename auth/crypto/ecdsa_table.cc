@@ -1,5 +1,4 @@
-// To give a group a table of its own, and to see a point's coordinates as they are, is deprecated
-// in OpenSSL 3.0, without a successor.
+// SHA256_Init() and the others are deprecated in OpenSSL 3.0; digest.h says why they are used.
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "auth/crypto/ecdsa_table.h"
 
@@ -67,10 +66,8 @@ constexpr int kNumberBytes = 32;
 
 // Of at most 256 bits.
 Number256 NumberOf(const BIGNUM* number) {
-  std::array<unsigned char, kNumberBytes> bytes;
-  CheckOpenSsl(BN_bn2lebinpad(number, bytes.data(), kNumberBytes) == kNumberBytes, "ECDSA");
-  Number256 out = {};
-  for (size_t i = 0; i < bytes.size(); ++i) out[i / 8] |= uint64_t{bytes[i]} << (i % 8 * 8);
+  Number256 out;
+  CheckOpenSsl(ReadNumber(number, &out), "ECDSA");
   return out;
 }
 
@@ -89,27 +86,33 @@ BignumPtr FieldOf(const EC_GROUP* curve) {
   return field;
 }
 
+// Those of the curve's base, once for all keys, from the first one on. Null where that failed.
+const P256Multiples* MultiplesOfBase(const EC_GROUP* curve) {
+  static const P256Multiples* const multiples =
+      P256Multiples::Of(curve, EC_GROUP_get0_generator(curve)).release();
+  return multiples;
+}
+
 }  // namespace
 
 std::unique_ptr<const EcdsaTable> EcdsaTable::Of(const EVP_PKEY* key) {
   const ErrorScope errors;
   GroupPtr curve(EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1));
-  GroupPtr by_key(EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1));
-  CheckOpenSsl(curve != nullptr && by_key != nullptr, "EC_GROUP_new_by_curve_name");
+  CheckOpenSsl(curve != nullptr, "EC_GROUP_new_by_curve_name");
   const PointPtr point = PointOf(key, curve.get());
-  const bool made =
-      point != nullptr &&
-      EC_GROUP_set_generator(by_key.get(), point.get(), EC_GROUP_get0_order(curve.get()),
-                             EC_GROUP_get0_cofactor(curve.get())) == 1 &&
-      EC_GROUP_precompute_mult(by_key.get(), nullptr) == 1 &&
-      EC_GROUP_have_precompute_mult(by_key.get()) == 1;
-  if (!made) return nullptr;
-  return std::unique_ptr<const EcdsaTable>(new EcdsaTable(std::move(curve), std::move(by_key)));
+  if (point == nullptr) return nullptr;
+  auto of_key = P256Multiples::Of(curve.get(), point.get());
+  const P256Multiples* const of_base = MultiplesOfBase(curve.get());
+  if (of_key == nullptr || of_base == nullptr) return nullptr;
+  return std::unique_ptr<const EcdsaTable>(
+      new EcdsaTable(std::move(curve), std::move(of_key), of_base));
 }
 
-EcdsaTable::EcdsaTable(GroupPtr curve, GroupPtr by_key)
+EcdsaTable::EcdsaTable(GroupPtr curve, std::unique_ptr<const P256Multiples> of_key,
+                       const P256Multiples* of_base)
     : curve_(std::move(curve)),
-      by_key_(std::move(by_key)),
+      of_key_(std::move(of_key)),
+      of_base_(of_base),
       field_(FieldOf(curve_.get())),
       order_number_(NumberOf(order())) {}
 
@@ -124,22 +127,12 @@ bool EcdsaTable::Invert(const BIGNUM* s, BIGNUM* inverse, BN_CTX* context) const
   return inverted || BN_mod_inverse(inverse, s, order(), context) != nullptr;
 }
 
-// Whether the x coordinate of `point`, modulo the order, is `x`. Not where it is at infinity.
-bool EcdsaTable::HasX(const EC_POINT* point, const BIGNUM* x, BN_CTX* context) const {
-  const BignumPtr its_x(BN_new());
-  const BignumPtr z(BN_new());
+// Whether the x coordinate of `sum`, modulo the order, is `x`. Not where it is at infinity.
+bool EcdsaTable::HasX(const P256Sum& sum, const BIGNUM* x) const {
   const BignumPtr candidate(BN_dup(x));
-  const BignumPtr wanted(BN_new());
-  if (EC_POINT_get_Jprojective_coordinates_GFp(curve_.get(), point, its_x.get(), nullptr, z.get(),
-                                               context) != 1 ||
-      BN_is_zero(z.get()) == 1 || BN_mod_sqr(z.get(), z.get(), field_.get(), context) != 1) {
-    return false;
-  }
   // The field is larger than the order, but not twice: there may be two.
-  while (BN_cmp(candidate.get(), field_.get()) < 0) {
-    if (BN_mod_mul(wanted.get(), candidate.get(), z.get(), field_.get(), context) != 1)
-      return false;
-    if (BN_cmp(wanted.get(), its_x.get()) == 0) return true;
+  while (candidate != nullptr && BN_cmp(candidate.get(), field_.get()) < 0) {
+    if (sum.HasX(FieldElement::Of(NumberOf(candidate.get())))) return true;
     if (BN_add(candidate.get(), candidate.get(), order()) != 1) return false;
   }
   return false;
@@ -155,22 +148,20 @@ bool EcdsaTable::Fits(absl::string_view bytes, absl::string_view signature) cons
   const ContextPtr context(BN_CTX_new());
   const BignumPtr z(BN_new());
   const BignumPtr inverse(BN_new());
-  const BignumPtr of_base(BN_new());
-  const BignumPtr of_key(BN_new());
-  const PointPtr sum(EC_POINT_new(curve_.get()));
-  const PointPtr key_part(EC_POINT_new(curve_.get()));
-  CheckOpenSsl(context != nullptr && z != nullptr && inverse != nullptr && of_base != nullptr &&
-                   of_key != nullptr && sum != nullptr && key_part != nullptr,
+  const BignumPtr by_base(BN_new());
+  const BignumPtr by_key(BN_new());
+  CheckOpenSsl(context != nullptr && z != nullptr && inverse != nullptr && by_base != nullptr &&
+                   by_key != nullptr,
                "ECDSA");
   const bool worked_out =
       ReadDigest(bytes, z.get()) && Invert(s, inverse.get(), context.get()) &&
-      BN_mod_mul(of_base.get(), z.get(), inverse.get(), order(), context.get()) == 1 &&
-      BN_mod_mul(of_key.get(), r, inverse.get(), order(), context.get()) == 1 &&
-      EC_POINT_mul(curve_.get(), sum.get(), of_base.get(), nullptr, nullptr, context.get()) == 1 &&
-      EC_POINT_mul(by_key_.get(), key_part.get(), of_key.get(), nullptr, nullptr, context.get()) ==
-          1 &&
-      EC_POINT_add(curve_.get(), sum.get(), sum.get(), key_part.get(), context.get()) == 1;
-  return worked_out && HasX(sum.get(), r, context.get());
+      BN_mod_mul(by_base.get(), z.get(), inverse.get(), order(), context.get()) == 1 &&
+      BN_mod_mul(by_key.get(), r, inverse.get(), order(), context.get()) == 1;
+  if (!worked_out) return false;
+  P256Sum sum;
+  of_base_->Add(NumberOf(by_base.get()), &sum);
+  of_key_->Add(NumberOf(by_key.get()), &sum);
+  return HasX(sum, r);
 }
 
 }  // namespace cdgate::crypto

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "auth/crypto/openssl.h"
+#include "auth/crypto/p256_multiples.h"
 
 namespace cdgate::crypto {
 namespace {
@@ -25,10 +26,8 @@ BignumPtr FromHex(const char* hex) {
 }
 
 Number256 ToNumber(const BIGNUM* number) {
-  unsigned char bytes[32];
-  BN_bn2lebinpad(number, bytes, sizeof bytes);
-  Number256 out = {};
-  for (size_t i = 0; i < sizeof bytes; ++i) out[i / 8] |= uint64_t{bytes[i]} << (i % 8 * 8);
+  Number256 out;
+  EXPECT_TRUE(ReadNumber(number, &out));
   return out;
 }
 
