@@ -25,7 +25,6 @@
 #include "cdgate/admin/v1/resources.pb.h"
 #include "federation/link/link.h"
 #include "federation/session/export_reader.h"
-#include "federation/session/frame_write.h"
 #include "federation/session/import_writer.h"
 #include "federation/session/ledger_writer.h"
 #include "federation/session/peer_metrics.h"
@@ -36,6 +35,7 @@
 #include "federation/session/session_types.h"
 #include "gateway/base/mutex.h"
 #include "gateway/rpc/frame_stream.h"
+#include "gateway/rpc/frame_write.h"
 
 namespace cdgate::session {
 
@@ -229,7 +229,7 @@ class Session : public std::enable_shared_from_this<Session> {
   std::optional<ReplayDecider> decider_;
   std::optional<ReplayReader> replayer_;
   std::optional<link::Link> link_;
-  FrameWrite write_;
+  rpc::FrameWrite write_;
   std::deque<link::Input> inputs_;  // while stepping_
   bool stepping_ = false;
   bool ended_ = false;  // CloseStream was given out

@@ -76,6 +76,7 @@
 #include "gateway/base/metrics.h"
 #include "gateway/base/random.h"
 #include "gateway/base/timer_queue.h"
+#include "gateway/delivery/delivered_cache.h"
 #include "gateway/delivery/live_matcher.h"
 #include "gateway/delivery/subscriptions.h"
 #include "gateway/http/ingress_listener.h"
@@ -208,6 +209,7 @@ class Gateway {
   std::unique_ptr<rpc::PrincipalRates> rates_;
   std::unique_ptr<admission::Admission> admission_;
   std::unique_ptr<delivery::LiveMatcher> live_matcher_;
+  delivery::DeliveredCache delivered_cache_;
   delivery::SubscriptionHolders subscriptions_;
   std::unique_ptr<delivery::SharedSubscriptions> shared_subscriptions_;
   std::unique_ptr<ChannelEnrolDialer> enrol_dialer_;

@@ -299,6 +299,7 @@ absl::Status Gateway::RegisterServices() {
   CDGATE_RETURN_IF_ERROR(api::RegisterSubscribe(router_, {.store = storage_->store(),
                                                           .feed = storage_->feed(),
                                                           .matcher = *live_matcher_,
+                                                          .delivered = delivered_cache_,
                                                           .grants = grants_,
                                                           .holders = subscriptions_,
                                                           .shared = *shared_subscriptions_,

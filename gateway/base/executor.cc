@@ -119,6 +119,29 @@ bool Strand::Post(Task task) {
   return false;
 }
 
+bool Strand::RunOrPost(Task task) {
+  {
+    MutexLock lock(mu_);
+    if (dead_) return false;
+    if (scheduled_) {
+      queue_.push_back(std::move(task));
+      return true;
+    }
+    scheduled_ = true;
+  }
+  task();
+  task = nullptr;  // what it owns may post as well
+  {
+    MutexLock lock(mu_);
+    if (queue_.empty()) {
+      scheduled_ = false;
+      return true;
+    }
+  }
+  if (!executor_.TryPost([self = shared_from_this()] { self->Drain(); })) Drain();
+  return true;
+}
+
 void Strand::Drain() {
   while (RunTurn()) {
     if (executor_.TryPost([self = shared_from_this()] { self->Drain(); })) return;

@@ -36,6 +36,8 @@ class Converter {
   // converts nothing.
   static absl::StatusOr<Converter> Make(absl::string_view convert_to);
 
+  // False: Render() has nothing for any event.
+  bool converts() const { return bridge_ != nullptr; }
   // Null where the event is delivered as it is. Valid until the next call.
   const Rendition* Render(const event::Record& record);
 

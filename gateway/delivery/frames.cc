@@ -109,10 +109,14 @@ void AppendDelivered(const event::Record& record, uint32_t attempt, const Rendit
 }
 
 std::string AsSubscribeResponse(std::string batch) {
-  std::string header;
-  AppendBytesHeader(kResponseEvents, batch.size(), &header);
-  batch.insert(0, header);
+  batch.insert(0, SubscribeResponseHead(batch.size()));
   return batch;
+}
+
+std::string SubscribeResponseHead(size_t batch_bytes) {
+  std::string head;
+  AppendBytesHeader(kResponseEvents, batch_bytes, &head);
+  return head;
 }
 
 std::string AsWatchResponse(const event::Record& record, const Rendition* rendition,

@@ -3,6 +3,7 @@
 // against the generated messages.
 #pragma once
 
+#include <cstddef>
 #include <string>
 
 #include "absl/strings/string_view.h"
@@ -19,6 +20,8 @@ void AppendDelivered(const event::Record& record, uint32_t attempt, const Rendit
 
 // Makes an EventBatch a SubscribeResponse, in place.
 std::string AsSubscribeResponse(std::string batch);
+// What comes before an EventBatch of so many bytes in a SubscribeResponse.
+std::string SubscribeResponseHead(size_t batch_bytes);
 
 // A WatchResponse with one event.
 std::string AsWatchResponse(const event::Record& record, const Rendition* rendition,

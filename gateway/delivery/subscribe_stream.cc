@@ -69,10 +69,7 @@ void SubscribeStream::Run(std::optional<events::v1::SubscribeStart> start) {
   // The callbacks keep the session alive until on_closed has run.
   const auto self = shared_from_this();
   stream_->Start(
-      {.on_message =
-           [self](grpc::ByteBuffer message) {
-             self->Post([self, message = std::move(message)] { self->OnMessage(message); });
-           },
+      {.on_message = [self](grpc::ByteBuffer message) { self->OnArrived(std::move(message)); },
        .on_end = [self] { self->Post([self] { self->OnClientDone(); }); },
        .on_closed = [self](const absl::Status&) { self->Post([self] { self->OnClosed(); }); }});
   deps_.holders.Add(self);
@@ -83,6 +80,20 @@ void SubscribeStream::Run(std::optional<events::v1::SubscribeStart> start) {
 
 void SubscribeStream::Post(base::Task task) {
   if (strand_->Post(std::move(task))) return;
+  stream_->Cancel(Overloaded());
+}
+
+// What follows the start is short, and wakes no other thread.
+void SubscribeStream::OnArrived(grpc::ByteBuffer message) {
+  auto task = [self = shared_from_this(), message = std::move(message)] {
+    self->OnMessage(message);
+  };
+  if (active_.load(std::memory_order_acquire)) return RunOrPost(std::move(task));
+  Post(std::move(task));
+}
+
+void SubscribeStream::RunOrPost(base::Task task) {
+  if (strand_->RunOrPost(std::move(task))) return;
   stream_->Cancel(Overloaded());
 }
 
@@ -162,22 +173,12 @@ void SubscribeStream::OnClosed() {
   LeaveShared();
 }
 
-void SubscribeStream::OnWritten(bool written) {
-  // Nobody reads any more: nothing further is made for the stream, nor acknowledged for it,
-  // until OnClosed().
-  if (!written) return;
-  writing_ = false;
-  if (window_) written_ = window_->delivered();
-  if (auto_ack_ && !name_.empty()) PersistAck();
-  if (closing_) return Close(close_status_);
-  Pump();
-}
-
 void SubscribeStream::OnCommits(eventlog::Feed::Commits commits) {
   asking_ = false;
   if (closed_ || closing_) return;
   if (!commits.ok()) return GoAway(commits.status());
-  if (writing_) return;  // a control message: asked again behind it
+  TakeWritten();
+  if (writing_) return AwaitWritten();  // asked again behind it
   window_->Offer(*std::move(commits));
   Pump();
 }
@@ -185,6 +186,7 @@ void SubscribeStream::OnCommits(eventlog::Feed::Commits commits) {
 void SubscribeStream::OnHeartbeatDue() {
   heartbeat_ = 0;
   if (closed_ || closing_) return;
+  TakeWritten();
   if (!wrote_since_heartbeat_ && !writing_ && kind_ == Kind::kSubscribe) {
     events::v1::SubscribeResponse response;
     // By a shared subscription there is no place to go on from: the gateway keeps it.
@@ -292,6 +294,7 @@ void SubscribeStream::Activate(WindowLimits limits, base::Sequence after) {
   window_.emplace(limits, after);
   persisted_ = after;
   written_ = after;
+  active_.store(true, std::memory_order_release);
   if (kind_ == Kind::kSubscribe) {
     events::v1::SubscribeResponse response;
     *response.mutable_started()->mutable_position() = PositionAt(after);
@@ -307,6 +310,7 @@ void SubscribeStream::Activate(WindowLimits limits, base::Sequence after) {
 
 void SubscribeStream::Pump() {
   if (closed_ || closing_ || !window_) return;
+  TakeWritten();
   if (shared_.subscription != nullptr) return PumpShared();
   if (!StillGranted()) return;
   if (!writing_ && !WriteNext() && window_->complete()) {
@@ -314,47 +318,8 @@ void SubscribeStream::Pump() {
     const bool settled = name_.empty() || (window_->outstanding() == 0 && !persisting_);
     if (settled) return Close(absl::OkStatus());
   }
-  if (!writing_ && window_->hungry()) Ask();
-}
-
-bool SubscribeStream::WriteControl() {
-  if (control_.empty()) return false;
-  const events::v1::SubscribeResponse response = std::move(control_.front());
-  control_.erase(control_.begin());
-  Write(response.SerializeAsString());
-  return true;
-}
-
-bool SubscribeStream::WriteNext() {
-  if (WriteControl()) return true;
-  const std::optional<Window::Frame> frame = window_->Next(*scope_);
-  if (frame) WriteFrame(*frame);
-  // A consumer that does not read holds a frame of its own, and nothing of the log.
-  window_->Release();
-  return frame.has_value();
-}
-
-void SubscribeStream::WriteFrame(const Window::Frame& frame) {
-  if (!name_.empty()) deps_.holders.Delivered(name_, frame.records.back()->sequence());
-  if (kind_ == Kind::kWatch) {
-    const event::Record& record = *frame.records.front();
-    return Write(AsWatchResponse(record, converter_.Render(record), epoch_));
-  }
-  std::string batch;
-  batch.reserve(frame.bytes + frame.records.size() * 64);
-  for (const event::Record* record : frame.records) {
-    const bool again = record->sequence().value() <= redelivered_through_;
-    AppendDelivered(*record, again ? 2 : 1, converter_.Render(*record), &batch);
-  }
-  Write(AsSubscribeResponse(std::move(batch)));
-}
-
-void SubscribeStream::Write(std::string bytes) {
-  writing_ = true;
-  wrote_since_heartbeat_ = true;
-  stream_->Send(rpc::ToBytes(std::move(bytes)), [self = shared_from_this()](bool written) {
-    self->Post([self, written] { self->OnWritten(written); });
-  });
+  if (WaitsForWrite()) return AwaitWritten();
+  if (window_->hungry()) Ask();
 }
 
 void SubscribeStream::Ask() {
@@ -368,7 +333,7 @@ bool SubscribeStream::AskMatcher() {
   ticket_ = 0;
   return matched_ != nullptr &&
          matched_->Wait(window_->next(), [self = shared_from_this()](event::CommitPtr commit) {
-           self->Post([self, commit = std::move(commit)] { self->OnMatched(commit); });
+           self->RunOrPost([self, commit = std::move(commit)] { self->OnMatched(commit); });
          });
 }
 
@@ -389,7 +354,7 @@ void SubscribeStream::StopAsking() {
 void SubscribeStream::AskFeed() {
   ticket_ = deps_.feed.Next(window_->next(), kFeedLimits,
                             [self = shared_from_this()](eventlog::Feed::Commits commits) {
-                              self->Post([self, commits = std::move(commits)]() mutable {
+                              self->RunOrPost([self, commits = std::move(commits)]() mutable {
                                 self->OnCommits(std::move(commits));
                               });
                             });
@@ -466,15 +431,15 @@ void SubscribeStream::GoAway(absl::Status why) {
   if (closed_ || closing_) return;
   closing_ = sent_away_ = true;
   close_status_ = std::move(why);
-  if (kind_ == Kind::kWatch || writing_) {
-    if (!writing_) Close(close_status_);
-    return;
-  }
+  TakeWritten();
+  if (writing_) return AwaitWritten();
+  if (kind_ == Kind::kWatch) return Close(close_status_);
   events::v1::SubscribeResponse response;
   const auto reason = base::ReasonOf(close_status_).value_or(base::Reason::kInternal);
   response.mutable_go_away()->set_reason(std::string(base::ReasonText(reason)));
   response.mutable_go_away()->set_message(std::string(close_status_.message()));
   Write(response.SerializeAsString());
+  AwaitWritten();
 }
 
 void SubscribeStream::Close(const absl::Status& status) {

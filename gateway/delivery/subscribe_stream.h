@@ -3,10 +3,11 @@
 //   Opening ──start resolved──▶ Active ──end, drain, error──▶ Closed
 //
 // Everything happens on one strand: messages of the client, answers of the feed, the end
-// of a write, timers. Either a write or a question to the feed is outstanding, and nothing of
-// the log is held during a write, so a consumer that does not read costs one frame. A stream with a
-// filter that is at the head waits with the matcher instead (live_matcher.h), and is woken by what
-// its filter is true for.
+// of a write, timers. Nothing of the log is held during a write, so a consumer that does not read
+// costs one frame. A stream at the head asks for what comes next while it writes, and takes the
+// end of the write for known with the answer (frame_write.h); where that comes sooner, it is
+// dropped and asked for again. A stream with a filter that is at the head waits with the matcher
+// instead (live_matcher.h), and is woken by what its filter is true for.
 //
 // A named subscription's position moves with acknowledgements: the newest one is
 // proposed to the store, at most one proposal at a time. Its name is held by one stream
@@ -19,11 +20,13 @@
 // Owned by its stream's callbacks: it lives until the stream is closed.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -35,13 +38,16 @@
 #include "gateway/base/executor.h"
 #include "gateway/base/timer_queue.h"
 #include "gateway/delivery/converter.h"
+#include "gateway/delivery/delivered_cache.h"
 #include "gateway/delivery/live_matcher.h"
 #include "gateway/delivery/read_scope.h"
 #include "gateway/delivery/shared_subscription.h"
 #include "gateway/delivery/subscriptions.h"
 #include "gateway/delivery/window.h"
 #include "gateway/eventlog/feed.h"
+#include "gateway/rpc/bytes.h"
 #include "gateway/rpc/call.h"
+#include "gateway/rpc/frame_write.h"
 #include "gateway/state/store.h"
 
 namespace cdgate::delivery {
@@ -54,6 +60,7 @@ struct SubscribeDeps {
   state::Store& store;
   eventlog::Feed& feed;
   LiveMatcher& matcher;
+  DeliveredCache& delivered;
   const authz::GrantRegistry& grants;
   SubscriptionHolders& holders;
   SharedSubscriptions& shared;
@@ -93,6 +100,10 @@ class SubscribeStream : public SharedConsumer,
   void Run(std::optional<events::v1::SubscribeStart> start);
   // Posts to the strand; where that is dead, the stream ends.
   void Post(base::Task task);
+  // The same from a callback that may as well do the work: of the feed, or an ack's.
+  void RunOrPost(base::Task task);
+  // A message of the client came. Any thread.
+  void OnArrived(grpc::ByteBuffer message);
 
   // --- on the strand
   void OnMessage(const grpc::ByteBuffer& message);
@@ -101,8 +112,7 @@ class SubscribeStream : public SharedConsumer,
   void OnSharedMessage(events::v1::SubscribeRequest request);
   void OnClientDone();
   void OnClosed();
-  // `written`: false where the stream is over.
-  void OnWritten(bool written);
+  void OnWritten();
   void OnCommits(eventlog::Feed::Commits commits);
   void OnMatched(const event::CommitPtr& commit);
   void OnHeartbeatDue();
@@ -124,7 +134,16 @@ class SubscribeStream : public SharedConsumer,
   bool WriteControl();
   bool WriteNext();
   void WriteFrame(const Window::Frame& frame);
-  void Write(std::string bytes);
+  // Others get it in the same bytes, and soon.
+  bool IsForMany(const Window::Frame& frame) const;
+  void Write(grpc::ByteBuffer bytes);
+  void Write(std::string bytes) { Write(rpc::ToBytes(std::move(bytes))); }
+  // A write that has ended is over from now on.
+  void TakeWritten();
+  // Something is to be done as soon as the write ends.
+  bool WaitsForWrite() const;
+  // Has OnWritten() called then.
+  void AwaitWritten();
   void Ask();
   bool AskMatcher();
   void AskFeed();
@@ -143,6 +162,7 @@ class SubscribeStream : public SharedConsumer,
   const SubscribeDeps deps_;
   const Kind kind_;
   const std::shared_ptr<base::Strand> strand_;
+  std::atomic<bool> active_{false};  // it has started
 
   // --- touched on the strand only
   std::shared_ptr<const authz::Grants> granted_by_;
@@ -155,6 +175,7 @@ class SubscribeStream : public SharedConsumer,
   bool auto_ack_ = false;
   uint64_t redelivered_through_ = 0;  // named: these were delivered to an earlier stream
   bool writing_ = false;
+  rpc::FrameWrite write_;     // of that
   bool closing_ = false;      // Close after the write that is outstanding
   bool closed_ = false;       // Close was called or the stream is over
   bool client_done_ = false;  // the client half-closed

@@ -101,8 +101,10 @@ void SubscribeStream::OnSubscriptionEnded(const absl::Status& why) {
 }
 
 void SubscribeStream::PumpShared() {
-  if (writing_ || WriteControl()) return;
-  if (!frame_.empty()) return Write(AsSubscribeResponse(std::exchange(frame_, {})));
+  if (!writing_ && !WriteControl() && !frame_.empty()) {
+    Write(AsSubscribeResponse(std::exchange(frame_, {})));
+  }
+  if (writing_) return AwaitWritten();
   if (wanting_) return;
   wanting_ = true;
   if (!shared_.subscription->Want(shared_.id)) Close(Overloaded());

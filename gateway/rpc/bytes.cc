@@ -6,6 +6,7 @@
 #include <memory>
 #include <utility>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/strings/str_cat.h"
 #include "gateway/base/errors.h"
 
@@ -36,6 +37,19 @@ grpc::ByteBuffer ToBytes(std::string head, std::string tail) {
   if (tail.empty()) return ToBytes(std::move(head));
   const grpc::Slice slices[] = {ToSlice(std::move(head)), ToSlice(std::move(tail))};
   return grpc::ByteBuffer(slices, 2);
+}
+
+SharedBytes::SharedBytes(std::string bytes) {
+  slice_ = ToSlice(std::move(bytes));
+  CDGATE_HANDED_OVER(const_cast<uint8_t*>(slice_.begin()));
+}
+
+grpc::ByteBuffer ToBytes(absl::string_view head, absl::Span<const SharedBytes> parts) {
+  absl::InlinedVector<grpc::Slice, 8> slices;
+  slices.reserve(parts.size() + 1);
+  slices.emplace_back(head.data(), head.size());
+  for (const SharedBytes& part : parts) slices.push_back(part.slice_);
+  return grpc::ByteBuffer(slices.data(), slices.size());
 }
 
 grpc::ByteBuffer Serialise(const google::protobuf::MessageLite& message) {

@@ -11,6 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "gateway/base/tsan.h"
 
 namespace cdgate::rpc {
@@ -19,6 +20,23 @@ namespace cdgate::rpc {
 grpc::ByteBuffer ToBytes(std::string bytes);
 // The same for a message that is in two pieces: `head` with `tail` behind it.
 grpc::ByteBuffer ToBytes(std::string head, std::string tail);
+
+// Bytes that go out in several messages, copied into none. Immutable; thread-safe; a copy is
+// another reference.
+class SharedBytes {
+ public:
+  SharedBytes() = default;
+  // Takes them over.
+  explicit SharedBytes(std::string bytes);
+  size_t size() const { return slice_.size(); }
+
+ private:
+  friend grpc::ByteBuffer ToBytes(absl::string_view head, absl::Span<const SharedBytes> parts);
+  grpc::Slice slice_;
+};
+// A message of a short `head`, which is copied, and the parts behind it.
+grpc::ByteBuffer ToBytes(absl::string_view head, absl::Span<const SharedBytes> parts);
+
 // Serialises into one slice of exactly the message's size.
 grpc::ByteBuffer Serialise(const google::protobuf::MessageLite& message);
 

@@ -178,6 +178,38 @@ TEST(StrandTest, RunsOneAtATimeInOrder) {
   for (int i = 0; i < 5000; ++i) EXPECT_EQ(order[static_cast<size_t>(i)], i);
 }
 
+TEST(StrandTest, WhoMayRunATaskRunsItWhereTheStrandIsIdle) {
+  test::ManualExecutor executor;
+  const auto strand = Strand::Create(executor);
+  std::vector<int> order;
+  ASSERT_TRUE(strand->RunOrPost([&] { order.push_back(1); }));
+  EXPECT_EQ(order, std::vector<int>{1});
+  EXPECT_EQ(executor.queued(), 0u);
+  // Behind what is queued, and behind what runs.
+  ASSERT_TRUE(strand->Post([&] { order.push_back(2); }));
+  ASSERT_TRUE(strand->RunOrPost([&] { order.push_back(3); }));
+  EXPECT_EQ(order, std::vector<int>{1});
+  executor.RunAll();
+  ASSERT_TRUE(strand->RunOrPost([&] {
+    ASSERT_TRUE(strand->RunOrPost([&] { order.push_back(5); }));
+    order.push_back(4);
+  }));
+  executor.RunAll();
+  EXPECT_EQ(order, (std::vector<int>{1, 2, 3, 4, 5}));
+}
+
+TEST(StrandTest, WhatComesWhileATaskIsRunStillRunsWhereTheExecutorRefuses) {
+  test::ManualExecutor executor;
+  const auto strand = Strand::Create(executor);
+  int ran = 0;
+  executor.Refuse();
+  ASSERT_TRUE(strand->RunOrPost([&] {
+    ASSERT_TRUE(strand->Post([&] { ++ran; }));
+    ++ran;
+  }));
+  EXPECT_EQ(ran, 2);
+}
+
 TEST(StrandTest, TakesTurnsWithOthersOnThePool) {
   test::ManualExecutor executor;
   const auto busy = Strand::Create(executor);

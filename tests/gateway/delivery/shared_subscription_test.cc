@@ -124,6 +124,7 @@ class SharedSubscriptionTest : public testing::Test {
     SubscribeStream::Subscribe(stream, {.store = *world_.store,
                                         .feed = *feed_,
                                         .matcher = *matcher_,
+                                        .delivered = delivered_,
                                         .grants = grants_,
                                         .holders = *holders_,
                                         .shared = *shared_,
@@ -195,6 +196,7 @@ class SharedSubscriptionTest : public testing::Test {
   admin::v1::Subscription subscription_;
   std::unique_ptr<eventlog::Feed> feed_;
   std::unique_ptr<LiveMatcher> matcher_;
+  DeliveredCache delivered_;
   std::unique_ptr<SubscriptionHolders> holders_;
   std::unique_ptr<SharedSubscriptions> shared_;
   Streams streams_;

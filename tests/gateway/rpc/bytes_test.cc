@@ -36,6 +36,23 @@ TEST(BytesTest, TakesTwoStringsOverAsOneMessage) {
   EXPECT_EQ(FlatBytes(ToBytes("alone", "")).view(), "alone");
 }
 
+TEST(BytesTest, SharedBytesAreCopiedIntoNoMessage) {
+  std::string text(10000, 'x');
+  const char* const where = text.data();
+  grpc::ByteBuffer bytes;
+  {
+    const SharedBytes shared(std::move(text));
+    EXPECT_EQ(shared.size(), 10000U);
+    bytes = ToBytes("head", std::vector<SharedBytes>{shared, shared});
+  }
+  std::vector<grpc::Slice> slices;
+  ASSERT_TRUE(bytes.Dump(&slices).ok());
+  ASSERT_EQ(slices.size(), 3U);
+  EXPECT_EQ(slices[1].begin(), reinterpret_cast<const uint8_t*>(where));
+  EXPECT_EQ(slices[2].begin(), reinterpret_cast<const uint8_t*>(where));
+  EXPECT_EQ(FlatBytes(bytes).view(), "head" + std::string(20000, 'x'));
+}
+
 TEST(BytesTest, FlatBytesJoinsPiecesAndOutlivesTheBuffer) {
   FlatBytes flat;
   {

@@ -1,11 +1,11 @@
-#include "federation/session/frame_write.h"
+#include "gateway/rpc/frame_write.h"
 
 #include <gtest/gtest.h>
 
 #include <atomic>
 #include <thread>
 
-namespace cdgate::session {
+namespace cdgate::rpc {
 namespace {
 
 TEST(FrameWriteTest, NobodyIsToldOfAFrameThatNobodyWaitsFor) {
@@ -61,4 +61,4 @@ TEST(FrameWriteTest, NoFrameIsMissed) {
 }
 
 }  // namespace
-}  // namespace cdgate::session
+}  // namespace cdgate::rpc

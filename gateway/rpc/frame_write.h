@@ -1,6 +1,6 @@
-// How far the frame is that a session is writing. The link is told that it left with whatever
-// happens to it next, and at once only where it waits for that: most frames of a quiet link are
-// followed by none, and a task for each is a thread woken for nothing.
+// How far the frame is that somebody writes to a stream. Who writes is told that it left with
+// whatever happens to them next, and at once only where they wait for that: most frames of a quiet
+// stream are followed by none, and a task for each is a thread woken for nothing.
 //
 //   write_.Begin();                                    // on the strand
 //   stream->Send(frame, [this] {                       // on any thread
@@ -12,7 +12,7 @@
 
 #include <atomic>
 
-namespace cdgate::session {
+namespace cdgate::rpc {
 
 // Finish() may be called on any thread, the others on one strand.
 class FrameWrite {
@@ -37,4 +37,4 @@ class FrameWrite {
   std::atomic<At> at_{At::kNone};
 };
 
-}  // namespace cdgate::session
+}  // namespace cdgate::rpc
