@@ -37,7 +37,7 @@ absl::StatusOr<ReadScope> ReadScope::Make(const authz::Grants& grants,
 }
 
 bool ReadScope::Covers(const event::Record& record) {
-  if (granted_.empty() && !own_) return true;
+  if (CoversAll()) return true;
   context_.Reset(record);
   const auto matches = [this](const filter::Program& program) { return program.Matches(context_); };
   if (!granted_.empty() && std::none_of(granted_.begin(), granted_.end(), matches)) return false;

@@ -78,9 +78,16 @@ bool SharedQueue::HasRoom(ConsumerId consumer, size_t bytes) const {
   const auto found = consumers_.find(consumer);
   if (found == consumers_.end()) return false;
   const Consumer& holder = found->second;
+  if (holder.taken >= holder.capacity.total) return false;
   if (holder.events == 0) return true;
   return holder.events < holder.capacity.max_events &&
          holder.bytes + bytes <= holder.capacity.max_bytes;
+}
+
+bool SharedQueue::IsThrough(ConsumerId consumer) const {
+  const auto found = consumers_.find(consumer);
+  return found != consumers_.end() && found->second.taken >= found->second.capacity.total &&
+         found->second.events == 0;
 }
 
 // --- what goes out
@@ -127,6 +134,7 @@ SharedQueue::Lease SharedQueue::LeaseTo(ConsumerId consumer, Map::iterator event
   Pending& pending = event->second;
   Consumer& holder = consumers_.at(consumer);
   ++holder.events;
+  ++holder.taken;
   holder.bytes += pending.bytes;
   holder.leased.insert(event->first);
   pending.state = State::kLeased;
@@ -253,6 +261,8 @@ void SharedQueue::GiveUp(base::Sequence sequence) {
   const auto event = pending_.find(sequence.value());
   if (event == pending_.end()) return;
   lost_.push_back({.sequence = sequence, .deliveries = event->second.deliveries});
+  // Who was to have it did not get it.
+  if (event->second.state == State::kLeased) --consumers_.at(event->second.consumer).taken;
   Remove(event, absl::ZeroDuration());
 }
 

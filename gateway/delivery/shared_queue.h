@@ -78,8 +78,9 @@ class SharedQueue {
   using ConsumerId = uint64_t;
 
   struct Capacity {
-    size_t max_events = 1000;    // leased to it at once; at least 1
-    size_t max_bytes = 8 << 20;  // an event larger than this goes alone
+    size_t max_events = 1000;     // leased to it at once; at least 1
+    size_t max_bytes = 8 << 20;   // an event larger than this goes alone
+    uint64_t total = UINT64_MAX;  // leased to it in all
   };
   struct NewEvent {
     base::Sequence sequence;
@@ -109,6 +110,8 @@ class SharedQueue {
   void Leave(ConsumerId consumer, Leaving leaving, absl::Duration now);
   // Whether an event of `bytes` may be leased to it.
   bool HasRoom(ConsumerId consumer, size_t bytes) const;
+  // It got as many as it may in all, and has none of them any more.
+  bool IsThrough(ConsumerId consumer) const;
 
   // --- what goes out
   // The oldest event that is due, if the consumer has room for it. Bytes that are not known, as
@@ -172,6 +175,7 @@ class SharedQueue {
     Capacity capacity;
     size_t events = 0;
     size_t bytes = 0;
+    uint64_t taken = 0;  // in all
     std::set<uint64_t> leased;
   };
   using Map = absl::btree_map<uint64_t, Pending>;

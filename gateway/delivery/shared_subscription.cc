@@ -1,6 +1,7 @@
 #include "gateway/delivery/shared_subscription.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "absl/strings/str_cat.h"
 #include "gateway/base/errors.h"
@@ -61,6 +62,7 @@ void SharedSubscription::Join(ConsumerId consumer, std::shared_ptr<SharedConsume
   }
   queue_->Join(consumer, capacity);
   members_[consumer] = std::move(stream);
+  if (capacity.total != SharedQueue::Capacity().total) limited_.push_back(consumer);
 }
 
 absl::Status SharedSubscription::Begin() {
@@ -100,10 +102,10 @@ bool SharedSubscription::Want(ConsumerId consumer) {
 void SharedSubscription::Leave(ConsumerId consumer, SharedQueue::Leaving leaving) {
   const bool posted = Post([this, consumer, leaving] {
     owner_.OnLeft(subscription_.name(), this);
-    if (members_.erase(consumer) == 0) return;
-    waiting_.erase(std::remove(waiting_.begin(), waiting_.end(), consumer), waiting_.end());
-    queue_->Leave(consumer, leaving, deps_.clock.Monotonic());
-    Changed();
+    std::erase(limited_, consumer);
+    std::erase(waiting_, consumer);
+    if (members_.erase(consumer) > 0) queue_->Leave(consumer, leaving, deps_.clock.Monotonic());
+    if (begun_) Changed();  // also where it was ended before: it may have been the last
   });
   if (!posted) owner_.Forget(subscription_.name(), this);
 }
@@ -151,14 +153,24 @@ bool SharedSubscription::Extend(ConsumerId consumer, events::v1::Extend extend) 
 }
 
 void SharedSubscription::Settle(ConsumerId consumer, const absl::Status& done) {
-  if (!done.ok()) {
-    const auto member = members_.find(consumer);
-    member->second->OnSubscriptionEnded(done);
-    members_.erase(member);
-    waiting_.erase(std::remove(waiting_.begin(), waiting_.end(), consumer), waiting_.end());
-    queue_->Leave(consumer, SharedQueue::Leaving::kFailed, deps_.clock.Monotonic());
-  }
+  if (!done.ok()) EndMember(consumer, done, SharedQueue::Leaving::kFailed);
   Changed();
+}
+
+void SharedSubscription::EndMember(ConsumerId consumer, const absl::Status& why,
+                                   SharedQueue::Leaving leaving) {
+  const auto member = members_.extract(consumer);
+  if (member.empty()) return;
+  member.mapped()->OnSubscriptionEnded(why);
+  std::erase(waiting_, consumer);
+  queue_->Leave(consumer, leaving, deps_.clock.Monotonic());
+}
+
+std::vector<SharedSubscription::ConsumerId> SharedSubscription::Through() const {
+  std::vector<ConsumerId> through;
+  std::copy_if(limited_.begin(), limited_.end(), std::back_inserter(through),
+               [this](ConsumerId consumer) { return queue_->IsThrough(consumer); });
+  return through;
 }
 
 void SharedSubscription::Changed() {
@@ -332,10 +344,12 @@ void SharedSubscription::Persist() {
   state::Proposal proposal;
   proposal.cursors.push_back(std::move(cursor));
   proposal.dead_letters = std::exchange(letters_, {});
-  auto done = [self = shared_from_this(), reserve,
-               confirmed = std::exchange(confirm_, {})](const state::Outcome& outcome) {
-    (void)self->Post([self = self.get(), reserve, confirmed, status = outcome.status] {
-      self->OnPersisted(reserve, confirmed, status);
+  Proposed proposed{
+      .reserved = reserve, .confirmed = std::exchange(confirm_, {}), .through = Through()};
+  auto done = [self = shared_from_this(),
+               proposed = std::move(proposed)](const state::Outcome& outcome) {
+    (void)self->Post([self = self.get(), proposed, status = outcome.status] {
+      self->OnPersisted(proposed, status);
     });
   };
   if (absl::Status queued = deps_.store.Propose(std::move(proposal), std::move(done));
@@ -345,15 +359,16 @@ void SharedSubscription::Persist() {
   }
 }
 
-void SharedSubscription::OnPersisted(base::Sequence reserved,
-                                     const std::vector<Confirmation>& confirmed,
-                                     const absl::Status& status) {
+void SharedSubscription::OnPersisted(const Proposed& proposed, const absl::Status& status) {
   persisting_ = false;
   if (stopped_ || !status.ok()) return EndAll(status);
-  reserved_ = reserved;
-  for (const Confirmation& confirmation : confirmed) {
+  reserved_ = proposed.reserved;
+  for (const Confirmation& confirmation : proposed.confirmed) {
     const auto member = members_.find(confirmation.consumer);
     if (member != members_.end()) member->second->OnConfirmed(confirmation.sequences);
+  }
+  for (const ConsumerId consumer : proposed.through) {
+    EndMember(consumer, absl::OkStatus(), SharedQueue::Leaving::kSentAway);
   }
   if (dirty_) Persist();
   if (!when_stopped_.empty() && !persisting_) return EndAll(absl::OkStatus());

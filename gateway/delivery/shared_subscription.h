@@ -53,7 +53,8 @@ class SharedConsumer {
   virtual void OnEvents(std::string batch) = 0;
   // What was acknowledged with `confirm` is on disk.
   virtual void OnConfirmed(std::vector<uint64_t> sequences) = 0;
-  // The subscription serves the stream no more. Nothing is called after this.
+  // The subscription serves the stream no more; OK where it got as many events as it asked for, and
+  // what became of them is on disk. Nothing is called after this.
   virtual void OnSubscriptionEnded(const absl::Status& why) = 0;
 };
 
@@ -96,6 +97,12 @@ class SharedSubscription : public std::enable_shared_from_this<SharedSubscriptio
     ConsumerId consumer;
     std::vector<uint64_t> sequences;
   };
+  // What is true once a proposal is on disk.
+  struct Proposed {
+    base::Sequence reserved;
+    std::vector<Confirmation> confirmed;
+    std::vector<ConsumerId> through;  // they got as many as they asked for, and are done with them
+  };
 
   [[nodiscard]] bool Post(std::function<void()> task);
   void Join(ConsumerId consumer, std::shared_ptr<SharedConsumer> stream,
@@ -122,8 +129,10 @@ class SharedSubscription : public std::enable_shared_from_this<SharedSubscriptio
   void OnTimer();
   void Changed();
   void Persist();
-  void OnPersisted(base::Sequence reserved, const std::vector<Confirmation>& confirmed,
-                   const absl::Status& status);
+  void OnPersisted(const Proposed& proposed, const absl::Status& status);
+  std::vector<ConsumerId> Through() const;
+  // Its events are due for others, and it is told no more.
+  void EndMember(ConsumerId consumer, const absl::Status& why, SharedQueue::Leaving leaving);
   // What the stream sent was not OK: it ends, and the others go on.
   void Settle(ConsumerId consumer, const absl::Status& done);
   void EndAll(const absl::Status& why);
@@ -145,6 +154,7 @@ class SharedSubscription : public std::enable_shared_from_this<SharedSubscriptio
   std::optional<ReadScope> scope_;
   Converter converter_;
   absl::flat_hash_map<ConsumerId, std::shared_ptr<SharedConsumer>> members_;
+  std::vector<ConsumerId> limited_;  // those that end after so many events
   std::deque<ConsumerId> waiting_;
   std::vector<event::CommitPtr> commits_;
   size_t commit_ = 0;

@@ -32,6 +32,12 @@ absl::Status Overloaded() {
                          "the gateway has more work queued than it accepts");
 }
 
+absl::Status WaitsForNothing() {
+  return base::MakeError(base::Reason::kInvalidArgument,
+                         "Subscribe: wait is of ordered subscriptions; name one",
+                         {{"field", "wait"}});
+}
+
 // The feed answers with whole commits, so these are aims, not bounds.
 constexpr eventlog::ReadLimits kFeedLimits{.max_events = 1024, .max_bytes = 128 << 10};
 
@@ -171,6 +177,8 @@ void SubscribeStream::OnClosed() {
   StopAsking();
   if (heartbeat_ != 0) deps_.timers.Cancel(heartbeat_);
   LeaveShared();
+  over_ = true;
+  LeaveOrdered();
 }
 
 void SubscribeStream::OnCommits(eventlog::Feed::Commits commits) {
@@ -187,19 +195,21 @@ void SubscribeStream::OnHeartbeatDue() {
   heartbeat_ = 0;
   if (closed_ || closing_) return;
   TakeWritten();
+  if (turn_limits_ && !StillWaits()) return;
   if (!wrote_since_heartbeat_ && !writing_ && kind_ == Kind::kSubscribe) {
     events::v1::SubscribeResponse response;
-    // By a shared subscription there is no place to go on from: the gateway keeps it.
-    if (shared_.subscription == nullptr) {
+    // By a shared subscription there is no place to go on from: the gateway keeps it. One that
+    // waits has none yet.
+    if (window_ && shared_.subscription == nullptr) {
       if (asking_ && ticket_ == 0) window_->SkipThrough(matched_->Seen());
       *response.mutable_heartbeat()->mutable_position() = PositionAt(window_->scanned());
     }
     response.mutable_heartbeat()->set_head(deps_.feed.head().value());
     control_.push_back(std::move(response));
   }
-  wrote_since_heartbeat_ = false;
   ArmHeartbeat();
   Pump();
+  wrote_since_heartbeat_ = false;  // the heartbeat itself does not put off the next
 }
 
 // ------------------------------------------------------------------ opening
@@ -209,6 +219,8 @@ absl::Status SubscribeStream::Open(const events::v1::SubscribeStart& start) {
   filter_ = start.filter();
   epoch_ = deps_.store.head().epoch;
   auto_ack_ = start.auto_ack();
+  wait_ = start.wait();
+  if (wait_ && start.subscription().empty()) return WaitsForNothing();
   CDGATE_ASSIGN_OR_RETURN(converter_, Converter::Make(start.convert_to()));
   const WindowLimits limits = LimitsOf(start, kind_ == Kind::kWatch);
   if (!start.subscription().empty()) return OpenNamed(start, limits);
@@ -217,72 +229,6 @@ absl::Status SubscribeStream::Open(const events::v1::SubscribeStart& start) {
   CDGATE_ASSIGN_OR_RETURN(const base::Sequence after, ResolveStart(deps_.store, start.from()));
   Activate(limits, after);
   return absl::OkStatus();
-}
-
-absl::Status SubscribeStream::OpenNamed(const events::v1::SubscribeStart& start,
-                                        WindowLimits limits) {
-  name_ = start.subscription();
-  CDGATE_RETURN_IF_ERROR(CheckName(name_));
-  const state::ResourcePtr resource =
-      deps_.store.Resources()->Find(state::kSubscriptionKind, name_);
-  if (resource != nullptr) {
-    CDGATE_ASSIGN_OR_RETURN(const auto subscription, resource->As<admin::v1::Subscription>());
-    CDGATE_RETURN_IF_ERROR(CheckOwner(subscription, stream_->call().principal));
-    CDGATE_RETURN_IF_ERROR(CheckUnchanged(subscription, start));
-    if (IsShared(subscription)) return OpenShared(subscription, start, limits);
-    filter_ = subscription.filter();
-    CDGATE_ASSIGN_OR_RETURN(converter_, Converter::Make(subscription.convert_to()));
-  }
-  CDGATE_ASSIGN_OR_RETURN(scope_,
-                          ReadScope::Make(*granted_by_, stream_->call().principal, filter_));
-  if (resource == nullptr) {
-    CDGATE_ASSIGN_OR_RETURN(const base::Sequence after, ResolveStart(deps_.store, start.from()));
-    CreateNamed(start, limits, after);
-    return absl::OkStatus();
-  }
-  CDGATE_ASSIGN_OR_RETURN(redelivered_through_, deps_.holders.Take(name_, shared_from_this(),
-                                                                   deps_.store.head().sequence));
-  const auto cursor = deps_.store.Cursor(ReaderOf(name_));
-  const base::Sequence after(cursor ? cursor->position() : 0);
-  if (cursor) {
-    CDGATE_RETURN_IF_ERROR(deps_.store.CheckPosition(base::Epoch(cursor->epoch()), after));
-    redelivered_through_ = std::max(redelivered_through_, DeliveredThrough(*cursor));
-  }
-  Activate(limits, after);
-  return absl::OkStatus();
-}
-
-void SubscribeStream::CreateNamed(const events::v1::SubscribeStart& start, WindowLimits limits,
-                                  base::Sequence after) {
-  admin::v1::Subscription subscription;
-  subscription.set_name(name_);
-  subscription.set_owner(stream_->call().principal.id);
-  subscription.set_filter(start.filter());
-  subscription.set_convert_to(start.convert_to());
-  subscription.mutable_create_time()->set_seconds(absl::ToUnixSeconds(deps_.clock.Now()));
-  state::Proposal proposal;
-  state::ResourceEdit edit;
-  edit.kind = state::kSubscriptionKind;
-  edit.name = name_;
-  edit.value = subscription.SerializeAsString();
-  edit.expected_version = 0;
-  edit.author = subscription.owner();
-  proposal.resources.push_back(std::move(edit));
-  state::CursorEdit cursor;
-  cursor.move = MakeCursor(name_, epoch_, after, after);
-  proposal.cursors.push_back(std::move(cursor));
-  const auto self = shared_from_this();
-  const absl::Status queued =
-      deps_.store.Propose(std::move(proposal), [self, limits, after](state::Outcome outcome) {
-        self->Post([self, limits, after, status = std::move(outcome.status)] {
-          if (self->closed_) return;
-          if (!status.ok()) return self->Close(status);
-          const auto taken = self->deps_.holders.Take(self->name_, self, base::Sequence(0));
-          if (!taken.ok()) return self->Close(taken.status());
-          self->Activate(limits, after);
-        });
-      });
-  if (!queued.ok()) Close(queued);
 }
 
 void SubscribeStream::Activate(WindowLimits limits, base::Sequence after) {
@@ -309,8 +255,9 @@ void SubscribeStream::Activate(WindowLimits limits, base::Sequence after) {
 // ----------------------------------------------------------- what goes out
 
 void SubscribeStream::Pump() {
-  if (closed_ || closing_ || !window_) return;
+  if (closed_ || closing_) return;
   TakeWritten();
+  if (!window_) return PumpWaiting();
   if (shared_.subscription != nullptr) return PumpShared();
   if (!StillGranted()) return;
   if (!writing_ && !WriteNext() && window_->complete()) {
@@ -393,6 +340,7 @@ void SubscribeStream::PersistAck() {
       deps_.store.Propose(std::move(proposal), [self, acknowledged](state::Outcome outcome) {
         self->Post([self, acknowledged, status = std::move(outcome.status)] {
           self->persisting_ = false;
+          if (self->over_) return self->LeaveOrdered();
           if (self->closed_) return;
           if (!status.ok()) return self->GoAway(status);
           self->persisted_ = acknowledged;

@@ -1,6 +1,7 @@
 // One Subscribe or Watch call.
 //
 //   Opening ──start resolved──▶ Active ──end, drain, error──▶ Closed
+//      └─────▶ Waiting ──its turn──▲
 //
 // Everything happens on one strand: messages of the client, answers of the feed, the end
 // of a write, timers. Nothing of the log is held during a write, so a consumer that does not read
@@ -11,7 +12,8 @@
 //
 // A named subscription's position moves with acknowledgements: the newest one is
 // proposed to the store, at most one proposal at a time. Its name is held by one stream
-// (SubscriptionHolders); a newer stream takes it over and this one ends with TAKEN_OVER.
+// (SubscriptionHolders); a newer stream takes it over and this one ends with TAKEN_OVER, or waits
+// until this one and those that wait already have left.
 //
 // By a shared subscription events come from that (shared_subscription.h), which decides who gets
 // them: the stream asks for a frame whenever it has written the one before, and hands over what the
@@ -84,6 +86,8 @@ class SubscribeStream : public SharedConsumer,
   void Drain();
   // Another stream has taken the subscription's name. Thread-safe.
   void TakenOver();
+  // It is this stream's turn, or nearer to be. Thread-safe.
+  void OnTurn(const SubscriptionHolders::Turn& turn);
   // Somebody changes the subscription: the stream ends, and `done` is called once it proposes
   // nothing more to the store. Thread-safe.
   void EndForChange(const absl::Status& why, std::function<void()> done);
@@ -125,6 +129,14 @@ class SubscribeStream : public SharedConsumer,
                           const events::v1::SubscribeStart& start, const WindowLimits& limits);
   void CreateNamed(const events::v1::SubscribeStart& start, WindowLimits limits,
                    base::Sequence after);
+  // Reads by the name from now on, or waits.
+  absl::Status TakeTurn(const WindowLimits& limits, bool made_now);
+  absl::Status OpenAtCursor(const WindowLimits& limits, uint64_t delivered);
+  void TellAhead(uint32_t ahead);
+  void PumpWaiting();
+  // False where the stream ends.
+  bool StillWaits();
+  void LeaveOrdered();
   void Activate(WindowLimits limits, base::Sequence after);
 
   // Writes the next thing there is to write, asks the feed where all is looked at.
@@ -192,9 +204,17 @@ class SubscribeStream : public SharedConsumer,
   bool wrote_since_heartbeat_ = false;
   bool changed_ = false;  // somebody changes the subscription: nothing is proposed any more
 
+  // --- by an ordered subscription
+  bool wait_ = false;                        // rather than take over
+  bool holding_ = false;                     // has its name, or waits for it
+  bool over_ = false;                        // the stream is
+  std::optional<WindowLimits> turn_limits_;  // it waits
+  uint32_t ahead_ = 0;                       // as the client was told
+
   // --- by a shared subscription
   SharedSubscriptions::Joined shared_;  // null: it is none
   bool wanting_ = false;                // events were asked for
+  bool through_ = false;                // it got as many as it asked for
   bool sent_away_ = false;              // it is we who end the stream
   std::string frame_;                   // to be written
 };

@@ -57,13 +57,13 @@ absl::Status SubscribeStream::OpenShared(const admin::v1::Subscription& subscrip
                                          const events::v1::SubscribeStart& start,
                                          const WindowLimits& limits) {
   if (start.auto_ack()) return Invalid("auto_ack", "is not of shared subscriptions; acknowledge");
-  if (start.max_events() != 0) {
-    return Invalid("max_events", "is not of shared subscriptions; end the stream instead");
-  }
+  if (start.wait()) return Invalid("wait", "is of ordered subscriptions; all streams read at once");
   scope_.emplace();  // started; what may be read is the subscription's to know
   CDGATE_ASSIGN_OR_RETURN(
-      shared_, deps_.shared.Join(subscription, stream_->call().principal, shared_from_this(),
-                                 {.max_events = limits.max_events, .max_bytes = limits.max_bytes}));
+      shared_,
+      deps_.shared.Join(
+          subscription, stream_->call().principal, shared_from_this(),
+          {.max_events = limits.max_events, .max_bytes = limits.max_bytes, .total = limits.total}));
   const auto cursor = deps_.store.Cursor(ReaderOf(name_));
   Activate(limits, base::Sequence(cursor ? cursor->position() : 0));
   return absl::OkStatus();
@@ -97,7 +97,11 @@ void SubscribeStream::OnConfirmed(std::vector<uint64_t> sequences) {
 }
 
 void SubscribeStream::OnSubscriptionEnded(const absl::Status& why) {
-  Post([self = shared_from_this(), why] { self->GoAway(why); });
+  Post([self = shared_from_this(), why] {
+    if (!why.ok()) return self->GoAway(why);
+    self->sent_away_ = self->through_ = true;
+    self->Pump();
+  });
 }
 
 void SubscribeStream::PumpShared() {
@@ -105,6 +109,7 @@ void SubscribeStream::PumpShared() {
     Write(AsSubscribeResponse(std::exchange(frame_, {})));
   }
   if (writing_) return AwaitWritten();
+  if (through_) return Close(absl::OkStatus());
   if (wanting_) return;
   wanting_ = true;
   if (!shared_.subscription->Want(shared_.id)) Close(Overloaded());

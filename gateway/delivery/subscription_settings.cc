@@ -22,6 +22,7 @@ constexpr int kMaxLabels = 64;
 constexpr size_t kMaxLabelKey = 63;
 constexpr size_t kMaxLabelValue = 256;
 constexpr uint32_t kMostAttempts = 100;
+constexpr absl::Duration kLetterRetention = absl::Hours(30 * 24);
 
 absl::Status Invalid(absl::string_view field, absl::string_view why) {
   return base::MakeError(base::Reason::kInvalidArgument,
@@ -56,6 +57,11 @@ absl::Status CheckShared(const SharedDelivery& shared) {
   if (shared.has_max_backoff()) {
     CDGATE_RETURN_IF_ERROR(CheckBetween("shared.max_backoff", ToDuration(shared.max_backoff()),
                                         least, absl::Hours(24)));
+  }
+  if (shared.has_dead_letter_retention()) {
+    CDGATE_RETURN_IF_ERROR(CheckBetween("shared.dead_letter_retention",
+                                        ToDuration(shared.dead_letter_retention()), absl::Hours(1),
+                                        absl::Hours(400 * 24)));
   }
   if (shared.max_attempts() <= kMostAttempts) return absl::OkStatus();
   return Invalid("shared.max_attempts",
@@ -109,6 +115,12 @@ SharedSettings SharedSettingsOf(const Subscription& subscription) {
   if (shared.max_attempts() != 0) settings.max_attempts = shared.max_attempts();
   settings.keep_key_order = shared.keep_subject_order();
   return settings;
+}
+
+absl::Duration LetterRetentionOf(const Subscription& subscription) {
+  const SharedDelivery& shared = subscription.shared();
+  return shared.has_dead_letter_retention() ? ToDuration(shared.dead_letter_retention())
+                                            : kLetterRetention;
 }
 
 storage::v1::SharedProgress ToProto(const SharedProgress& progress, base::Sequence reserved) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "absl/status/status.h"
+#include "absl/time/time.h"
 #include "cdgate/admin/v1/resources.pb.h"
 #include "cdgate/storage/v1/storage.pb.h"
 #include "gateway/delivery/shared_queue.h"
@@ -19,6 +20,9 @@ absl::Status CheckSubscription(const admin::v1::Subscription& subscription);
 
 // The defaults of resources.proto applied. `subscription` is one that CheckSubscription() took.
 SharedSettings SharedSettingsOf(const admin::v1::Subscription& subscription);
+
+// How long dead letters of it are kept.
+absl::Duration LetterRetentionOf(const admin::v1::Subscription& subscription);
 
 // As cursors keep it; events through `reserved` may have been delivered when it is read again.
 storage::v1::SharedProgress ToProto(const SharedProgress& progress, base::Sequence reserved);

@@ -82,28 +82,110 @@ void SubscriptionHolders::Add(const std::shared_ptr<SubscribeStream>& stream) {
   if (draining) stream->Drain();
 }
 
-absl::StatusOr<uint64_t> SubscriptionHolders::Take(const std::string& name,
-                                                   const std::shared_ptr<SubscribeStream>& stream,
-                                                   base::Sequence head) {
+absl::StatusOr<SubscriptionHolders::Holder*> SubscriptionHolders::Find(const std::string& name,
+                                                                       base::Sequence head) {
+  if (changing_.contains(name)) {
+    return base::MakeError(
+        base::Reason::kSubscriptionChanged,
+        absl::StrCat("subscription ", name, " is being changed; subscribe again"),
+        {{"name", name}});
+  }
+  const auto [at, first] = holders_.try_emplace(name);
+  if (first) at->second.delivered = head.value();
+  return &at->second;
+}
+
+absl::StatusOr<SubscriptionHolders::Turn> SubscriptionHolders::Take(
+    const std::string& name, const std::shared_ptr<SubscribeStream>& stream, base::Sequence head) {
   std::shared_ptr<SubscribeStream> before;
-  uint64_t delivered = 0;
+  Turn turn;
   {
     base::MutexLock lock(mu_);
-    if (changing_.contains(name)) {
-      return base::MakeError(
-          base::Reason::kSubscriptionChanged,
-          absl::StrCat("subscription ", name, " is being changed; subscribe again"),
-          {{"name", name}});
-    }
-    const auto [at, first] = holders_.try_emplace(name);
-    Holder& holder = at->second;
-    if (first) holder.delivered = head.value();
-    before = holder.stream.lock();
-    holder.stream = stream;
-    delivered = holder.delivered;
+    CDGATE_ASSIGN_OR_RETURN(Holder* const holder, Find(name, head));
+    before = holder->stream.lock();
+    holder->stream = stream;
+    turn.delivered = holder->delivered;
   }
   if (before != nullptr && before != stream) before->TakenOver();
-  return delivered;
+  return turn;
+}
+
+absl::StatusOr<SubscriptionHolders::Turn> SubscriptionHolders::TakeOrWait(
+    const std::string& name, const std::shared_ptr<SubscribeStream>& stream, base::Sequence head) {
+  Turns turns;
+  Turn turn;
+  {
+    base::MutexLock lock(mu_);
+    CDGATE_ASSIGN_OR_RETURN(Holder* const holder, Find(name, head));
+    turns = Advance(holder);
+    turn.delivered = holder->delivered;
+    if (holder->stream.expired()) {
+      holder->stream = stream;
+    } else if (holder->waiting.size() < kMostWaiting) {
+      holder->waiting.push_back(stream);
+      turn.ahead = static_cast<uint32_t>(holder->waiting.size());
+    } else {
+      return base::MakeError(base::Reason::kQuota,
+                             absl::StrCat("subscription ", name, " has ", kMostWaiting,
+                                          " streams waiting, as many as may; try again later"),
+                             {{"name", name}});
+    }
+  }
+  Tell(turns);
+  return turn;
+}
+
+SubscriptionHolders::Turns SubscriptionHolders::Advance(Holder* holder) {
+  Turns turns;
+  auto& waiting = holder->waiting;
+  const size_t before = waiting.size();
+  waiting.erase(std::remove_if(waiting.begin(), waiting.end(),
+                               [](const auto& weak) { return weak.expired(); }),
+                waiting.end());
+  while (holder->stream.expired() && !waiting.empty()) {
+    const std::shared_ptr<SubscribeStream> next = waiting.front().lock();
+    waiting.pop_front();
+    if (next == nullptr) continue;
+    holder->stream = next;
+    turns.emplace_back(next, Turn{.ahead = 0, .delivered = holder->delivered});
+  }
+  if (waiting.size() == before) return turns;
+  uint32_t ahead = 0;
+  for (const auto& weak : waiting) {
+    ++ahead;
+    if (auto stream = weak.lock()) turns.emplace_back(std::move(stream), Turn{.ahead = ahead});
+  }
+  return turns;
+}
+
+void SubscriptionHolders::Tell(const Turns& turns) {
+  for (const auto& [stream, turn] : turns) stream->OnTurn(turn);
+}
+
+void SubscriptionHolders::Leave(const std::string& name, const SubscribeStream* stream) {
+  Turns turns;
+  {
+    base::MutexLock lock(mu_);
+    const auto found = holders_.find(name);
+    if (found == holders_.end()) return;
+    Holder& holder = found->second;
+    if (holder.stream.lock().get() == stream) holder.stream.reset();
+    for (auto& weak : holder.waiting) {
+      if (weak.lock().get() == stream) weak.reset();
+    }
+    turns = Advance(&holder);
+  }
+  Tell(turns);
+}
+
+void SubscriptionHolders::PassOn(const std::string& name) {
+  Turns turns;
+  {
+    base::MutexLock lock(mu_);
+    const auto found = holders_.find(name);
+    if (found != holders_.end()) turns = Advance(&found->second);
+  }
+  Tell(turns);
 }
 
 void SubscriptionHolders::Delivered(const std::string& name, base::Sequence sequence) {
@@ -115,11 +197,18 @@ void SubscriptionHolders::Delivered(const std::string& name, base::Sequence sequ
 bool SubscriptionHolders::BeginChange(const std::string& name, const absl::Status& why,
                                       std::function<void()> done) {
   std::shared_ptr<SubscribeStream> stream;
+  std::deque<std::weak_ptr<SubscribeStream>> waiting;
   {
     base::MutexLock lock(mu_);
     if (!changing_.insert(name).second) return false;
     const auto holder = holders_.find(name);
-    if (holder != holders_.end()) stream = holder->second.stream.lock();
+    if (holder != holders_.end()) {
+      stream = holder->second.stream.lock();
+      waiting = std::exchange(holder->second.waiting, {});
+    }
+  }
+  for (const auto& weak : waiting) {
+    if (const auto each = weak.lock()) each->EndForChange(why, [] {});
   }
   if (stream == nullptr) {
     done();
@@ -138,6 +227,15 @@ bool SubscriptionHolders::IsHeld(const std::string& name) const {
   base::MutexLock lock(mu_);
   const auto holder = holders_.find(name);
   return holder != holders_.end() && !holder->second.stream.expired();
+}
+
+size_t SubscriptionHolders::WaitingFor(const std::string& name) const {
+  base::MutexLock lock(mu_);
+  const auto holder = holders_.find(name);
+  if (holder == holders_.end()) return 0;
+  const auto& waiting = holder->second.waiting;
+  return static_cast<size_t>(std::count_if(waiting.begin(), waiting.end(),
+                                           [](const auto& weak) { return !weak.expired(); }));
 }
 
 void SubscriptionHolders::Drain() {

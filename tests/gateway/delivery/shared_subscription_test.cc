@@ -341,15 +341,49 @@ TEST_F(SharedSubscriptionTest, MessagesThatAreNotOfItAreRefused) {
   refused(request);
 }
 
+TEST_F(SharedSubscriptionTest, AStreamThatAskedForSoManyGetsNoMore) {
+  Publish(5);
+  events::v1::SubscribeStart start;
+  start.set_subscription(kName);
+  start.set_max_events(2);
+  const auto stream = Subscribe(start);
+  EXPECT_THAT(Take(stream), ElementsAre(Pair(1, 1), Pair(2, 1)));
+  Ack(stream, {1});
+  EXPECT_THAT(stream->closed, IsEmpty());
+  EXPECT_THAT(Take(stream), IsEmpty()) << "room, but no more for it";
+  Ack(stream, {2}, true);
+  EXPECT_THAT(Take(stream), IsEmpty());
+  EXPECT_THAT(confirmed_, ElementsAre(2));
+  EXPECT_THAT(stream->closed, ElementsAre(absl::OkStatus()));
+  EXPECT_EQ(Cursor().position(), 2u) << "on disk before it ends";
+  Break(stream);
+  EXPECT_THAT(Take(Subscribe()), ElementsAre(Pair(3, 1), Pair(4, 1), Pair(5, 1)))
+      << "the rest is another's, for the first time";
+}
+
+TEST_F(SharedSubscriptionTest, WhatAStreamThatAskedForSoManyGivesBackCounts) {
+  Publish(3);
+  events::v1::SubscribeStart start;
+  start.set_subscription(kName);
+  start.set_max_events(1);
+  const auto stream = Subscribe(start);
+  EXPECT_THAT(Take(stream), ElementsAre(Pair(1, 1)));
+  Nack(stream, 1);
+  EXPECT_THAT(Take(stream), IsEmpty());
+  EXPECT_THAT(stream->closed, ElementsAre(absl::OkStatus()));
+  Break(stream);
+  EXPECT_THAT(Take(Subscribe()), ElementsAre(Pair(1, 2), Pair(2, 1), Pair(3, 1)));
+}
+
 TEST_F(SharedSubscriptionTest, StartsThatAreNotOfItAreRefused) {
   events::v1::SubscribeStart start;
   start.set_subscription(kName);
   start.set_auto_ack(true);
   EXPECT_THAT(Subscribe(start)->closed, ElementsAre(HasReason(Reason::kInvalidArgument)));
   start.set_auto_ack(false);
-  start.set_max_events(5);
+  start.set_wait(true);
   EXPECT_THAT(Subscribe(start)->closed, ElementsAre(HasReason(Reason::kInvalidArgument)));
-  start.clear_max_events();
+  start.set_wait(false);
   EXPECT_THAT(Subscribe(start, "other")->closed, ElementsAre(HasReason(Reason::kNotGranted)));
 }
 

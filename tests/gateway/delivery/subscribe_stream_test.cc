@@ -221,6 +221,179 @@ TEST_F(SubscribeStreamTest, WhatMayHaveBeenDeliveredBeforeARestartSaysSo) {
   pool_.RunAll();
 }
 
+// Streams that read by one name in turns.
+class TurnsTest : public SubscribeStreamTest {
+ protected:
+  using StreamPtr = std::shared_ptr<test::FakeServerStream>;
+
+  StreamPtr Named(bool wait) {
+    events::v1::SubscribeStart start = Everything();
+    start.set_subscription(kName);
+    start.set_auto_ack(false);
+    start.set_wait(wait);
+    StreamPtr stream = Subscribe(start);
+    CommitAll();
+    return stream;
+  }
+  static events::v1::SubscribeResponse Last(const test::FakeServerStream& stream) {
+    events::v1::SubscribeResponse response;
+    EXPECT_TRUE(rpc::Parse(stream.sent.back(), &response).ok());
+    return response;
+  }
+  // The client takes what there is.
+  void Drain(test::FakeServerStream& stream) {
+    while (stream.writing()) EndWrite(stream, true);
+  }
+  void Acknowledge(test::FakeServerStream& stream, uint64_t sequence) {
+    events::v1::SubscribeRequest request;
+    request.mutable_ack()->set_sequence(sequence);
+    stream.Receive(request);
+    pool_.RunAll();
+  }
+  void End(test::FakeServerStream& stream) {
+    stream.Over();
+    pool_.RunAll();
+    CommitAll();
+  }
+};
+
+TEST_F(TurnsTest, OneThatWaitsReadsWhenTheOtherHasLeft) {
+  PublishLarge(2);
+  const StreamPtr first = Named(true);
+  Drain(*first);
+  EXPECT_EQ(Attempts(*first), std::vector<uint32_t>{1}) << "nobody was there";
+  const StreamPtr second = Named(true);
+  EXPECT_EQ(Last(*second).waiting().ahead(), 1u);
+  EndWrite(*second, true);
+  EXPECT_FALSE(second->writing());
+  EXPECT_TRUE(first->closed.empty());
+  EXPECT_EQ(holders_->WaitingFor(kName), 1u);
+
+  Acknowledge(*first, 1);  // and is gone before that is on disk
+  End(*first);
+  EXPECT_TRUE(Last(*second).has_started());
+  EXPECT_EQ(Last(*second).started().position().sequence(), 1u) << "behind what was acknowledged";
+  EndWrite(*second, true);
+  EXPECT_EQ(Attempts(*second), std::vector<uint32_t>{2});
+  EXPECT_EQ(holders_->WaitingFor(kName), 0u);
+  End(*second);
+  EXPECT_FALSE(holders_->IsHeld(kName));
+}
+
+TEST_F(TurnsTest, ManyWaitInOrder) {
+  const StreamPtr first = Named(false);
+  std::vector<StreamPtr> waiting;
+  for (uint32_t i = 1; i <= 3; ++i) {
+    waiting.push_back(Named(true));
+    EXPECT_EQ(Last(*waiting.back()).waiting().ahead(), i);
+    Drain(*waiting.back());
+  }
+  End(*waiting[1]);  // one that waits may leave
+  EXPECT_EQ(Last(*waiting[0]).waiting().ahead(), 1u);
+  EXPECT_EQ(Last(*waiting[2]).waiting().ahead(), 2u);
+  Drain(*waiting[2]);
+  End(*first);
+  EXPECT_TRUE(Last(*waiting[0]).has_started());
+  EXPECT_EQ(Last(*waiting[2]).waiting().ahead(), 1u);
+  Drain(*waiting[2]);
+  End(*waiting[0]);
+  EXPECT_TRUE(Last(*waiting[2]).has_started());
+  End(*waiting[2]);
+}
+
+TEST_F(TurnsTest, OneThatTakesOverComesBeforeThoseThatWait) {
+  const StreamPtr first = Named(false);
+  const StreamPtr waits = Named(true);
+  Drain(*waits);
+  Drain(*first);
+  const StreamPtr third = Named(false);
+  EXPECT_EQ(Last(*first).go_away().reason(), "TAKEN_OVER");
+  EXPECT_TRUE(Last(*third).has_started());
+  End(*first);
+  EXPECT_TRUE(Last(*waits).has_waiting()) << "the one that left did not hold it any more";
+  End(*third);
+  EXPECT_TRUE(Last(*waits).has_started());
+  End(*waits);
+}
+
+TEST_F(TurnsTest, OneThatWaitsIsToldThatItsStreamLives) {
+  const StreamPtr first = Named(false);
+  const StreamPtr waits = Named(true);
+  EndWrite(*waits, true);
+  for (int i = 0; i < 3; ++i) {  // the first interval had the word that it waits
+    timers_.Advance(kHeartbeatInterval);
+    pool_.RunAll();
+    Drain(*waits);
+  }
+  EXPECT_TRUE(Last(*waits).has_heartbeat());
+  EXPECT_FALSE(Last(*waits).heartbeat().has_position());
+  EXPECT_EQ(waits->sent.size(), 3u);
+  End(*first);
+  End(*waits);
+}
+
+TEST_F(TurnsTest, AsManyWaitAsMay) {
+  const StreamPtr first = Named(false);
+  std::vector<StreamPtr> waiting;
+  for (size_t i = 0; i < SubscriptionHolders::kMostWaiting; ++i) waiting.push_back(Named(true));
+  const StreamPtr refused = Named(true);
+  ASSERT_EQ(refused->closed.size(), 1u);
+  EXPECT_THAT(refused->closed[0], test::HasReason(base::Reason::kQuota));
+  End(*refused);
+  End(*first);
+  EXPECT_EQ(holders_->WaitingFor(kName), SubscriptionHolders::kMostWaiting - 1);
+  for (const StreamPtr& stream : waiting) End(*stream);
+}
+
+TEST_F(TurnsTest, AChangeEndsThoseThatWait) {
+  const StreamPtr first = Named(false);
+  const StreamPtr waits = Named(true);
+  Drain(*first);
+  Drain(*waits);
+  bool done = false;
+  const absl::Status why = base::MakeError(base::Reason::kSubscriptionChanged, "changed");
+  ASSERT_TRUE(holders_->BeginChange(kName, why, [&] { done = true; }));
+  pool_.RunAll();
+  EXPECT_TRUE(done);
+  for (const StreamPtr& stream : {first, waits}) {
+    EXPECT_EQ(Last(*stream).go_away().reason(), "SUBSCRIPTION_CHANGED");
+  }
+  const StreamPtr late = Named(true);
+  EXPECT_THAT(late->closed.at(0), test::HasReason(base::Reason::kSubscriptionChanged));
+  holders_->EndChange(kName);
+  for (const StreamPtr& stream : {first, waits, late}) End(*stream);
+}
+
+TEST_F(TurnsTest, AGrantThatEndsEndsOneThatWaits) {
+  const StreamPtr first = Named(false);
+  const StreamPtr waits = Named(true);
+  Drain(*waits);
+  grants_.Replace(*authz::Grants::Compile({}));
+  timers_.Advance(kHeartbeatInterval);
+  pool_.RunAll();
+  EXPECT_EQ(Last(*waits).go_away().reason(), "NOT_GRANTED");
+  End(*first);
+  End(*waits);
+}
+
+TEST_F(TurnsTest, WithoutANameThereIsNothingToWaitFor) {
+  events::v1::SubscribeStart start = Everything();
+  start.set_wait(true);
+  const StreamPtr stream = Subscribe(start);
+  EXPECT_THAT(stream->closed.at(0), test::HasReason(base::Reason::kInvalidArgument));
+  End(*stream);
+}
+
+TEST_F(TurnsTest, AnAckBeforeItsTurnIsRefused) {
+  const StreamPtr first = Named(false);
+  const StreamPtr waits = Named(true);
+  Drain(*waits);
+  Acknowledge(*waits, 1);
+  EXPECT_THAT(waits->closed.at(0), test::HasReason(base::Reason::kInvalidArgument));
+  End(*waits);
+  End(*first);
+}
+
 // Streams with filters wait with the matcher once they are at the head.
 class FilteredStreamTest : public SubscribeStreamTest {
  protected:
