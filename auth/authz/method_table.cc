@@ -51,8 +51,8 @@ std::vector<MethodRow> MakeTable() {
   }
   for (const absl::string_view method :
        {"/cdgate.events.v1.EventsService/GetEvent", "/cdgate.events.v1.EventsService/ListEvents",
-        "/cdgate.events.v1.EventsService/Subscribe", "/cdgate.events.v1.EventsService/Watch",
-        "/cdgate.events.v1.ProofService/GetEventProof"}) {
+        "/cdgate.events.v1.EventsService/Trace", "/cdgate.events.v1.EventsService/Subscribe",
+        "/cdgate.events.v1.EventsService/Watch", "/cdgate.events.v1.ProofService/GetEventProof"}) {
     add(method, kApiOnly, Admits::kRoles, {Role::kSubscriber});
   }
 

@@ -198,6 +198,7 @@ SubscriptionStatus SubscriptionApi::StatusOf(const Stored& stored) const {
   const size_t streams = delivery::IsShared(stored.subscription) ? deps_.shared.StreamsOf(name)
                                                                  : deps_.holders.IsHeld(name);
   status.set_streams(static_cast<uint32_t>(streams));
+  status.set_waiting(static_cast<uint32_t>(deps_.holders.WaitingFor(name)));
   return status;
 }
 

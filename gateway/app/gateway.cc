@@ -16,6 +16,8 @@ namespace cdgate::app {
 namespace {
 
 constexpr absl::Duration kUpkeepInterval = absl::Seconds(2);
+// Of that, for summaries of the log.
+constexpr absl::Duration kSearchBudget = absl::Milliseconds(40);
 // How long a link that is ended by us has to say so before its connection is cut: freezing takes a
 // second at most.
 constexpr absl::Duration kLastWord = absl::Milliseconds(300);
@@ -302,6 +304,11 @@ void Gateway::Upkeep() {
   links_->CheckServers();
   agreements_->Upkeep();
   catalogues_->Upkeep();
+  letter_expiry_->Tick();
+  if (const absl::Status advanced = search_index_->Advance(kSearchBudget); !advanced.ok()) {
+    base::LogError(base::LogLevel::kWarning, "the search index stands still; it is tried again",
+                   advanced);
+  }
   HourlyUpkeep();
   WatchRetention();
   for (const auto& peer : storage_->store().Resources()->List(state::kPeerKind)) {

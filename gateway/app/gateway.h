@@ -50,6 +50,7 @@
 #include "gateway/api/schema_api.h"
 #include "gateway/api/subscription_api.h"
 #include "gateway/api/token_api.h"
+#include "gateway/api/trace_api.h"
 #include "gateway/api/trust_api.h"
 #include "gateway/api/widening_gate.h"
 #include "gateway/app/agreements.h"
@@ -77,8 +78,10 @@
 #include "gateway/base/random.h"
 #include "gateway/base/timer_queue.h"
 #include "gateway/delivery/delivered_cache.h"
+#include "gateway/delivery/letter_expiry.h"
 #include "gateway/delivery/live_matcher.h"
 #include "gateway/delivery/subscriptions.h"
+#include "gateway/eventlog/search_index.h"
 #include "gateway/http/ingress_listener.h"
 #include "gateway/http/ops_listener.h"
 #include "gateway/rpc/health.h"
@@ -212,6 +215,7 @@ class Gateway {
   delivery::DeliveredCache delivered_cache_;
   delivery::SubscriptionHolders subscriptions_;
   std::unique_ptr<delivery::SharedSubscriptions> shared_subscriptions_;
+  std::unique_ptr<delivery::LetterExpiry> letter_expiry_;
   std::unique_ptr<ChannelEnrolDialer> enrol_dialer_;
   std::unique_ptr<manager::Enrolment> enrolment_;
   std::unique_ptr<manager::EnvironmentKeeper> environment_;
@@ -221,7 +225,9 @@ class Gateway {
   std::unique_ptr<Links> links_;
 
   std::unique_ptr<api::PublishApi> publish_api_;
+  std::unique_ptr<eventlog::SearchIndex> search_index_;
   std::unique_ptr<api::EventQueries> event_queries_;
+  std::unique_ptr<api::TraceApi> trace_api_;
   std::unique_ptr<api::ProofApi> proof_api_;
   std::unique_ptr<api::DescribeApi> describe_;
   std::unique_ptr<PolicyUpkeep> policy_upkeep_;

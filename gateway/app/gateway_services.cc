@@ -126,6 +126,7 @@ void Gateway::BuildTrustApis() {
 }
 
 void Gateway::BuildSubscriptions() {
+  letter_expiry_ = std::make_unique<delivery::LetterExpiry>(storage_->store(), clock_, metrics_);
   live_matcher_ = std::make_unique<delivery::LiveMatcher>(storage_->feed());
   shared_subscriptions_ = std::make_unique<delivery::SharedSubscriptions>(
       delivery::SharedDeps{.store = storage_->store(),
@@ -147,7 +148,11 @@ void Gateway::BuildSubscriptions() {
 void Gateway::BuildApis() {
   state::Store& store = storage_->store();
   BuildPublishing();
-  event_queries_ = std::make_unique<api::EventQueries>(store, storage_->log(), grants_, pool_);
+  search_index_ = std::make_unique<eventlog::SearchIndex>(storage_->log(), clock_);
+  event_queries_ =
+      std::make_unique<api::EventQueries>(store, storage_->log(), *search_index_, grants_, pool_);
+  trace_api_ =
+      std::make_unique<api::TraceApi>(store, storage_->log(), *search_index_, grants_, pool_);
   proof_api_ = std::make_unique<api::ProofApi>(config_.domain(), signing_.signer(), store,
                                                attestors_->registry(), grants_, pool_);
   describe_ = std::make_unique<api::DescribeApi>(store, pool_);
@@ -274,6 +279,7 @@ absl::StatusOr<std::vector<storage::v1::OutcomeRow>> Gateway::FoldOutcomes(
 absl::Status Gateway::RegisterServices() {
   CDGATE_RETURN_IF_ERROR(publish_api_->Register(router_));
   CDGATE_RETURN_IF_ERROR(event_queries_->Register(router_));
+  CDGATE_RETURN_IF_ERROR(trace_api_->Register(router_));
   CDGATE_RETURN_IF_ERROR(proof_api_->Register(router_));
   CDGATE_RETURN_IF_ERROR(describe_->Register(router_));
   CDGATE_RETURN_IF_ERROR(plan_api_->Register(router_));

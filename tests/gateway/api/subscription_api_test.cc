@@ -142,6 +142,11 @@ TEST_F(SubscriptionApiTest, WhatIsOutOfItsBoundsIsNotMade) {
           Reason::kInvalidArgument, "description");
   refused([](Subscription& s) { (*s.mutable_labels())[""] = "x"; }, Reason::kInvalidArgument,
           "labels");
+  refused(
+      [](Subscription& s) {
+        s.mutable_shared()->mutable_dead_letter_retention()->set_seconds(3599);
+      },
+      Reason::kInvalidArgument, "dead_letter_retention");
   refused([](Subscription& s) { s.mutable_shared()->set_max_attempts(101); },
           Reason::kInvalidArgument, "max_attempts");
   refused([](Subscription& s) { s.mutable_shared()->mutable_ack_deadline()->set_nanos(1); },
