@@ -7,7 +7,7 @@
 // NOT_FOUND to it, as if it did not exist. ListEvents also ends a page early, after 20,000
 // events looked at or 3 MiB, so that what fits little holds no thread; an empty page with a
 // token is not the end. Times are found by a search in the log, about 30 reads; the rest is
-// a walk (docs/adr/0031-searches-that-walk.md). INVALID_ARGUMENT for a page size, a time or a
+// a walk (docs/adr/0032-searches-that-walk.md). INVALID_ARGUMENT for a page size, a time or a
 // token, INVALID_FILTER, WRONG_EPOCH, errors of the log.
 #pragma once
 

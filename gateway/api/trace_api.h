@@ -5,7 +5,7 @@
 //
 // Links are followed by the index of identities, one lookup each, however old what they name is.
 // The events of a chain are found by a walk from the newest on, 20,000 events a call, between the
-// times that the request names (docs/adr/0031-searches-that-walk.md).
+// times that the request names (docs/adr/0032-searches-that-walk.md).
 // A caller sees what its grants cover; anything else is, to it, not held. INVALID_ARGUMENT for what
 // a request may not say, NOT_FOUND and AMBIGUOUS_ID for the event that it names, WRONG_EPOCH.
 #pragma once
