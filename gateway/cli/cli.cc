@@ -1,5 +1,6 @@
 #include "gateway/cli/cli.h"
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -75,6 +76,7 @@ void AddAllVerbs(Verbs& verbs, const Daemon& daemon) {
   AddSubscriptionVerbs(verbs);
   AddInspectVerbs(verbs);
   AddEventVerbs(verbs);
+  AddTraceVerb(verbs);
   AddValidateVerb(verbs);
   AddVerifyVerb(verbs);
   AddFilterVerbs(verbs);
@@ -120,10 +122,17 @@ Streams Streams::OfProcess() {
           .err = std::cerr,
           .out_is_terminal = isatty(STDOUT_FILENO) == 1 && std::getenv("NO_COLOR") == nullptr,
           .err_is_terminal = isatty(STDERR_FILENO) == 1 && std::getenv("NO_COLOR") == nullptr,
-          .environment = [](const char* name) {
-            const char* const value = std::getenv(name);
-            return std::string(value == nullptr ? "" : value);
-          }};
+          .environment =
+              [](const char* name) {
+                const char* const value = std::getenv(name);
+                return std::string(value == nullptr ? "" : value);
+              },
+          .out_width =
+              [] {
+                winsize size = {};
+                const bool known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0;
+                return known ? size_t{size.ws_col} : size_t{0};
+              }};
 }
 
 CLI::App* Verbs::AddGroup(const std::string& name, const std::string& description) {

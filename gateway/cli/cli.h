@@ -10,6 +10,7 @@
 // library does not see the daemon. Results go to `out`, everything else to `err`.
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <iosfwd>
 #include <string>
@@ -33,6 +34,8 @@ struct Streams {
   bool err_is_terminal;
   // The value of an environment variable; empty where it is not set.
   std::function<std::string(const char* name)> environment;
+  // Columns of the terminal that `out` is now; 0 where it is none. Not set: it is none.
+  std::function<size_t()> out_width = {};
 
   static Streams OfProcess();
 };

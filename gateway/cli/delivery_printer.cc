@@ -1,13 +1,10 @@
 #include "gateway/cli/delivery_printer.h"
 
-#include <algorithm>
 #include <map>
 #include <utility>
 
 #include "absl/strings/escaping.h"
-#include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
-#include "absl/strings/strip.h"
+#include "absl/time/clock.h"
 #include "gateway/cli/format.h"
 #include "gateway/config/scalars.h"
 
@@ -15,11 +12,6 @@ namespace cdgate::cli {
 namespace {
 
 using Attribute = io::cloudevents::v1::CloudEvent::CloudEventAttributeValue;
-
-constexpr size_t kSequenceWidth = 5;
-constexpr size_t kTypeWidth = 26;
-constexpr size_t kIdWidth = 36;
-constexpr size_t kOriginWidth = 13;
 
 Node AttributeNode(const Attribute& value) {
   switch (value.attr_case()) {
@@ -34,22 +26,6 @@ Node AttributeNode(const Attribute& value) {
     case Attribute::ATTR_NOT_SET: break;
   }
   return Node();
-}
-
-// A cell that pushes the rest to the right rather than being cut.
-std::string Cell(absl::string_view text, size_t width) {
-  std::string cell(text);
-  cell.append(Width(text) < width ? width - Width(text) : 0, ' ');
-  return cell + "  ";
-}
-
-std::string Row(absl::string_view sequence, absl::string_view type, absl::string_view id,
-                absl::string_view origin, absl::string_view rule) {
-  const std::string row =
-      absl::StrCat(Cell(sequence, kSequenceWidth), Cell(Fit(type, kTypeWidth), kTypeWidth),
-                   Cell(id, kIdWidth), Cell(origin, kOriginWidth));
-  const size_t used = Width(row);
-  return row + Fit(rule, std::max<size_t>(12, kTableWidth - std::min(used, kTableWidth)));
 }
 
 }  // namespace
@@ -85,11 +61,14 @@ Node CloudEventNode(const io::cloudevents::v1::CloudEvent& event) {
   return std::move(node.Add("data", Node::Raw(event.binary_data())));
 }
 
-DeliveryPrinter::DeliveryPrinter(std::ostream& out, std::string format, bool terminal)
-    : out_(out), format_(std::move(format)) {
-  if (format_ != "table") return;
-  const std::string titles = Row("SEQ", "TYPE", "ID", "ORIGIN", "RULE");
-  out_ << (terminal ? absl::StrCat("\x1b[1m", titles, "\x1b[0m") : titles) << std::endl;
+DeliveryPrinter::DeliveryPrinter(const Streams& streams, std::string format)
+    : out_(streams.out),
+      format_(std::move(format)),
+      table_({.out = streams.out,
+              .colours = streams.out_is_terminal,
+              .width = streams.out_width,
+              .now = [] { return absl::Now(); }}) {
+  if (format_ == "table") table_.Begin();
 }
 
 void DeliveryPrinter::Print(const events::v1::DeliveredEvent& delivered) {
@@ -98,12 +77,7 @@ void DeliveryPrinter::Print(const events::v1::DeliveredEvent& delivered) {
   } else if (format_ == "cloudevent") {
     out_ << CloudEventNode(delivered.event()).ToJson() << "\n";
   } else {
-    const absl::string_view rule =
-        delivered.import_rule().empty() ? "-" : absl::string_view(delivered.import_rule());
-    out_ << Row(absl::StrCat(delivered.sequence()),
-                absl::StripPrefix(delivered.event().type(), "dev.cdevents."),
-                delivered.event().id(), delivered.origin(), rule)
-         << "\n";
+    table_.Print(delivered);
   }
 }
 

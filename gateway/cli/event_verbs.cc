@@ -52,7 +52,7 @@ absl::StatusOr<int> Get(const GetFlags& flags, Invocation& run) {
   events::v1::GetEventRequest request;
   SetKey(key, &request);
   CDGATE_ASSIGN_OR_RETURN(const auto event, run.Events(&Events::GetEvent, request));
-  DeliveryPrinter(run.out(), flags.format, run.streams().out_is_terminal).Print(event);
+  DeliveryPrinter(run.streams(), flags.format).Print(event);
   return kExitDone;
 }
 
@@ -144,6 +144,7 @@ void AddEventVerbs(Verbs& verbs) {
       [types_flags](Invocation& run) { return Types(*types_flags, run); });
   types->add_option("TYPE", types_flags->type, "Only these; % for any characters");
   types->add_flag("--schema", types_flags->schema, "Print the rules as JSON Schemas");
+  AddEventListVerb(verbs, verbs.AddGroup("event", "Events of this gateway's log"));
 }
 
 }  // namespace cdgate::cli

@@ -22,7 +22,7 @@ absl::StatusOr<int> Subscribe(const SubscribeFlags& flags, Invocation& run) {
   CDGATE_ASSIGN_OR_RETURN(options.from, ParseStartFlag(flags.from));
   const BlockedInterrupts blocked;  // before the threads of the connection
   CDGATE_ASSIGN_OR_RETURN(Connection* const connection, run.Connect());
-  DeliveryPrinter printer(run.out(), flags.format, run.streams().out_is_terminal);
+  DeliveryPrinter printer(run.streams(), flags.format);
   Subscriber subscriber(options, *connection, printer, run);
   absl::Status status;
   {
@@ -49,10 +49,15 @@ void AddSubscribeVerb(Verbs& verbs) {
       "cdgate subscribe --name deployer -o json",
       Verbs::kConnects, [flags](Invocation& run) { return Subscribe(*flags, run); });
   SubscriberOptions& options = flags->options;
-  verb->add_option("--name", options.name,
-                   "Durable subscription: the gateway keeps its position, moved by what was "
-                   "printed")
-      ->option_text("NAME");
+  CLI::Option* const name =
+      verb->add_option("--name", options.name,
+                       "Durable subscription: the gateway keeps its position, moved by what was "
+                       "printed")
+          ->option_text("NAME");
+  verb->add_flag("--wait", options.wait,
+                 "Where another reads by --name in order: wait until it has left, rather than take "
+                 "over")
+      ->needs(name);
   verb->add_option("--filter", options.filter, "CESQL, or JSON in the filter dialects")
       ->option_text("EXPR");
   verb->add_option("--from", flags->from,

@@ -30,7 +30,7 @@ absl::Status Subscriber::Run() {
     if (status.ok() || options_.no_resume || !stood_ || !absl::IsUnavailable(status)) {
       return status;
     }
-    if (Complete() && options_.name.empty()) return absl::OkStatus();
+    if (Complete()) return absl::OkStatus();
     if (!Wait(status)) return absl::OkStatus();
     connection_.ReloadIdentity();
   }
@@ -43,7 +43,9 @@ void Subscriber::Stop() {
   if (context_ != nullptr) context_->TryCancel();
 }
 
-std::string Subscriber::position() const { return stood_ ? PositionText(position_) : ""; }
+std::string Subscriber::position() const {
+  return position_.epoch().empty() ? "" : PositionText(position_);
+}
 
 bool Subscriber::Enter(grpc::ClientContext* context) {
   base::MutexLock lock(mu_);
@@ -96,6 +98,7 @@ SubscribeRequest Subscriber::Start() const {
   start.set_filter(options_.filter);
   start.set_convert_to(options_.convert_to);
   start.set_auto_ack(options_.name.empty());
+  start.set_wait(options_.wait);
   if (options_.max_events != 0) start.set_max_events(options_.max_events - delivered_);
   *start.mutable_from() = from_;
   return request;
@@ -131,6 +134,12 @@ void Subscriber::Read(Call& call) {
         // What did not match is behind us, too.
         MoveTo(response.heartbeat().position().sequence(), call);
         break;
+      case SubscribeResponse::kWaiting:
+        stood_ = true;
+        backoff_.Reset();
+        run_.Note(absl::StrCat("waiting: ", Count(response.waiting().ahead(), "stream"),
+                               response.waiting().ahead() == 1 ? " reads first" : " read first"));
+        break;
       case SubscribeResponse::kGoAway:
       case SubscribeResponse::kAckConfirmed:
       case SubscribeResponse::RESPONSE_NOT_SET: break;  // the call's status says why it ends
@@ -150,7 +159,8 @@ void Subscriber::OnEvents(const events::v1::EventBatch& batch, Call& call) {
   } else {
     MoveTo(batch.events().rbegin()->sequence(), call);
   }
-  if (Complete() && !options_.name.empty()) call.WritesDone();
+  // The gateway ends a shared subscription's stream itself, once what was acknowledged is on disk.
+  if (Complete() && !options_.name.empty() && !shared_) call.WritesDone();
 }
 
 void Subscriber::MoveTo(uint64_t sequence, Call& call) {

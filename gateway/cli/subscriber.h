@@ -23,6 +23,7 @@ struct SubscriberOptions {
   uint64_t max_events = 0;  // 0: no end
   std::string convert_to;   // CDEvents release; empty: as published
   bool no_resume = false;
+  bool wait = false;  // for the turn of an ordered subscription, rather than take over
 };
 
 class Subscriber {

@@ -12,6 +12,7 @@
 #include "gateway/cli/input.h"
 #include "gateway/cli/start_flag.h"
 #include "gateway/cli/verbs.h"
+#include "gateway/config/scalars.h"
 
 namespace cdgate::cli {
 namespace {
@@ -31,12 +32,13 @@ struct SettingFlags {
   uint32_t max_attempts = 0;
   std::string min_backoff;
   std::string max_backoff;
+  std::string letter_retention;
   bool keep_subject_order = false;
 };
 
 bool NamesShared(const SettingFlags& flags) {
   return !flags.ack_deadline.empty() || flags.max_attempts != 0 || !flags.min_backoff.empty() ||
-         !flags.max_backoff.empty() || flags.keep_subject_order;
+         !flags.max_backoff.empty() || !flags.letter_retention.empty() || flags.keep_subject_order;
 }
 
 absl::Status ReadDuration(absl::string_view flag, const std::string& text,
@@ -58,6 +60,10 @@ absl::Status ReadShared(const SettingFlags& flags, admin::v1::SharedDelivery* sh
   if (!flags.max_backoff.empty()) {
     CDGATE_RETURN_IF_ERROR(
         ReadDuration("--max-backoff", flags.max_backoff, shared->mutable_max_backoff()));
+  }
+  if (!flags.letter_retention.empty()) {
+    CDGATE_RETURN_IF_ERROR(ReadDuration("--dead-letter-retention", flags.letter_retention,
+                                        shared->mutable_dead_letter_retention()));
   }
   if (flags.max_attempts != 0) shared->set_max_attempts(flags.max_attempts);
   if (flags.keep_subject_order) shared->set_keep_subject_order(true);
@@ -90,8 +96,15 @@ void PrintStatus(const SubscriptionStatus& status, Invocation& run) {
       << "position    " << status.position() << ", " << status.lag() << " behind the head\n"
       << "streams     " << status.streams() << "\n";
   if (subscription.mode() == admin::v1::SUBSCRIPTION_MODE_SHARED) {
-    out << "pending     " << status.pending() << "\n";
+    const auto& shared = subscription.shared();
+    out << "pending     " << status.pending() << "\n"
+        << "dead        kept for "
+        << (shared.has_dead_letter_retention()
+                ? config::FormatDuration(ToDuration(shared.dead_letter_retention()))
+                : "30d")
+        << "\n";
   }
+  if (status.waiting() > 0) out << "waiting     " << status.waiting() << "\n";
   if (!subscription.convert_to().empty()) {
     out << "convert to  " << subscription.convert_to() << "\n";
   }
@@ -281,6 +294,9 @@ void AddSharedFlags(CLI::App* verb, SettingFlags& settings) {
       ->option_text("DURATION=1s");
   verb->add_option("--max-backoff", settings.max_backoff, "Shared: the longest of it")
       ->option_text("DURATION=5m");
+  verb->add_option("--dead-letter-retention", settings.letter_retention,
+                   "Shared: how long dead letters are kept; 1h to 400d")
+      ->option_text("DURATION=30d");
   verb->add_flag("--keep-subject-order", settings.keep_subject_order,
                  "Shared: events of one subject one after the other");
 }

@@ -73,7 +73,9 @@ void AddPublishVerb(Verbs& verbs);                       // publish
 void AddSubscribeVerb(Verbs& verbs);                     // subscribe
 void AddSubscriptionVerbs(Verbs& verbs);                 // subscription …
 void AddInspectVerbs(Verbs& verbs);                      // who-got, status, version
-void AddEventVerbs(Verbs& verbs);                        // get, types
+void AddEventVerbs(Verbs& verbs);                        // get, types, event …
+void AddEventListVerb(Verbs& verbs, CLI::App* group);    // of event: list
+void AddTraceVerb(Verbs& verbs);                         // trace
 void AddValidateVerb(Verbs& verbs);                      // validate
 void AddVerifyVerb(Verbs& verbs);                        // verify
 void AddFilterVerbs(Verbs& verbs);                       // filter check, filter eval

@@ -88,7 +88,7 @@ class QuickstartTest(harness.DomainsTest):
         rows = [line.split() for line in lines if re.match(r"\d+ ", line)]
         self.assertGreater(wanted, 0)
         self.assertEqual(len(rows), wanted)
-        for _, kind, _, origin, rule in rows:
+        for _, kind, _, origin, _, _, rule in rows:
             self.assertRegex(kind, r"^(artifact|service|change)\.")
             self.assertEqual((origin, rule), ("alpha.example", "releases@1"))
 

@@ -117,6 +117,14 @@ class FakeGateway::Events final : public events::v1::EventsService::Service {
   grpc::Status Subscribe(grpc::ServerContext*, SubscribeStream* stream) override {
     return gateway_.subscribe(stream);
   }
+  grpc::Status ListEvents(grpc::ServerContext*, const events::v1::ListEventsRequest* request,
+                          events::v1::ListEventsResponse* response) override {
+    return gateway_.Handle("ListEvents", *request, response);
+  }
+  grpc::Status Trace(grpc::ServerContext*, const events::v1::TraceRequest* request,
+                     events::v1::TraceResponse* response) override {
+    return gateway_.Handle("Trace", *request, response);
+  }
 
  private:
   FakeGateway& gateway_;

@@ -158,6 +158,88 @@ TEST_F(SubscribeVerbTest, ANamedSubscriptionAcknowledgesWhatWasPrinted) {
   EXPECT_FALSE(starts()[0].auto_ack());
 }
 
+TEST_F(SubscribeVerbTest, SaysThatItWaitsForItsTurn) {
+  gateway_.subscribe = [](FakeGateway::SubscribeStream* stream) {
+    SubscribeRequest request;
+    stream->Read(&request);
+    EXPECT_TRUE(request.start().wait());
+    SubscribeResponse response;
+    response.mutable_waiting()->set_ahead(2);
+    stream->Write(response);
+    response.mutable_heartbeat()->set_head(10);  // while it waits
+    stream->Write(response);
+    response.mutable_started()->mutable_position()->set_epoch("life");
+    stream->Write(response);
+    stream->Write(EventAt(1));
+    stream->Read(&request);
+    EXPECT_EQ(request.ack().sequence(), 1u);
+    return grpc::Status::OK;
+  };
+  const CliRun run = Run({"--name", "deployer", "--wait"});
+  EXPECT_EQ(run.code, kExitDone) << run.err;
+  EXPECT_EQ(run.out, Lines(1, 1));
+  EXPECT_EQ(run.err,
+            "waiting: 2 streams read first\nposition life:1; go on with --name deployer\n");
+  EXPECT_EQ(Run({"--wait"}).code, kExitUsage) << "for whom?";
+}
+
+TEST_F(SubscribeVerbTest, OneThatEndsWhileItWaitsHasNoPosition) {
+  gateway_.subscribe = [](FakeGateway::SubscribeStream* stream) {
+    SubscribeRequest request;
+    stream->Read(&request);
+    SubscribeResponse response;
+    response.mutable_waiting()->set_ahead(1);
+    stream->Write(response);
+    return rpc::ToGrpcStatus(MakeError(Reason::kSubscriptionChanged, "deleted"));
+  };
+  const CliRun run = Run({"--name", "deployer", "--wait"});
+  EXPECT_EQ(run.code, kExitNo);
+  EXPECT_THAT(run.err,
+              AllOf(HasSubstr("waiting: 1 stream reads first\n"),
+                    HasSubstr("(subscription_changed)"), testing::Not(HasSubstr("position"))));
+}
+
+TEST_F(SubscribeVerbTest, MaxOfASharedSubscriptionEndsOnceItsAcksAreTaken) {
+  gateway_.subscribe = [](FakeGateway::SubscribeStream* stream) {
+    SubscribeRequest request;
+    stream->Read(&request);
+    EXPECT_EQ(request.start().max_events(), 2u);
+    SubscribeResponse response;
+    response.mutable_started()->set_shared(true);
+    response.mutable_started()->mutable_position()->set_epoch("life");
+    stream->Write(response);
+    stream->Write(EventAt(1));
+    stream->Write(EventAt(2));
+    std::vector<uint64_t> done;
+    while (done.size() < 2 && stream->Read(&request)) {
+      for (const uint64_t sequence : request.ack().sequences()) done.push_back(sequence);
+    }
+    EXPECT_EQ(done, (std::vector<uint64_t>{1, 2}));
+    return grpc::Status::OK;
+  };
+  const CliRun run = Run({"--name", "workers", "--max", "2"});
+  EXPECT_EQ(run.code, kExitDone) << run.err;
+  EXPECT_EQ(run.out, Lines(1, 2));
+}
+
+TEST_F(SubscribeVerbTest, WhatIsCompleteIsNotAskedForAgain) {
+  int streams = 0;
+  gateway_.subscribe = [&streams](FakeGateway::SubscribeStream* stream) {
+    ++streams;
+    SubscribeRequest request;
+    stream->Read(&request);
+    SubscribeResponse response;
+    response.mutable_started()->mutable_position()->set_epoch("life");
+    stream->Write(response);
+    for (uint64_t sequence = 1; sequence <= 3; ++sequence) stream->Write(EventAt(sequence));
+    return rpc::ToGrpcStatus(MakeError(Reason::kDraining, "restart"));
+  };
+  const CliRun run = Run({"--name", "deployer", "--max", "3"});
+  EXPECT_EQ(run.code, kExitDone) << run.err;
+  EXPECT_EQ(run.out, Lines(1, 3));
+  EXPECT_EQ(streams, 1);
+}
+
 TEST_F(SubscribeVerbTest, WhatTheGatewayRefusesIsNotTriedAgain) {
   gateway_.subscribe = [](FakeGateway::SubscribeStream*) {
     return rpc::ToGrpcStatus(MakeError(Reason::kNotGranted, "no subscriber"));

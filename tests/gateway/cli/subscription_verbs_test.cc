@@ -68,6 +68,21 @@ TEST_F(SubscriptionVerbsTest, CreateSaysHowASharedOneDelivers) {
   EXPECT_FALSE(request.validate_only());
 }
 
+TEST_F(SubscriptionVerbsTest, DeadLettersAreKeptAsLongAsItSays) {
+  EXPECT_THAT(Run({"show", "workers"}).out, HasSubstr("dead        kept for 30d\n"));
+  EXPECT_EQ(Run({"create", "workers", "--shared", "--dead-letter-retention", "7d"}).code,
+            kExitDone);
+  const auto request = Last<admin::v1::CreateSubscriptionRequest>("CreateSubscription");
+  EXPECT_EQ(request.subscription().shared().dead_letter_retention().seconds(), 7 * 24 * 3600);
+  *status_.mutable_subscription() = request.subscription();
+  status_.set_waiting(2);
+  gateway_.Answer("GetSubscription", status_);
+  EXPECT_THAT(Run({"show", "workers"}).out,
+              AllOf(HasSubstr("dead        kept for 7d\n"), HasSubstr("waiting     2\n")));
+  EXPECT_EQ(Run({"create", "workers", "--shared", "--dead-letter-retention", "x"}).code,
+            kExitUsage);
+}
+
 TEST_F(SubscriptionVerbsTest, ASequenceIsSoughtOnceTheSubscriptionIsThere) {
   EXPECT_EQ(Run({"create", "workers", "--from", "42"}).code, kExitDone);
   EXPECT_EQ(Last<admin::v1::SeekSubscriptionRequest>("SeekSubscription").sequence(), 42U);
