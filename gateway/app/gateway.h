@@ -84,6 +84,7 @@
 #include "gateway/rpc/principal_rates.h"
 #include "gateway/rpc/router.h"
 #include "gateway/rpc/server.h"
+#include "gateway/webhook/webhooks.h"
 
 namespace cdgate::app {
 
@@ -138,8 +139,9 @@ class Gateway {
   void BuildCounts();
   void BuildPublishing();
   void BuildTrustApis();
-  void BuildSubscriptions();
-  void BuildApis();
+  absl::Status MayLeave(const state::ResourceSnapshot& resources) const;
+  absl::Status BuildSubscriptions();
+  absl::Status BuildApis();
   void BuildPlans();
   void BuildAgreements();
   absl::Status BuildRecovery();
@@ -210,6 +212,7 @@ class Gateway {
   std::unique_ptr<delivery::LiveMatcher> live_matcher_;
   delivery::SubscriptionHolders subscriptions_;
   std::unique_ptr<delivery::SharedSubscriptions> shared_subscriptions_;
+  std::unique_ptr<webhook::Webhooks> webhooks_;
   std::unique_ptr<ChannelEnrolDialer> enrol_dialer_;
   std::unique_ptr<manager::Enrolment> enrolment_;
   std::unique_ptr<manager::EnvironmentKeeper> environment_;
