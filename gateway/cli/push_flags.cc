@@ -63,8 +63,9 @@ void PrintPush(const admin::v1::SubscriptionStatus& status, std::ostream& out) {
       << "  state     " << StateText(push.state());
   if (push.has_next_try_time()) out << ", tried again at " << TimeText(true, push.next_try_time());
   out << "\n";
-  if (!push.reason().empty())
+  if (!push.reason().empty()) {
     out << "  reason    " << push.reason() << ": " << push.message() << "\n";
+  }
   if (push.has_last_answer_time()) {
     out << "  answered  ";
     if (push.last_status() != 0) out << push.last_status() << ", ";
