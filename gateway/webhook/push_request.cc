@@ -111,7 +111,8 @@ void AddStructured(const CloudEvent& event, PushBody* out) {
     AddMember("data_base64", absl::Base64Escape(DataOf(event)), &json);
     json.push_back('}');
   }
-  out->fields.emplace_back("Content-Type: application/cloudevents+json; charset=UTF-8");
+  // Without a charset: JSON has none, and not every reader knows all its spellings.
+  out->fields.emplace_back("Content-Type: application/cloudevents+json");
   out->body = std::move(json);
 }
 
