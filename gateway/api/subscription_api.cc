@@ -94,11 +94,16 @@ absl::Status Merge(const Subscription& asked, const google::protobuf::FieldMask&
       *subscription->mutable_shared() = asked.shared();
     } else if (path == "shared") {
       subscription->clear_shared();
+    } else if (path == "push" && asked.has_push()) {
+      *subscription->mutable_push() = asked.push();
+      subscription->mutable_push()->clear_end();
+    } else if (path == "push") {
+      subscription->clear_push();
     } else {
       return Invalid("update_mask",
                      absl::StrCat("\"", base::Shorten(path),
-                                  "\" cannot be changed; filter, convert_to, description, labels "
-                                  "and shared can"));
+                                  "\" cannot be changed; filter, convert_to, description, "
+                                  "labels, shared and push can"));
     }
   }
   return absl::OkStatus();
@@ -109,6 +114,7 @@ bool SameAsked(Subscription a, Subscription b) {
   for (Subscription* each : {&a, &b}) {
     each->clear_create_time();
     each->clear_owner();
+    if (each->has_push()) each->mutable_push()->clear_end();
     if (!delivery::IsShared(*each)) each->clear_mode();
   }
   return google::protobuf::util::MessageDifferencer::Equals(a, b);
@@ -175,6 +181,11 @@ bool SubscriptionApi::MayReach(const rpc::Call& call, const Subscription& subscr
          (access == Access::kSee && roles.Has(authz::Role::kAuditor));
 }
 
+absl::Status SubscriptionApi::CheckWanted(const Subscription& subscription) const {
+  CDGATE_RETURN_IF_ERROR(delivery::CheckSubscription(subscription));
+  return deps_.webhooks.Check(subscription);
+}
+
 absl::StatusOr<SubscriptionApi::Stored> SubscriptionApi::Find(const rpc::Call& call,
                                                               const std::string& name,
                                                               Access access) const {
@@ -199,6 +210,11 @@ SubscriptionStatus SubscriptionApi::StatusOf(const Stored& stored) const {
                                                                  : deps_.holders.IsHeld(name);
   status.set_streams(static_cast<uint32_t>(streams));
   status.set_waiting(static_cast<uint32_t>(deps_.holders.WaitingFor(name)));
+  if (!stored.subscription.has_push()) return status;
+  status.set_streams(0);  // it is we who read by it
+  if (auto push = deps_.webhooks.StatusOf(stored.subscription)) {
+    *status.mutable_push() = *std::move(push);
+  }
   return status;
 }
 
@@ -215,9 +231,9 @@ void SubscriptionApi::Create(const rpc::Call& call,
                              const admin::v1::CreateSubscriptionRequest& request,
                              const StatusReply& reply) {
   Subscription subscription = request.subscription();
-  if (absl::Status checked = delivery::CheckSubscription(subscription); !checked.ok()) {
-    return reply(checked);
-  }
+  if (subscription.has_push()) subscription.mutable_push()->clear_end();
+  subscription.set_owner(call.principal.id);
+  if (absl::Status checked = CheckWanted(subscription); !checked.ok()) return reply(checked);
   const std::string& name = subscription.name();
   const auto before = Find(call, name, Access::kChange);
   if (before.ok() && SameAsked(before->subscription, subscription)) {
@@ -231,7 +247,6 @@ void SubscriptionApi::Create(const rpc::Call& call,
   }
   const auto after = delivery::ResolveStart(deps_.store, request.from());
   if (!after.ok()) return reply(after.status());
-  subscription.set_owner(call.principal.id);
   *subscription.mutable_create_time() = ToProto(deps_.clock.Now());
   if (request.validate_only()) return reply(StatusOf({.subscription = subscription}));
   state::Proposal proposal;
@@ -315,7 +330,7 @@ void SubscriptionApi::Update(const rpc::Call& call,
                            {{"etag", absl::StrCat(stored->version)}}));
   }
   absl::Status merged = Merge(request.subscription(), request.update_mask(), &stored->subscription);
-  merged.Update(delivery::CheckSubscription(stored->subscription));
+  merged.Update(CheckWanted(stored->subscription));
   if (!merged.ok()) return reply(merged);
   if (request.validate_only()) return reply(StatusOf(*stored));
   const std::string name = stored->subscription.name();

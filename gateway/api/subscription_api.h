@@ -1,7 +1,8 @@
 // Named subscriptions over gRPC: the methods of SubscriptionService.
 //
 //   SubscriptionApi subscriptions({.store = store, .holders = holders, .shared = shared,
-//                                  .grants = grants, .clock = clock, .pool = pool});
+//                                  .grants = grants, .webhooks = webhooks, .clock = clock,
+//                                  .pool = pool});
 //   CDGATE_RETURN_IF_ERROR(subscriptions.Register(router));
 //
 // A subscriber reaches those that it owns, an operator all, an auditor sees all; to others a
@@ -10,7 +11,8 @@
 // first, with SUBSCRIPTION_CHANGED, and keeps others out until it is on disk, so that no ack of
 // before moves it afterwards; where somebody else does so at the same time it is
 // SUBSCRIPTION_CHANGED as well. Other errors: INVALID_ARGUMENT and INVALID_FILTER naming the field,
-// ALREADY_EXISTS, ETAG_MISMATCH, those of delivery::ResolveStart() and of Store::Propose().
+// WEBHOOK_NOT_ALLOWED, ALREADY_EXISTS, ETAG_MISMATCH, those of delivery::ResolveStart() and of
+// Store::Propose().
 #pragma once
 
 #include <functional>
@@ -28,6 +30,7 @@
 #include "gateway/delivery/subscriptions.h"
 #include "gateway/rpc/router.h"
 #include "gateway/state/store.h"
+#include "gateway/webhook/webhooks.h"
 
 namespace cdgate::api {
 
@@ -36,6 +39,7 @@ struct SubscriptionApiDeps {
   delivery::SubscriptionHolders& holders;
   delivery::SharedSubscriptions& shared;
   const authz::GrantRegistry& grants;
+  webhook::Webhooks& webhooks;
   base::Clock& clock;
   base::Executor& pool;
 };
@@ -80,6 +84,8 @@ class SubscriptionApi {
 
   bool MayReach(const rpc::Call& call, const admin::v1::Subscription& subscription,
                 Access access) const;
+  // What CheckSubscription() and the webhooks' configuration say of it.
+  absl::Status CheckWanted(const admin::v1::Subscription& subscription) const;
   absl::StatusOr<Stored> Find(const rpc::Call& call, const std::string& name, Access access) const;
   admin::v1::SubscriptionStatus StatusOf(const Stored& stored) const;
   absl::StatusOr<admin::v1::SubscriptionStatus> StatusNow(const std::string& name) const;

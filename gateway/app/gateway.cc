@@ -22,6 +22,9 @@ constexpr absl::Duration kSearchBudget = absl::Milliseconds(40);
 // second at most.
 constexpr absl::Duration kLastWord = absl::Milliseconds(300);
 
+// For webhooks to answer what is under way; what they do not answer is sent again.
+constexpr absl::Duration kWebhooksDrain = absl::Seconds(3);
+
 size_t PoolThreads() { return std::max(2u, std::thread::hardware_concurrency()); }
 
 absl::Duration ToDuration(const google::protobuf::Duration& duration) {
@@ -116,7 +119,7 @@ absl::Status Gateway::Build() {
   CDGATE_RETURN_IF_ERROR(BuildAudit());
   CDGATE_RETURN_IF_ERROR(BuildAttestors());
   CDGATE_RETURN_IF_ERROR(BuildServices());
-  BuildApis();
+  CDGATE_RETURN_IF_ERROR(BuildApis());
   CDGATE_RETURN_IF_ERROR(BuildRecovery());
   CDGATE_RETURN_IF_ERROR(BuildAccess());
   CDGATE_RETURN_IF_ERROR(RegisterServices());
@@ -268,6 +271,7 @@ void Gateway::WatchResources() {
       gateway.audit_->OnResources(resources);
       gateway.environment_->Refresh();
       gateway.links_->Reconcile(resources);
+      gateway.webhooks_->Reconcile(resources);
     });
   });
 }
@@ -438,6 +442,10 @@ void Gateway::Shutdown() {
   if (recovery_ != nullptr) recovery_->Shutdown();
   if (ingress_ != nullptr) {
     ingress_->Shutdown(std::max(end - clock_.Monotonic(), absl::ZeroDuration()));
+  }
+  if (webhooks_ != nullptr) {
+    const absl::Duration left = std::max(end - clock_.Monotonic(), absl::ZeroDuration());
+    webhooks_->Shutdown(std::min(left, kWebhooksDrain));
   }
   if (links_ != nullptr) links_->Shutdown();
   if (watch_ != 0) storage_->store().Unwatch(watch_);

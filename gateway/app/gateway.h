@@ -88,6 +88,7 @@
 #include "gateway/rpc/principal_rates.h"
 #include "gateway/rpc/router.h"
 #include "gateway/rpc/server.h"
+#include "gateway/webhook/webhooks.h"
 
 namespace cdgate::app {
 
@@ -142,8 +143,9 @@ class Gateway {
   void BuildCounts();
   void BuildPublishing();
   void BuildTrustApis();
-  void BuildSubscriptions();
-  void BuildApis();
+  absl::Status MayLeave(const state::ResourceSnapshot& resources) const;
+  absl::Status BuildSubscriptions();
+  absl::Status BuildApis();
   void BuildPlans();
   void BuildAgreements();
   absl::Status BuildRecovery();
@@ -216,6 +218,7 @@ class Gateway {
   delivery::SubscriptionHolders subscriptions_;
   std::unique_ptr<delivery::SharedSubscriptions> shared_subscriptions_;
   std::unique_ptr<delivery::LetterExpiry> letter_expiry_;
+  std::unique_ptr<webhook::Webhooks> webhooks_;
   std::unique_ptr<ChannelEnrolDialer> enrol_dialer_;
   std::unique_ptr<manager::Enrolment> enrolment_;
   std::unique_ptr<manager::EnvironmentKeeper> environment_;

@@ -104,6 +104,9 @@ absl::Status Gateway::ListenIngress() {
                 audit_->OnRequestRefused(address, principal, why);
               },
           .rates = rates_.get(),
+          .grant_path = webhook::kGrantPath,
+          .on_grant = [this](absl::string_view key,
+                             absl::string_view rate) { return webhooks_->Grant(key, rate); },
           .epoch = [this] { return storage_->store().head().epoch; },
           .clock = clock_,
           .metrics = metrics_}};

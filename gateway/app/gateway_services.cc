@@ -3,9 +3,12 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "federation/session/export_stop.h"
 #include "gateway/api/subscribe_api.h"
 #include "gateway/api/times.h"
 #include "gateway/app/gateway.h"
+#include "gateway/base/errors.h"
 #include "gateway/base/file.h"
 #include "gateway/base/status_macros.h"
 #include "gateway/rpc/guarded.h"
@@ -125,7 +128,15 @@ void Gateway::BuildTrustApis() {
   attestor_api_ = std::make_unique<api::AttestorApi>(attestors_->registry(), clock_, pool_);
 }
 
-void Gateway::BuildSubscriptions() {
+// Events of webhooks leave as those of links do.
+absl::Status Gateway::MayLeave(const state::ResourceSnapshot& resources) const {
+  if (!agreements_->frozen() && !session::ExportsStopped(resources)) return absl::OkStatus();
+  return base::MakeError(base::Reason::kExportsStopped,
+                         "nothing leaves this gateway: its exports are stopped, or it was started "
+                         "frozen; cdgate export resume --all ends that");
+}
+
+absl::Status Gateway::BuildSubscriptions() {
   letter_expiry_ = std::make_unique<delivery::LetterExpiry>(storage_->store(), clock_, metrics_);
   live_matcher_ = std::make_unique<delivery::LiveMatcher>(storage_->feed());
   shared_subscriptions_ = std::make_unique<delivery::SharedSubscriptions>(
@@ -136,16 +147,34 @@ void Gateway::BuildSubscriptions() {
                            .clock = clock_,
                            .timers = timers_,
                            .metrics = metrics_});
+  CDGATE_ASSIGN_OR_RETURN(
+      webhooks_,
+      webhook::Webhooks::Start(
+          {.domain = config_.domain(),
+           .author = absl::StrCat("spiffe://", config_.domain(), "/gateway/", config_.instance()),
+           .store = storage_->store(),
+           .shared = *shared_subscriptions_,
+           .hold = [this](const auto& resources) { return MayLeave(resources); },
+           .deny =
+               [this](const authz::Principal& principal) {
+                 return trust_watch_->Denied(principal);
+               },
+           .clock = clock_,
+           .random = random_,
+           .metrics = metrics_},
+          config_.webhooks()));
   subscription_api_ = std::make_unique<api::SubscriptionApi>(
       api::SubscriptionApiDeps{.store = storage_->store(),
                                .holders = subscriptions_,
                                .shared = *shared_subscriptions_,
                                .grants = grants_,
+                               .webhooks = *webhooks_,
                                .clock = clock_,
                                .pool = pool_});
+  return absl::OkStatus();
 }
 
-void Gateway::BuildApis() {
+absl::Status Gateway::BuildApis() {
   state::Store& store = storage_->store();
   BuildPublishing();
   search_index_ = std::make_unique<eventlog::SearchIndex>(storage_->log(), clock_);
@@ -166,7 +195,7 @@ void Gateway::BuildApis() {
       absl::Seconds(config_.policy().pseudonym_key_period().seconds()));
   grant_api_ =
       std::make_unique<api::GrantApi>(store, *widening_gate_, pool_, [this] { ApplyResources(); });
-  BuildSubscriptions();
+  CDGATE_RETURN_IF_ERROR(BuildSubscriptions());
   group_api_ = std::make_unique<api::GroupApi>(config_.domain(), store, *environment_,
                                                *widening_gate_, clock_, pool_);
   schema_api_ =
@@ -192,6 +221,7 @@ void Gateway::BuildApis() {
                         .head = [this] { return audit_->log().head(); },
                         .executor = background_});
   BuildAgreements();
+  return absl::OkStatus();
 }
 
 void Gateway::BuildAgreements() {

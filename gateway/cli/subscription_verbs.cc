@@ -10,6 +10,7 @@
 #include "gateway/base/encoding.h"
 #include "gateway/base/status_macros.h"
 #include "gateway/cli/input.h"
+#include "gateway/cli/push_flags.h"
 #include "gateway/cli/start_flag.h"
 #include "gateway/cli/verbs.h"
 #include "gateway/config/scalars.h"
@@ -34,6 +35,7 @@ struct SettingFlags {
   std::string max_backoff;
   std::string letter_retention;
   bool keep_subject_order = false;
+  PushFlags push;
 };
 
 bool NamesShared(const SettingFlags& flags) {
@@ -105,6 +107,7 @@ void PrintStatus(const SubscriptionStatus& status, Invocation& run) {
         << "\n";
   }
   if (status.waiting() > 0) out << "waiting     " << status.waiting() << "\n";
+  if (subscription.has_push()) PrintPush(status, run.out());
   if (!subscription.convert_to().empty()) {
     out << "convert to  " << subscription.convert_to() << "\n";
   }
@@ -136,7 +139,12 @@ absl::StatusOr<int> Create(const CreateFlags& flags, Invocation& run) {
   subscription.set_convert_to(flags.settings.convert_to);
   subscription.set_description(flags.settings.description);
   CDGATE_RETURN_IF_ERROR(ReadLabels(flags.settings.labels, &subscription));
-  if (flags.shared) subscription.set_mode(admin::v1::SUBSCRIPTION_MODE_SHARED);
+  if (flags.shared || NamesPush(flags.settings.push)) {
+    subscription.set_mode(admin::v1::SUBSCRIPTION_MODE_SHARED);
+  }
+  if (NamesPush(flags.settings.push)) {
+    CDGATE_RETURN_IF_ERROR(ReadPush(flags.settings.push, subscription.mutable_push()));
+  }
   if (NamesShared(flags.settings)) {
     CDGATE_RETURN_IF_ERROR(ReadShared(flags.settings, subscription.mutable_shared()));
   }
@@ -181,11 +189,12 @@ absl::StatusOr<int> List(Invocation& run) {
                  {"POSITION"},
                  {"LAG"},
                  {"STREAMS"},
+                 {"PUSH"},
                  {"FILTER", Table::kShrinks}});
     for (const SubscriptionStatus& status : all.subscriptions()) {
       table.AddRow({status.subscription().name(), ModeText(status.subscription()),
                     status.subscription().owner(), absl::StrCat(status.position()),
-                    absl::StrCat(status.lag()), absl::StrCat(status.streams()),
+                    absl::StrCat(status.lag()), absl::StrCat(status.streams()), PushText(status),
                     status.subscription().filter()});
     }
     run.Print(table, "no subscriptions; cdgate subscription create or subscribe --name makes one");
@@ -197,10 +206,25 @@ struct UpdateFlags {
   std::string name;
   std::string etag;
   bool dry_run = false;
+  bool no_push = false;
   SettingFlags settings;
   // Whether a flag was given, since an empty value is one as well.
   std::vector<std::pair<const CLI::Option*, std::string>> given;  // with its path of the mask
 };
+
+// What is not named stays, as long as nobody else changes it meanwhile.
+absl::Status MergePush(const UpdateFlags& flags, Invocation& run,
+                       admin::v1::UpdateSubscriptionRequest* request) {
+  admin::v1::GetSubscriptionRequest get;
+  get.set_name(flags.name);
+  CDGATE_ASSIGN_OR_RETURN(const auto before, run.Call(&Subscriptions::GetSubscription, get));
+  admin::v1::PushDelivery& push = *request->mutable_subscription()->mutable_push();
+  push = before.subscription().push();
+  CDGATE_RETURN_IF_ERROR(ReadPush(flags.settings.push, &push));
+  request->mutable_update_mask()->add_paths("push");
+  if (request->etag().empty()) request->set_etag(before.etag());
+  return absl::OkStatus();
+}
 
 absl::StatusOr<int> Update(const UpdateFlags& flags, Invocation& run) {
   admin::v1::UpdateSubscriptionRequest request;
@@ -224,6 +248,13 @@ absl::StatusOr<int> Update(const UpdateFlags& flags, Invocation& run) {
     CDGATE_RETURN_IF_ERROR(ReadShared(flags.settings, subscription.mutable_shared()));
     request.mutable_update_mask()->add_paths("shared");
     if (flags.etag.empty()) request.set_etag(before.etag());
+  }
+  if (flags.no_push && NamesPush(flags.settings.push)) {
+    return UsageError("--no-push takes the webhook away; leave out the other --push flags");
+  }
+  if (flags.no_push) request.mutable_update_mask()->add_paths("push");
+  if (NamesPush(flags.settings.push)) {
+    CDGATE_RETURN_IF_ERROR(MergePush(flags, run, &request));
   }
   if (request.update_mask().paths().empty()) {
     return UsageError(
@@ -307,7 +338,8 @@ void AddCreate(Verbs& verbs, CLI::App* group) {
       verbs.AddVerb(group, "create", "Make a subscription of yours",
                     "cdgate subscription create deployer --filter \"type LIKE "
                     "'dev.cdevents.artifact.%'\"\ncdgate subscription create workers --shared "
-                    "--ack-deadline 1m --max-attempts 10",
+                    "--ack-deadline 1m --max-attempts 10\ncdgate subscription create hook "
+                    "--push-url https://hooks.alpha.example/ci --keep-subject-order",
                     kBoth, [flags](Invocation& run) { return Create(*flags, run); });
   AddName(verb, &flags->name);
   verb->add_option("--filter", flags->settings.filter, "CESQL, or JSON in the filter dialects")
@@ -318,6 +350,7 @@ void AddCreate(Verbs& verbs, CLI::App* group) {
       ->option_text("START=latest");
   verb->add_flag("--shared", flags->shared, "Each event to one of many streams");
   AddSharedFlags(verb, flags->settings);
+  AddPushFlags(verb, &flags->settings.push);
   verb->add_option("--convert-to", flags->settings.convert_to,
                    "CDEvents release to convert events to: 0.4.1 or 0.5.1")
       ->option_text("RELEASE");
@@ -352,6 +385,8 @@ void AddUpdate(Verbs& verbs, CLI::App* group) {
       ->expected(1)
       ->take_all();
   AddSharedFlags(verb, flags->settings);
+  AddPushFlags(verb, &flags->settings.push);
+  verb->add_flag("--no-push", flags->no_push, "Streams read by it from now on, no webhook");
   verb->add_option("--etag", flags->etag, "Only where it is still as it was shown")
       ->option_text("ETAG");
   verb->add_flag("--dry-run", flags->dry_run, "Check only");

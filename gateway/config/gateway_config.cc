@@ -18,6 +18,7 @@
 #include "gateway/config/identity_provider_checks.h"
 #include "gateway/config/message_reader.h"
 #include "gateway/config/scalars.h"
+#include "gateway/config/webhook_checks.h"
 #include "gateway/config/yaml_node.h"
 
 namespace cdgate::config {
@@ -88,6 +89,7 @@ class Checker {
     Audit();
     Classification();
     if (status_.ok()) status_ = CheckIdentityProviders(reader_, folder_, &config_);
+    if (status_.ok()) status_ = CheckWebhooks(reader_, folder_, &config_);
     return status_;
   }
 

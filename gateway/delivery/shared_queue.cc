@@ -224,6 +224,15 @@ absl::Status SharedQueue::Reject(ConsumerId consumer, base::Sequence sequence,
   return absl::OkStatus();
 }
 
+absl::Status SharedQueue::GiveBack(ConsumerId consumer, base::Sequence sequence,
+                                   absl::Duration delay, absl::Duration now) {
+  CDGATE_ASSIGN_OR_RETURN(const Map::iterator event, LeaseOf(consumer, sequence));
+  if (event == pending_.end()) return absl::OkStatus();
+  EndLease(event);
+  MakeDue(event, now + delay);
+  return absl::OkStatus();
+}
+
 absl::Status SharedQueue::Extend(ConsumerId consumer, base::Sequence sequence, absl::Duration by,
                                  absl::Duration now) {
   CDGATE_ASSIGN_OR_RETURN(const Map::iterator event, LeaseOf(consumer, sequence));

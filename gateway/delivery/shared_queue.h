@@ -136,6 +136,10 @@ class SharedQueue {
   // given. Nothing happens where the consumer does not have it any more. INVALID_ARGUMENT as above.
   absl::Status Reject(ConsumerId consumer, base::Sequence sequence,
                       std::optional<absl::Duration> delay, absl::Duration now);
+  // The consumer could not do it for reasons that are not the event's: it is due after `delay`, and
+  // has not failed. Otherwise as Reject().
+  absl::Status GiveBack(ConsumerId consumer, base::Sequence sequence, absl::Duration delay,
+                        absl::Duration now);
   // The consumer needs it for so much longer from now. Errors as Reject().
   absl::Status Extend(ConsumerId consumer, base::Sequence sequence, absl::Duration by,
                       absl::Duration now);

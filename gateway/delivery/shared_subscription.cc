@@ -14,7 +14,6 @@
 namespace cdgate::delivery {
 namespace {
 
-using base::MakeError;
 using base::Reason;
 
 constexpr eventlog::ReadLimits kFeedLimits{.max_events = 1024, .max_bytes = 128 << 10};
@@ -22,12 +21,6 @@ constexpr eventlog::ReadLimits kFeedLimits{.max_events = 1024, .max_bytes = 128 
 // are left where that is written.
 constexpr uint64_t kReserve = 4096;
 constexpr uint64_t kReserveLow = 2048;
-
-absl::Status BeingChanged(absl::string_view name) {
-  return MakeError(Reason::kSubscriptionChanged,
-                   absl::StrCat("subscription ", name, " is being changed; subscribe again"),
-                   {{"name", std::string(name)}});
-}
 
 std::optional<absl::Duration> RetryAfter(const events::v1::Nack& nack) {
   if (!nack.has_retry_after()) return std::nullopt;
@@ -135,6 +128,24 @@ bool SharedSubscription::Reject(ConsumerId consumer, events::v1::Nack nack) {
       done.Update(queue_->Reject(consumer, base::Sequence(sequence), RetryAfter(nack), now));
     }
     Settle(consumer, done);
+  });
+}
+
+bool SharedSubscription::Reject(ConsumerId consumer, base::Sequence sequence, absl::Status why) {
+  return Post([this, consumer, sequence, why = std::move(why)] {
+    if (!members_.contains(consumer)) return;
+    const absl::Status done =
+        queue_->Reject(consumer, sequence, std::nullopt, deps_.clock.Monotonic());
+    TakeLost(why);
+    Settle(consumer, done);
+  });
+}
+
+bool SharedSubscription::GiveBack(ConsumerId consumer, base::Sequence sequence,
+                                  absl::Duration delay) {
+  return Post([this, consumer, sequence, delay] {
+    if (!members_.contains(consumer)) return;
+    Settle(consumer, queue_->GiveBack(consumer, sequence, delay, deps_.clock.Monotonic()));
   });
 }
 
@@ -310,15 +321,17 @@ void SharedSubscription::OnTimer() {
 
 // --- on disk
 
-void SharedSubscription::TakeLost() {
+void SharedSubscription::TakeLost(const absl::Status& why) {
+  const Reason reason = base::ReasonOf(why).value_or(Reason::kDeliveryFailed);
+  const std::string last =
+      why.ok() ? "never acknowledged" : absl::StrCat("never taken, at last: ", why.message());
   for (const SharedQueue::Lost& lost : queue_->TakeLost()) {
     storage::v1::DeadLetter& letter = letters_.emplace_back();
     letter.set_reader(ReaderOf(subscription_.name()));
     letter.set_sequence(lost.sequence.value());
-    letter.set_reason(std::string(base::ReasonLabel(Reason::kDeliveryFailed)));
-    letter.set_message(absl::StrCat("delivered ", lost.deliveries,
-                                    " times and never acknowledged; mend what failed, then run "
-                                    "cdgate subscription redrive ",
+    letter.set_reason(base::ReasonLabel(reason));
+    letter.set_message(absl::StrCat("delivered ", lost.deliveries, " times and ", last,
+                                    "; mend what failed, then run cdgate subscription redrive ",
                                     subscription_.name()));
     owner_.dead_letters_.Add();
     dirty_ = true;
@@ -411,90 +424,6 @@ void SharedSubscription::EndAll(const absl::Status& why) {
 void SharedSubscription::EndIfIdle() {
   if (stopped_ || !members_.empty() || persisting_ || dirty_) return;
   if (owner_.ForgetIfIdle(subscription_.name(), this)) EndAll(absl::OkStatus());
-}
-
-// --- those that there are
-
-SharedSubscriptions::SharedSubscriptions(const SharedDeps& deps)
-    : deps_(deps),
-      deliveries_again_(deps.metrics.AddCounter("cdgate_subscription_redeliveries_total",
-                                                "Events delivered again by shared subscriptions.")),
-      dead_letters_(deps.metrics.AddCounter("cdgate_subscription_dead_letters_total",
-                                            "Events that shared subscriptions gave up.")) {}
-
-absl::StatusOr<SharedSubscriptions::Joined> SharedSubscriptions::Join(
-    const admin::v1::Subscription& subscription, const authz::Principal& principal,
-    std::shared_ptr<SharedConsumer> stream, SharedQueue::Capacity capacity) {
-  Joined joined;
-  {
-    base::MutexLock lock(mu_);
-    Entry& entry = entries_[subscription.name()];
-    if (entry.changing) return BeingChanged(subscription.name());
-    if (entry.subscription == nullptr) {
-      entry.subscription =
-          std::make_shared<SharedSubscription>(*this, deps_, subscription, principal);
-    }
-    ++entry.streams;
-    joined = {.subscription = entry.subscription, .id = ++last_id_};
-  }
-  const bool posted = joined.subscription->Post([shared = joined.subscription.get(), id = joined.id,
-                                                 stream = std::move(stream),
-                                                 capacity] { shared->Join(id, stream, capacity); });
-  if (posted) return joined;
-  Forget(subscription.name(), joined.subscription.get());
-  return MakeError(Reason::kOverloaded,
-                   "the gateway has more work queued than it accepts; try again");
-}
-
-bool SharedSubscriptions::BeginChange(const std::string& name, const absl::Status& why,
-                                      std::function<void()> done) {
-  std::shared_ptr<SharedSubscription> subscription;
-  {
-    base::MutexLock lock(mu_);
-    Entry& entry = entries_[name];
-    if (entry.changing) return false;
-    entry.changing = true;
-    subscription = entry.subscription;
-  }
-  if (subscription == nullptr || !subscription->Stop(why, done)) done();
-  return true;
-}
-
-void SharedSubscriptions::EndChange(const std::string& name) {
-  base::MutexLock lock(mu_);
-  entries_.erase(name);
-}
-
-size_t SharedSubscriptions::StreamsOf(const std::string& name) const {
-  base::MutexLock lock(mu_);
-  const auto entry = entries_.find(name);
-  return entry == entries_.end() ? 0 : entry->second.streams;
-}
-
-void SharedSubscriptions::OnLeft(const std::string& name, const SharedSubscription* subscription) {
-  base::MutexLock lock(mu_);
-  const auto entry = entries_.find(name);
-  if (entry == entries_.end() || entry->second.subscription.get() != subscription) return;
-  --entry->second.streams;
-}
-
-bool SharedSubscriptions::ForgetIfIdle(const std::string& name,
-                                       const SharedSubscription* subscription) {
-  base::MutexLock lock(mu_);
-  const auto entry = entries_.find(name);
-  if (entry == entries_.end() || entry->second.subscription.get() != subscription) return true;
-  if (entry->second.streams > 0 || entry->second.changing) return false;
-  entries_.erase(entry);
-  return true;
-}
-
-void SharedSubscriptions::Forget(const std::string& name, const SharedSubscription* subscription) {
-  base::MutexLock lock(mu_);
-  const auto entry = entries_.find(name);
-  if (entry == entries_.end() || entry->second.subscription.get() != subscription) return;
-  entry->second.subscription = nullptr;
-  entry->second.streams = 0;
-  if (!entry->second.changing) entries_.erase(entry);
 }
 
 }  // namespace cdgate::delivery

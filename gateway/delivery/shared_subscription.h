@@ -71,6 +71,9 @@ struct SharedDeps {
 
 class SharedSubscriptions;
 
+// SUBSCRIPTION_CHANGED for a stream that comes while somebody changes `name`.
+absl::Status BeingChanged(absl::string_view name);
+
 // Thread-safe.
 class SharedSubscription : public std::enable_shared_from_this<SharedSubscription> {
  public:
@@ -87,6 +90,11 @@ class SharedSubscription : public std::enable_shared_from_this<SharedSubscriptio
   // What was never delivered ends the stream that says so, by OnSubscriptionEnded().
   [[nodiscard]] bool Acknowledge(ConsumerId consumer, events::v1::Ack ack);
   [[nodiscard]] bool Reject(ConsumerId consumer, events::v1::Nack nack);
+  // The same of one event, with what failed: its dead letter says so, where it becomes one.
+  [[nodiscard]] bool Reject(ConsumerId consumer, base::Sequence sequence, absl::Status why);
+  // It could not be done for reasons that are not its own: it comes again after `delay`, and has
+  // not failed.
+  [[nodiscard]] bool GiveBack(ConsumerId consumer, base::Sequence sequence, absl::Duration delay);
   [[nodiscard]] bool Extend(ConsumerId consumer, events::v1::Extend extend);
   // The stream is over: its events are another's. Once for each Join().
   void Leave(ConsumerId consumer, SharedQueue::Leaving leaving);
@@ -137,7 +145,8 @@ class SharedSubscription : public std::enable_shared_from_this<SharedSubscriptio
   void Settle(ConsumerId consumer, const absl::Status& done);
   void EndAll(const absl::Status& why);
   void EndIfIdle();
-  void TakeLost();
+  // `why`: of those that were lost just now; OK: nobody said.
+  void TakeLost(const absl::Status& why = absl::OkStatus());
 
   SharedSubscriptions& owner_;
   const SharedDeps deps_;

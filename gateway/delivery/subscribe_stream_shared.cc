@@ -56,6 +56,11 @@ absl::Status CheckShared(const events::v1::SubscribeRequest& request) {
 absl::Status SubscribeStream::OpenShared(const admin::v1::Subscription& subscription,
                                          const events::v1::SubscribeStart& start,
                                          const WindowLimits& limits) {
+  if (subscription.has_push()) {
+    return Invalid("subscription", absl::StrCat(subscription.name(),
+                                                " is pushed to a webhook, and no stream reads by "
+                                                "it; take its push away, or use another"));
+  }
   if (start.auto_ack()) return Invalid("auto_ack", "is not of shared subscriptions; acknowledge");
   if (start.wait()) return Invalid("wait", "is of ordered subscriptions; all streams read at once");
   scope_.emplace();  // started; what may be read is the subscription's to know

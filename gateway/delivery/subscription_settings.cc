@@ -23,6 +23,9 @@ constexpr size_t kMaxLabelKey = 63;
 constexpr size_t kMaxLabelValue = 256;
 constexpr uint32_t kMostAttempts = 100;
 constexpr absl::Duration kLetterRetention = absl::Hours(30 * 24);
+constexpr uint32_t kMostRequests = 64;
+constexpr uint32_t kUsualRequests = 8;
+constexpr absl::Duration kUsualTimeout = absl::Seconds(10);
 
 absl::Status Invalid(absl::string_view field, absl::string_view why) {
   return base::MakeError(base::Reason::kInvalidArgument,
@@ -68,6 +71,31 @@ absl::Status CheckShared(const SharedDelivery& shared) {
                  absl::StrCat("is ", shared.max_attempts(), "; it may be 1 to ", kMostAttempts));
 }
 
+absl::Status CheckPush(const Subscription& subscription) {
+  if (!subscription.has_push()) return absl::OkStatus();
+  const admin::v1::PushDelivery& push = subscription.push();
+  if (!IsShared(subscription)) {
+    return Invalid("push", "is of mode SHARED only; make the subscription with that mode");
+  }
+  if (subscription.shared().has_ack_deadline()) {
+    return Invalid("shared.ack_deadline",
+                   "is of streams; what is pushed has push.timeout, so leave it out");
+  }
+  if (push.url().empty()) {
+    return Invalid("push.url", "is missing; say where to, https://host[:port]/path");
+  }
+  if (!admin::v1::PushFormat_IsValid(push.format())) {
+    return Invalid("push.format", "is none that this gateway knows; say BINARY or STRUCTURED");
+  }
+  if (push.max_concurrency() > kMostRequests) {
+    return Invalid("push.max_concurrency",
+                   absl::StrCat("is ", push.max_concurrency(), "; it may be 1 to ", kMostRequests));
+  }
+  if (!push.has_timeout()) return absl::OkStatus();
+  return CheckBetween("push.timeout", ToDuration(push.timeout()), absl::Seconds(1),
+                      absl::Minutes(1));
+}
+
 absl::Status CheckLabels(const Subscription& subscription) {
   if (subscription.labels_size() > kMaxLabels) {
     return Invalid("labels",
@@ -100,6 +128,7 @@ absl::Status CheckSubscription(const Subscription& subscription) {
   }
   CDGATE_RETURN_IF_ERROR(CheckLabels(subscription));
   CDGATE_RETURN_IF_ERROR(CheckShared(subscription.shared()));
+  CDGATE_RETURN_IF_ERROR(CheckPush(subscription));
   CDGATE_RETURN_IF_ERROR(Converter::Make(subscription.convert_to()).status());
   if (subscription.filter().empty()) return absl::OkStatus();
   return filter::Program::Compile(subscription.filter()).status();
@@ -114,6 +143,16 @@ SharedSettings SharedSettingsOf(const Subscription& subscription) {
   settings.max_backoff = std::max(settings.max_backoff, settings.min_backoff);
   if (shared.max_attempts() != 0) settings.max_attempts = shared.max_attempts();
   settings.keep_key_order = shared.keep_subject_order();
+  // Who pushes is ours: it says what became of each event, or that it ends.
+  if (subscription.has_push()) settings.ack_deadline = absl::InfiniteDuration();
+  return settings;
+}
+
+PushSettings PushSettingsOf(const Subscription& subscription) {
+  const admin::v1::PushDelivery& push = subscription.push();
+  PushSettings settings{.max_concurrency = kUsualRequests, .timeout = kUsualTimeout};
+  if (push.max_concurrency() != 0) settings.max_concurrency = push.max_concurrency();
+  if (push.has_timeout()) settings.timeout = ToDuration(push.timeout());
   return settings;
 }
 

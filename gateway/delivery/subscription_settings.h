@@ -4,6 +4,8 @@
 //   SharedQueue queue(SharedSettingsOf(subscription), progress);
 #pragma once
 
+#include <cstdint>
+
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "cdgate/admin/v1/resources.pb.h"
@@ -23,6 +25,14 @@ SharedSettings SharedSettingsOf(const admin::v1::Subscription& subscription);
 
 // How long dead letters of it are kept.
 absl::Duration LetterRetentionOf(const admin::v1::Subscription& subscription);
+
+// How one that is pushed is.
+struct PushSettings {
+  uint32_t max_concurrency;
+  absl::Duration timeout;  // of one request
+};
+// As SharedSettingsOf().
+PushSettings PushSettingsOf(const admin::v1::Subscription& subscription);
 
 // As cursors keep it; events through `reserved` may have been delivered when it is read again.
 storage::v1::SharedProgress ToProto(const SharedProgress& progress, base::Sequence reserved);

@@ -99,6 +99,7 @@ HttpAnswer IngressHandler::Refuse(const absl::Status& status) const {
 
 std::optional<HttpAnswer> IngressHandler::BeforeBody(const HttpHead& head, IngressClient& client,
                                                      authz::Principal* principal) const {
+  if (deps_.on_grant && absl::StartsWith(head.path, deps_.grant_path)) return Grant(head);
   const bool any_path = head.method == "OPTIONS" && head.path == "*";
   if (!IsServedPath(head.path) && !any_path) {
     return Refuse(MakeError(Reason::kPathUnknown,
@@ -135,6 +136,22 @@ std::optional<HttpAnswer> IngressHandler::BeforeBody(const HttpHead& head, Ingre
   }
   *principal = *std::move(caller);
   return std::nullopt;
+}
+
+HttpAnswer IngressHandler::Grant(const HttpHead& head) const {
+  if (head.method != "GET" && head.method != "POST") {
+    return Refuse(MakeError(Reason::kHttpMethodRefused,
+                            absl::StrCat("permission is granted with GET or POST, not with ",
+                                         base::Shorten(head.method))));
+  }
+  const absl::string_view key = absl::StripPrefix(head.path, deps_.grant_path);
+  if (absl::Status granted = deps_.on_grant(key, head.Find("webhook-allowed-rate"));
+      !granted.ok()) {
+    return Refuse(granted);
+  }
+  HttpAnswer answer;
+  answer.status = 204;
+  return answer;
 }
 
 absl::StatusOr<authz::Principal> IngressHandler::Authenticate(const HttpHead& head,

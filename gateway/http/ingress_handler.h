@@ -6,7 +6,8 @@
 //   handler.Publish(principal, head, body, [](HttpAnswer answer) { ... });
 //
 // POST to / and to /events publishes, OPTIONS there is the webhook handshake (CloudEvents
-// http-webhook 1.0.2, section 4), everything else is refused. Who sends is decided for each
+// http-webhook 1.0.2, section 4), a call below grant_path grants what we asked a webhook for,
+// everything else is refused. Who sends is decided for each
 // request anew, before its body is read: by its bearer token where it has one, else by
 // the connection's certificate, which is verified again where trust has changed since, when it
 // expires, and after a minute: what it was issued by and revocation lists can expire too, and
@@ -67,6 +68,11 @@ struct IngressDeps {
   std::function<void(const std::string&, const std::string&, const absl::Status&)> on_refused = {};
   // Optional. How many requests one principal may make, and how many events it may publish.
   rpc::PrincipalRates* rates = nullptr;
+  // Optional. Where a webhook that we push to grants permission, by GET or POST of this path and
+  // the key that it was told (CloudEvents http-webhook 1.0.2, section 4.1.3): told the key and the
+  // WebHook-Allowed-Rate, "" for none. The key alone says who calls. Must not block.
+  std::string grant_path = {};
+  std::function<absl::Status(absl::string_view, absl::string_view)> on_grant = {};
   // The log's, for answers.
   std::function<base::Epoch()> epoch;
   const base::Clock& clock;
@@ -108,6 +114,7 @@ class IngressHandler {
   const IngressDeps& deps() const { return deps_; }
 
  private:
+  HttpAnswer Grant(const HttpHead& head) const;
   absl::StatusOr<authz::Principal> Authenticate(const HttpHead& head, IngressClient& client) const;
   absl::StatusOr<authz::Principal> ByCertificate(IngressClient& client) const;
   absl::StatusOr<authz::Principal> ByToken(absl::string_view authorization) const;

@@ -66,6 +66,11 @@ class HttpsServer {
   std::string Url(const std::string& path, const std::string& host = "127.0.0.1") const {
     return absl::StrCat("https://", host, ":", port_, path);
   }
+  // Certificates that clients showed so far, leaves as PEM.
+  std::vector<std::string> clients() const {
+    base::MutexLock lock(mu_);
+    return clients_;
+  }
   // Heads of requests so far.
   std::vector<std::string> requests() const {
     base::MutexLock lock(mu_);
@@ -102,8 +107,11 @@ class HttpsServer {
   }
 
   void Serve(int fd) {
-    crypto::TlsServerSession session(
-        context_, [](absl::string_view, absl::string_view) { return absl::OkStatus(); });
+    crypto::TlsServerSession session(context_, [this](absl::string_view leaf, absl::string_view) {
+      base::MutexLock lock(mu_);
+      clients_.emplace_back(leaf);
+      return absl::OkStatus();
+    });
     std::string request;
     bool came = false;
     while (!absl::StrContains(request, "\r\n\r\n")) {
@@ -136,6 +144,7 @@ class HttpsServer {
   std::atomic<bool> stopping_{false};
   mutable base::Mutex mu_;
   std::vector<std::string> requests_ CDGATE_GUARDED_BY(mu_);
+  std::vector<std::string> clients_ CDGATE_GUARDED_BY(mu_);
   std::thread thread_;
 };
 

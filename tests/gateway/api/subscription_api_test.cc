@@ -63,6 +63,29 @@ class SubscriptionApiTest : public AdminTest {
     return names;
   }
 
+  // Ann may push below https://hooks.example/ann. Nobody tells them of resources: nothing is sent.
+  std::unique_ptr<webhook::Webhooks> StartWebhooks() {
+    config::v1::WebhooksConfig config;
+    config.add_targets()->set_name("ann");
+    config.mutable_targets(0)->set_url("https://hooks.example/ann");
+    config.mutable_targets(0)->add_principals(Ann().id);
+    return *webhook::Webhooks::Start({.domain = "alpha.example",
+                                      .author = "spiffe://alpha.example/gateway/gw1",
+                                      .store = alpha_.store(),
+                                      .shared = shared_,
+                                      .hold = nullptr,
+                                      .deny = nullptr,
+                                      .clock = clock_,
+                                      .random = base::SystemRandom(),
+                                      .metrics = metrics_},
+                                     config);
+  }
+  static admin::v1::CreateSubscriptionRequest PushedTo(const std::string& url) {
+    auto request = Shared("hook");
+    request.mutable_subscription()->mutable_push()->set_url(url);
+    return request;
+  }
+
   authz::GrantRegistry grants_;
   delivery::SubscriptionHolders holders_;
   test::FakeTimerQueue timers_{clock_};
@@ -75,10 +98,12 @@ class SubscriptionApiTest : public AdminTest {
                                          .clock = clock_,
                                          .timers = timers_,
                                          .metrics = metrics_}};
+  std::unique_ptr<webhook::Webhooks> webhooks_ = StartWebhooks();
   SubscriptionApi api_{{.store = alpha_.store(),
                         .holders = holders_,
                         .shared = shared_,
                         .grants = grants_,
+                        .webhooks = *webhooks_,
                         .clock = clock_,
                         .pool = pool_}};
 };
@@ -96,6 +121,67 @@ TEST_F(SubscriptionApiTest, WhatIsMadeIsItsMakers) {
   auto other = Shared("workers");
   other.mutable_subscription()->set_filter("id = '1'");
   EXPECT_THAT(Create(other), HasReason(Reason::kAlreadyExists));
+}
+
+TEST_F(SubscriptionApiTest, IsPushedOnlyWhereThatIsAllowed) {
+  EXPECT_THAT(Create(PushedTo("https://elsewhere.example/")),
+              HasReason(Reason::kWebhookNotAllowed));
+  EXPECT_THAT(Create(PushedTo("hooks.example/ann")), HasReason(Reason::kInvalidArgument));
+  CDGATE_ASSERT_OK_AND_ASSIGN(const auto made, Create(PushedTo("https://hooks.example/ann/x")));
+  EXPECT_EQ(made.subscription().push().url(), "https://hooks.example/ann/x");
+  auto ordered = PushedTo("https://hooks.example/ann");
+  ordered.mutable_subscription()->clear_mode();
+  EXPECT_THAT(Create(ordered),
+              HasReasonAndMessage(Reason::kInvalidArgument, HasSubstr("push is of mode SHARED")));
+  Grant(User("bob"), admin::v1::ROLE_SUBSCRIBER);
+  auto others = PushedTo("https://hooks.example/ann");
+  others.mutable_subscription()->set_name("bobs");
+  EXPECT_THAT(Sub<SubscriptionStatus>(User("bob"), "CreateSubscription", others),
+              HasReasonAndMessage(Reason::kWebhookNotAllowed, HasSubstr("is not for")));
+}
+
+TEST_F(SubscriptionApiTest, PushHasBounds) {
+  const auto with = [](auto change) {
+    auto request = PushedTo("https://hooks.example/ann");
+    change(request.mutable_subscription());
+    return request;
+  };
+  using Changed = admin::v1::Subscription*;
+  for (const auto& [request, field] :
+       {std::pair(with([](Changed s) { s->mutable_push()->clear_url(); }), "push.url"),
+        std::pair(with([](Changed s) { s->mutable_push()->set_max_concurrency(65); }),
+                  "push.max_concurrency"),
+        std::pair(with([](Changed s) { s->mutable_push()->mutable_timeout()->set_seconds(61); }),
+                  "push.timeout"),
+        std::pair(with([](Changed s) { s->mutable_push()->mutable_timeout()->set_seconds(0); }),
+                  "push.timeout"),
+        std::pair(with([](Changed s) {
+                    s->mutable_push()->set_format(static_cast<admin::v1::PushFormat>(9));
+                  }),
+                  "push.format"),
+        std::pair(
+            with([](Changed s) { s->mutable_shared()->mutable_ack_deadline()->set_seconds(30); }),
+            "shared.ack_deadline")}) {
+    EXPECT_THAT(Create(request), HasReasonAndMessage(Reason::kInvalidArgument, HasSubstr(field)));
+  }
+}
+
+TEST_F(SubscriptionApiTest, PushIsSetAnewAndTakenAway) {
+  CDGATE_ASSERT_OK(Create(PushedTo("https://hooks.example/ann")));
+  // Who asks does not say that it has ended.
+  admin::v1::UpdateSubscriptionRequest request;
+  request.mutable_subscription()->set_name("hook");
+  request.mutable_subscription()->mutable_push()->set_url("https://hooks.example/ann/y");
+  request.mutable_subscription()->mutable_push()->mutable_end()->set_reason("webhook_gone");
+  request.mutable_update_mask()->add_paths("push");
+  CDGATE_ASSERT_OK_AND_ASSIGN(const auto changed, Update(request));
+  EXPECT_EQ(changed.subscription().push().url(), "https://hooks.example/ann/y");
+  EXPECT_FALSE(changed.subscription().push().has_end());
+  request.mutable_subscription()->mutable_push()->set_url("https://elsewhere.example/");
+  EXPECT_THAT(Update(request), HasReason(Reason::kWebhookNotAllowed));
+  request.mutable_subscription()->clear_push();
+  CDGATE_ASSERT_OK_AND_ASSIGN(const auto taken, Update(request));
+  EXPECT_FALSE(taken.subscription().has_push());
 }
 
 TEST_F(SubscriptionApiTest, OthersDoNotSeeIt) {

@@ -114,6 +114,60 @@ TEST_F(SubscriptionVerbsTest, UpdateNamesWhatWasGivenAndKeepsTheRest) {
   EXPECT_EQ(Run({"update", "workers"}).code, kExitUsage);
 }
 
+TEST_F(SubscriptionVerbsTest, CreateSaysWhereToPush) {
+  const CliRun run = Run({"create", "hook", "--push-url", "https://hooks.example/", "--push-format",
+                          "structured", "--push-concurrency", "3", "--push-timeout", "5s"});
+  EXPECT_EQ(run.code, kExitDone) << run.err;
+  const auto request = Last<admin::v1::CreateSubscriptionRequest>("CreateSubscription");
+  EXPECT_EQ(request.subscription().mode(), admin::v1::SUBSCRIPTION_MODE_SHARED);
+  const admin::v1::PushDelivery& push = request.subscription().push();
+  EXPECT_EQ(push.url(), "https://hooks.example/");
+  EXPECT_EQ(push.format(), admin::v1::PUSH_FORMAT_STRUCTURED);
+  EXPECT_EQ(push.max_concurrency(), 3U);
+  EXPECT_EQ(push.timeout().seconds(), 5);
+  EXPECT_EQ(Run({"create", "hook", "--push-format", "xml"}).code, kExitUsage);
+}
+
+TEST_F(SubscriptionVerbsTest, UpdateKeepsTheRestOfAPushOrTakesItAway) {
+  status_.mutable_subscription()->mutable_push()->set_url("https://hooks.example/");
+  gateway_.Answer("GetSubscription", status_);
+  EXPECT_EQ(Run({"update", "hook", "--push-concurrency", "3"}).code, kExitDone);
+  auto request = Last<admin::v1::UpdateSubscriptionRequest>("UpdateSubscription");
+  EXPECT_THAT(request.update_mask().paths(), ElementsAre("push"));
+  EXPECT_EQ(request.subscription().push().url(), "https://hooks.example/");
+  EXPECT_EQ(request.subscription().push().max_concurrency(), 3U);
+  EXPECT_EQ(request.etag(), "7");
+  EXPECT_EQ(Run({"update", "hook", "--no-push"}).code, kExitDone);
+  request = Last<admin::v1::UpdateSubscriptionRequest>("UpdateSubscription");
+  EXPECT_THAT(request.update_mask().paths(), ElementsAre("push"));
+  EXPECT_FALSE(request.subscription().has_push());
+  EXPECT_EQ(Run({"update", "hook", "--no-push", "--push-timeout", "5s"}).code, kExitUsage);
+}
+
+TEST_F(SubscriptionVerbsTest, ShowAndListSayHowAPushStands) {
+  status_.mutable_subscription()->mutable_push()->set_url("https://hooks.example/");
+  admin::v1::PushStatus& push = *status_.mutable_push();
+  push.set_state(admin::v1::PUSH_STATE_BREAKER_OPEN);
+  push.set_reason("webhook_rejected");
+  push.set_message("the webhook answered 500");
+  push.set_last_status(500);
+  push.mutable_last_answer_time()->set_seconds(1767323045);
+  push.mutable_next_try_time()->set_seconds(1767323046);
+  push.set_delivered(7);
+  push.set_allowed_rate(120);
+  gateway_.Answer("GetSubscription", status_);
+  EXPECT_THAT(Run({"show", "hook"}).out,
+              AllOf(HasSubstr("https://hooks.example/"),
+                    HasSubstr("breaker open, tried again at 2026-01-02T03:04:06Z"),
+                    HasSubstr("webhook_rejected: the webhook answered 500"),
+                    HasSubstr("500, 2026-01-02T03:04:05Z"), HasSubstr("7 taken, 0 failed"),
+                    HasSubstr("120 a minute")));
+  admin::v1::ListSubscriptionsResponse all;
+  *all.add_subscriptions() = status_;
+  gateway_.Answer("ListSubscriptions", all);
+  EXPECT_THAT(Run({"list"}).out, HasSubstr("BREAKER_OPEN"));
+}
+
 TEST_F(SubscriptionVerbsTest, SeekTakesOneTarget) {
   EXPECT_EQ(Run({"seek", "workers"}).code, kExitUsage);
   EXPECT_EQ(Run({"seek", "workers", "--to", "7", "--event", "e"}).code, kExitUsage);

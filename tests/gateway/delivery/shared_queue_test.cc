@@ -133,6 +133,32 @@ TEST_F(SharedQueueTest, ARejectionMaySayWhen) {
   EXPECT_EQ(queue_->NextWake(now_), now_ + absl::Seconds(60));
 }
 
+TEST_F(SharedQueueTest, WhatIsGivenBackHasNotFailed) {
+  EXPECT_EQ(Offer(1, 1), 1u);
+  for (uint32_t attempt = 2; attempt < 10; ++attempt) {  // more than it may fail
+    CDGATE_EXPECT_OK(queue_->GiveBack(1, Sequence(1), absl::Seconds(3), now_));
+    EXPECT_THAT(TakeAll(1), IsEmpty());
+    Pass(absl::Seconds(3));
+    EXPECT_THAT(TakeAll(1), ElementsAre(std::pair(1, attempt)));
+  }
+  EXPECT_THAT(queue_->TakeLost(), IsEmpty());
+  CDGATE_EXPECT_OK(queue_->GiveBack(2, Sequence(1), {}, now_));  // who does not have it
+  EXPECT_THAT(TakeAll(2), IsEmpty());
+  EXPECT_THAT(queue_->GiveBack(1, Sequence(7), {}, now_), HasReason(Reason::kInvalidArgument));
+}
+
+TEST_F(SharedQueueTest, WithoutADeadlineALeaseHoldsForEver) {
+  SharedSettings settings = kSettings;
+  settings.ack_deadline = absl::InfiniteDuration();
+  Make(settings, {});
+  EXPECT_EQ(Offer(1, 1), 1u);
+  EXPECT_EQ(queue_->NextWake(now_), absl::InfiniteDuration());
+  Pass(absl::Hours(100));
+  EXPECT_THAT(TakeAll(2), IsEmpty());
+  queue_->Leave(1, SharedQueue::Leaving::kSentAway, now_);
+  EXPECT_THAT(TakeAll(2), ElementsAre(std::pair(1, 2u)));
+}
+
 TEST_F(SharedQueueTest, AfterItsAttemptsAnEventIsLost) {
   Offer(1, 7);
   Reject(1, 7, absl::ZeroDuration());

@@ -255,6 +255,16 @@ TEST_F(SharedSubscriptionTest, ADeadlineThatPassesDeliversAgain) {
   EXPECT_EQ(Cursor().position(), 1U);
 }
 
+TEST_F(SharedSubscriptionTest, NoStreamReadsByOneThatIsPushed) {
+  subscription_.mutable_push()->set_url("https://hooks.example/");
+  Store();
+  const auto stream = Subscribe();
+  ASSERT_EQ(stream->closed.size(), 1u);
+  EXPECT_THAT(stream->closed[0],
+              test::HasReasonAndMessage(Reason::kInvalidArgument,
+                                        testing::HasSubstr("pushed to a webhook")));
+}
+
 TEST_F(SharedSubscriptionTest, WhatFailsAsOftenAsItMayIsADeadLetter) {
   Publish(2);
   const auto stream = Subscribe();

@@ -56,6 +56,29 @@ TEST_F(IngressProtocolTest, TheWebhookHandshakeNeedsNoIdentity) {
   }
 }
 
+TEST_F(IngressProtocolTest, AWebhookGrantsByItsKeyAlone) {
+  std::vector<std::string> granted;
+  IngressOptions options = Options();
+  options.handler.grant_path = "/webhooks/grants/";
+  options.handler.on_grant = [&](absl::string_view key, absl::string_view rate) {
+    if (key != "k3y") return base::MakeError(base::Reason::kNotFound, "no such key");
+    granted.emplace_back(rate);
+    return absl::OkStatus();
+  };
+  Start(&options);
+  TestClient client = Connect();
+  EXPECT_EQ(client.Ask("GET /webhooks/grants/k3y HTTP/1.1\r\nHost: a\r\n\r\n").status, 204);
+  EXPECT_EQ(client
+                .Ask("POST /webhooks/grants/k3y HTTP/1.1\r\nHost: a\r\nContent-Length: "
+                     "0\r\nWebHook-Allowed-Rate: 120\r\n\r\n")
+                .status,
+            204);
+  EXPECT_THAT(granted, testing::ElementsAre("", "120"));
+  EXPECT_EQ(client.Ask("GET /webhooks/grants/ HTTP/1.1\r\nHost: a\r\n\r\n").status, 404);
+  EXPECT_EQ(client.Ask("GET /webhooks/grants HTTP/1.1\r\nHost: a\r\n\r\n").status, 404);
+  EXPECT_EQ(client.Ask("PUT /webhooks/grants/k3y HTTP/1.1\r\nHost: a\r\n\r\n").status, 405);
+}
+
 TEST_F(IngressProtocolTest, ATokenHasARateOverAllItsConnections) {
   rpc::PrincipalRates rates({.calls = {.per_second = 1, .burst = 3},
                              .events = {.per_second = 1, .burst = 2},
