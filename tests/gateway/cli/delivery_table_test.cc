@@ -120,9 +120,10 @@ TEST(DeliveryTableTest, WhatIsNoTextDoesNotReachTheTerminal) {
   hostile.set_origin("a\x1b[2Jb\nc");
   hostile.mutable_event()->set_binary_data("[");
   table.Print(hostile);
-  EXPECT_EQ(out.str().find('\x1b'), std::string::npos);
-  EXPECT_EQ(std::count(out.str().begin(), out.str().end(), '\n'), 2);
-  EXPECT_NE(out.str().find("a [2Jb c"), std::string::npos);
+  const std::string text = out.str();
+  EXPECT_EQ(text.find('\x1b'), std::string::npos);
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 2);
+  EXPECT_NE(text.find("a [2Jb c"), std::string::npos) << text;
 }
 
 TEST(AgeTextTest, HasOneUnit) {

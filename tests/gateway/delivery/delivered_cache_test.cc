@@ -39,7 +39,7 @@ const uint8_t* WhereTheEventIs(const grpc::ByteBuffer& bytes) {
 
 TEST(DeliveredCacheTest, IsWhatAStreamOfItsOwnWouldRender) {
   DeliveredCache cache;
-  for (uint64_t first = 1; first < 200; first += 3) {
+  for (uint64_t first = 1; first < 400; first += 8) {
     const event::CommitPtr commit = test::SampleCommit(first, first + first % 8, "build", first);
     EXPECT_EQ(Flat(cache.Response(RecordsOf(commit))), Rendered(RecordsOf(commit))) << first;
   }
