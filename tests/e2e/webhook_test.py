@@ -82,7 +82,10 @@ class Scripted:
                     self.send_header(name, value)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
-                self.wfile.write(body)
+                try:
+                    self.wfile.write(body)
+                except OSError:  # the gateway is gone
+                    self.close_connection = True
 
             def log_message(self, *_):
                 pass
@@ -129,6 +132,10 @@ class WebhookTest(harness.DomainsTest):
     def show(self, name):
         return json.loads(self.assert_run(self.subscription("show", name, "-o", "json")).out)
 
+    def push(self, name):
+        """How its push stands; nothing before that is known."""
+        return self.show(name).get("push", {})
+
     def letters(self, name):
         return json.loads(self.assert_run(self.subscription("dead-letters", name, "-o", "json")).out)["dead_letters"]
 
@@ -147,15 +154,15 @@ class WebhookTest(harness.DomainsTest):
                     "http://169.254.169.254/latest/meta-data/", "file:///etc/passwd", f"http://127.0.0.1:{free_port()}/"):
             result = self.subscription("create", "nowhere", "--push-url", url)
             self.assertNotEqual(result.code, 0, url)
-            self.assertRegex(result.err, "WEBHOOK_NOT_ALLOWED|INVALID_ARGUMENT", url)
+            self.assertRegex(result.err, "webhook_not_allowed|invalid_argument", url)
         self.assertNotEqual(self.subscription("show", "nowhere").code, 0, "nothing was made")
 
     def test_a_name_that_resolves_to_this_machine_is_refused(self):
         self.assert_run(self.subscription("create", "named", "--push-url", f"http://localhost:{self.port}/"))
-        harness.wait_until(lambda: self.show("named")["push"].get("reason") == "webhook_address_refused",
+        harness.wait_until(lambda: self.push("named").get("reason") == "webhook_address_refused",
                            "the address is refused")
-        self.assertIn("localhost resolves to", self.show("named")["push"]["message"])
-        self.assertEqual(self.show("named")["push"]["state"], "HANDSHAKE")
+        self.assertIn("localhost resolves to", self.push("named")["message"])
+        self.assertEqual(self.push("named").get("state"), "HANDSHAKE")
         self.assertIn("webhook_address_refused", self.assert_run(self.subscription("show", "named")).out)
         self.assert_run(self.subscription("delete", "named"))
 
@@ -164,14 +171,14 @@ class WebhookTest(harness.DomainsTest):
     def test_one_that_is_gone_ends_it(self):
         self.assert_run(self.subscription("create", "gone", "--push-url", f"http://127.0.0.1:{self.servers['gone'].port}/"))
         self.publish(self.plan.seed + 1, 3)
-        harness.wait_until(lambda: self.show("gone")["push"]["state"] == "ENDED", "the push ends")
+        harness.wait_until(lambda: self.push("gone").get("state") == "ENDED", "the push ends")
         harness.wait_until(lambda: self.show("gone")["subscription"]["push"].get("end"), "the end is kept")
         self.alpha.kill()
         self.alpha.start()
         sent = len(self.servers["gone"].got)
         self.publish(self.plan.seed + 2, 3)
-        self.assertEqual(self.show("gone")["push"]["state"], "ENDED")
-        self.assertEqual(self.show("gone")["push"]["reason"], "webhook_gone")
+        self.assertEqual(self.push("gone").get("state"), "ENDED")
+        self.assertEqual(self.push("gone")["reason"], "webhook_gone")
         self.assertEqual(len(self.servers["gone"].got), sent)
         self.assert_run(self.subscription("delete", "gone"))
 
@@ -238,9 +245,9 @@ class WebhookTest(harness.DomainsTest):
             "--max-attempts", str(ATTEMPTS), "--min-backoff", "100ms", "--max-backoff", "1s", "--push-timeout", "1s",
             "--push-concurrency", "32"))
         first = self.show(NAME)["position"]
-        harness.wait_until(lambda: self.show(NAME)["push"].get("reason") == "webhook_unreachable", "it is not there yet")
+        harness.wait_until(lambda: self.push(NAME).get("reason") == "webhook_unreachable", "it is not there yet")
         receiver.start()
-        harness.wait_until(lambda: self.show(NAME)["push"]["state"] == "SENDING", "it grants permission")
+        harness.wait_until(lambda: self.push(NAME).get("state") == "SENDING", "it grants permission")
         publisher = subprocess.Popen(
             self.alpha.client("publish", "--seed", self.plan.seed, "--count", self.plan.events, "--rate", self.plan.rate,
                               identity="publisher"), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
@@ -257,9 +264,9 @@ class WebhookTest(harness.DomainsTest):
         openings = self.metric("cdgate_webhook_breaker_openings_total", target="hook")
         self.publish(self.plan.seed + 9, 20)
         harness.wait_until(lambda: self.metric("cdgate_webhook_breakers_open", target="hook") == 1, "the breaker opens")
-        harness.wait_until(lambda: self.show(NAME)["push"]["state"] == "BREAKER_OPEN", "it is shown")
+        harness.wait_until(lambda: self.push(NAME).get("state") == "BREAKER_OPEN", "it is shown")
         shown = self.assert_run(self.subscription("show", NAME)).out
-        self.assertIn("breaker open, tried again at", shown)
+        self.assertIn("breaker open", shown)
         receiver.start()
         harness.wait_until(lambda: self.metric("cdgate_webhook_breakers_open", target="hook") == 0, "the breaker closes")
         harness.wait_until(lambda: self.show(NAME)["lag"] == 0 and self.show(NAME)["pending"] == 0, "all is taken")
