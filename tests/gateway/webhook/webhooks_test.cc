@@ -213,7 +213,7 @@ TEST_F(WebhooksTest, NothingIsSentBeforeTheTargetWantsIt) {
     return StatusOf("hook").reason() == base::ReasonLabel(Reason::kWebhookHandshakeRefused);
   }));
   EXPECT_EQ(StatusOf("hook").state(), admin::v1::PUSH_STATE_HANDSHAKE);
-  EXPECT_TRUE(StatusOf("hook").has_next_try_time());
+  EXPECT_TRUE(Eventually([&] { return StatusOf("hook").has_next_try_time(); }));
   EXPECT_THAT(IdsOf(server), IsEmpty());
   // It grants by a call of ours.
   const std::string callback = FieldOf(server.requests()[0], "WebHook-Request-Callback");
