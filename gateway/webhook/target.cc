@@ -55,7 +55,8 @@ bool Target::MaySend(absl::Duration now) const {
 }
 
 bool Target::OnSent(absl::Duration now) {
-  if (rate_ != 0) rate_at_ = std::max(rate_at_, now) + kMinute / rate_;
+  // A little more than a minute's share each, so that no minute has more for what leaves ahead.
+  if (rate_ != 0) rate_at_ = std::max(rate_at_, now) + (kMinute + kRateSlack) / rate_;
   if (breaker_ == Breaker::kClosed) return false;
   breaker_ = Breaker::kHalfOpen;
   probing_ = true;
