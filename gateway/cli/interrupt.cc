@@ -53,7 +53,10 @@ void InterruptWatch::Wait() {
   pollfd fds[2] = {{signals_, POLLIN, 0}, {stop_, POLLIN, 0}};
   while (poll(fds, 2, -1) < 0) {
   }
-  if ((fds[0].revents & POLLIN) != 0) on_interrupt_();
+  if ((fds[0].revents & POLLIN) == 0) return;
+  // Taken, or it would end the process once signals are let through again.
+  signalfd_siginfo taken;
+  if (read(signals_, &taken, sizeof taken) == sizeof taken) on_interrupt_();
 }
 
 }  // namespace cdgate::cli
