@@ -109,8 +109,8 @@ class TrustTest(harness.DomainsTest):
         listed = self.assert_run(self.alpha.cdgate("deny", "list", "-o", "json")).json()
         self.assertEqual([(d["name"], d["principal"], d["reason"]) for d in listed["denials"]],
                          [("erin", principal, "left")])
-        self.assert_run(self.alpha.cdgate("deny", "remove", "erin"))
         received = erin.received()
+        self.assert_run(self.alpha.cdgate("deny", "remove", "erin"))
         harness.wait_until(lambda: erin.received() >= received + 3, "erin receives what it missed")
 
     def test_a_denied_serial_is_out_and_the_next_certificate_is_not(self):
