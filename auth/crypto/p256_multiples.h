@@ -60,7 +60,7 @@ class P256Sum {
 // Immutable; thread-safe. 150 KiB.
 class P256Multiples {
  public:
-  // Takes some 40 milliseconds. `curve` is P-256; null where `point` is at infinity, or OpenSSL
+  // Takes some 20 milliseconds. `curve` is P-256; null where `point` is at infinity, or OpenSSL
   // fails.
   static std::unique_ptr<const P256Multiples> Of(const EC_GROUP* curve, const EC_POINT* point);
 

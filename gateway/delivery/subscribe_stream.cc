@@ -75,7 +75,10 @@ void SubscribeStream::Run(std::optional<events::v1::SubscribeStart> start) {
   // The callbacks keep the session alive until on_closed has run.
   const auto self = shared_from_this();
   stream_->Start(
-      {.on_message = [self](grpc::ByteBuffer message) { self->OnArrived(std::move(message)); },
+      {.on_message =
+           [self](grpc::ByteBuffer message) {
+             self->Post([self, message = std::move(message)] { self->OnMessage(message); });
+           },
        .on_end = [self] { self->Post([self] { self->OnClientDone(); }); },
        .on_closed = [self](const absl::Status&) { self->Post([self] { self->OnClosed(); }); }});
   deps_.holders.Add(self);
@@ -87,15 +90,6 @@ void SubscribeStream::Run(std::optional<events::v1::SubscribeStart> start) {
 void SubscribeStream::Post(base::Task task) {
   if (strand_->Post(std::move(task))) return;
   stream_->Cancel(Overloaded());
-}
-
-// What follows the start is short, and wakes no other thread.
-void SubscribeStream::OnArrived(grpc::ByteBuffer message) {
-  auto task = [self = shared_from_this(), message = std::move(message)] {
-    self->OnMessage(message);
-  };
-  if (active_.load(std::memory_order_acquire)) return RunOrPost(std::move(task));
-  Post(std::move(task));
 }
 
 void SubscribeStream::RunOrPost(base::Task task) {
@@ -240,7 +234,6 @@ void SubscribeStream::Activate(WindowLimits limits, base::Sequence after) {
   window_.emplace(limits, after);
   persisted_ = after;
   written_ = after;
-  active_.store(true, std::memory_order_release);
   if (kind_ == Kind::kSubscribe) {
     events::v1::SubscribeResponse response;
     *response.mutable_started()->mutable_position() = PositionAt(after);

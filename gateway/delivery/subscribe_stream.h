@@ -22,7 +22,6 @@
 // Owned by its stream's callbacks: it lives until the stream is closed.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -104,10 +103,8 @@ class SubscribeStream : public SharedConsumer,
   void Run(std::optional<events::v1::SubscribeStart> start);
   // Posts to the strand; where that is dead, the stream ends.
   void Post(base::Task task);
-  // The same from a callback that may as well do the work: of the feed, or an ack's.
+  // The same from a callback of the feed, which may as well do the work.
   void RunOrPost(base::Task task);
-  // A message of the client came. Any thread.
-  void OnArrived(grpc::ByteBuffer message);
 
   // --- on the strand
   void OnMessage(const grpc::ByteBuffer& message);
@@ -174,7 +171,6 @@ class SubscribeStream : public SharedConsumer,
   const SubscribeDeps deps_;
   const Kind kind_;
   const std::shared_ptr<base::Strand> strand_;
-  std::atomic<bool> active_{false};  // it has started
 
   // --- touched on the strand only
   std::shared_ptr<const authz::Grants> granted_by_;
