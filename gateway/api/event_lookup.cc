@@ -51,14 +51,15 @@ absl::Status Ambiguous(const EventQuery& query, const std::vector<state::EventRe
                          {{"id", query.id}});
 }
 
-absl::Status NotFound(const EventQuery& query) {
+// `covered`: only what the caller's grants cover was looked at.
+absl::Status NotFound(const EventQuery& query, bool covered) {
   const std::string name = query.sequence ? absl::StrCat("sequence ", query.sequence->value())
                                           : absl::StrCat("id ", base::Shorten(query.id));
-  return base::MakeError(
-      base::Reason::kNotFound,
-      absl::StrCat("no event with ", name,
-                   " in this domain's log; it was never accepted here, or retention removed it"),
-      {{"event", name}});
+  return base::MakeError(base::Reason::kNotFound,
+                         absl::StrCat("no event with ", name, " in this domain's log",
+                                      covered ? " that your grants cover" : "",
+                                      "; it was never accepted here, or retention removed it"),
+                         {{"event", name}});
 }
 
 }  // namespace
@@ -69,7 +70,11 @@ absl::StatusOr<EventQuery> QueryOf(const events::v1::GetEventRequest& request) {
   return FromKey(request);
 }
 
-absl::StatusOr<state::EventRef> FindEvent(const state::Store& store, const EventQuery& query) {
+namespace {
+
+// `scope`: null where everything may be seen.
+absl::StatusOr<state::EventRef> Find(const state::Store& store, const EventQuery& query,
+                                     delivery::ReadScope* scope) {
   std::vector<base::Sequence> candidates;
   if (query.sequence) {
     candidates.push_back(*query.sequence);
@@ -82,11 +87,23 @@ absl::StatusOr<state::EventRef> FindEvent(const state::Store& store, const Event
     const auto reason = base::ReasonOf(ref.status());
     if (reason == base::Reason::kTrimmed || reason == base::Reason::kNotFound) continue;
     CDGATE_RETURN_IF_ERROR(ref.status());
+    if (scope != nullptr && !scope->Covers(*ref->record)) continue;
     if (Fits(*ref->record, query)) found.push_back(*std::move(ref));
   }
-  if (found.empty()) return NotFound(query);
+  if (found.empty()) return NotFound(query, scope != nullptr);
   if (found.size() > 1) return Ambiguous(query, found);
   return std::move(found.front());
+}
+
+}  // namespace
+
+absl::StatusOr<state::EventRef> FindEvent(const state::Store& store, const EventQuery& query) {
+  return Find(store, query, nullptr);
+}
+
+absl::StatusOr<state::EventRef> FindCovered(const state::Store& store, const EventQuery& query,
+                                            delivery::ReadScope& scope) {
+  return Find(store, query, &scope);
 }
 
 admin::v1::EventSummary Summarise(const event::Record& record) {

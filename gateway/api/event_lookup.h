@@ -9,6 +9,7 @@
 #include "cdgate/admin/v1/admin.pb.h"
 #include "cdgate/events/v1/events.pb.h"
 #include "cdgate/storage/v1/state.pb.h"
+#include "gateway/delivery/read_scope.h"
 #include "gateway/event/record.h"
 #include "gateway/state/store.h"
 
@@ -29,6 +30,10 @@ absl::StatusOr<EventQuery> QueryOf(const events::v1::GetEventRequest& request);
 // (blocks) The event. NOT_FOUND where there is none, AMBIGUOUS_ID naming the candidates
 // where several fit.
 absl::StatusOr<state::EventRef> FindEvent(const state::Store& store, const EventQuery& query);
+// (blocks) The same for a caller who sees what `scope` covers: any other event is, to it, not
+// there, and nothing in the answer tells otherwise.
+absl::StatusOr<state::EventRef> FindCovered(const state::Store& store, const EventQuery& query,
+                                            delivery::ReadScope& scope);
 
 admin::v1::EventSummary Summarise(const event::Record& record);
 // Of one that retention removed.

@@ -11,7 +11,6 @@
 #include "gateway/api/paging.h"
 #include "gateway/api/times.h"
 #include "gateway/api/unary.h"
-#include "gateway/base/encoding.h"
 #include "gateway/base/errors.h"
 #include "gateway/base/status_macros.h"
 #include "gateway/delivery/read_scope.h"
@@ -125,13 +124,8 @@ absl::StatusOr<events::v1::DeliveredEvent> EventQueries::Get(
   CDGATE_ASSIGN_OR_RETURN(delivery::ReadScope scope,
                           delivery::ReadScope::Make(*grants_.Current(), call.principal, ""));
   CDGATE_ASSIGN_OR_RETURN(const EventQuery query, QueryOf(request));
-  CDGATE_ASSIGN_OR_RETURN(const state::EventRef ref, FindEvent(store_, query));
-  if (scope.Covers(*ref.record)) return Deliver(*ref.record);
-  // The same answer as for an event that is not there: its existence is not told.
-  return base::MakeError(
-      base::Reason::kNotFound,
-      absl::StrCat("no event with id ", base::Shorten(query.id), " that your grants cover"),
-      {{"id", query.id}});
+  CDGATE_ASSIGN_OR_RETURN(const state::EventRef ref, FindCovered(store_, query, scope));
+  return Deliver(*ref.record);
 }
 
 absl::StatusOr<events::v1::ListEventsResponse> EventQueries::List(

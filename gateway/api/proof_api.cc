@@ -11,7 +11,6 @@
 #include "gateway/api/event_lookup.h"
 #include "gateway/api/shown_event.h"
 #include "gateway/api/unary.h"
-#include "gateway/base/encoding.h"
 #include "gateway/base/errors.h"
 #include "gateway/base/status_macros.h"
 #include "gateway/delivery/read_scope.h"
@@ -46,14 +45,7 @@ absl::StatusOr<events::v1::GetEventProofResponse> ProofApi::Get(
   CDGATE_ASSIGN_OR_RETURN(delivery::ReadScope scope,
                           delivery::ReadScope::Make(*grants_.Current(), call.principal, ""));
   CDGATE_ASSIGN_OR_RETURN(const EventQuery query, QueryOf(KeyOf(request)));
-  CDGATE_ASSIGN_OR_RETURN(const state::EventRef ref, FindEvent(store_, query));
-  if (!scope.Covers(*ref.record)) {
-    // The same answer as for an event that is not there: its existence is not told.
-    return base::MakeError(
-        base::Reason::kNotFound,
-        absl::StrCat("no event with id ", base::Shorten(query.id), " that your grants cover"),
-        {{"id", query.id}});
-  }
+  CDGATE_ASSIGN_OR_RETURN(const state::EventRef ref, FindCovered(store_, query, scope));
   events::v1::GetEventProofResponse response;
   EventFile& file = *response.mutable_file();
   file.set_version(attestation::kEventFileVersion);

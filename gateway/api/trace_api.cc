@@ -11,7 +11,6 @@
 #include "gateway/api/times.h"
 #include "gateway/api/trace_page.h"
 #include "gateway/api/unary.h"
-#include "gateway/base/encoding.h"
 #include "gateway/base/errors.h"
 #include "gateway/base/status_macros.h"
 #include "gateway/delivery/read_scope.h"
@@ -44,13 +43,7 @@ absl::StatusOr<std::optional<state::EventRef>> StartOf(const state::Store& store
                                                        const TraceRequest& request) {
   if (!request.has_event()) return std::nullopt;
   CDGATE_ASSIGN_OR_RETURN(const EventQuery query, QueryOf(request.event()));
-  CDGATE_ASSIGN_OR_RETURN(state::EventRef event, FindEvent(store, query));
-  if (scope.Covers(*event.record)) return event;
-  // The same as for an event that is not there: its existence is not told.
-  return base::MakeError(
-      base::Reason::kNotFound,
-      absl::StrCat("no event with id ", base::Shorten(query.id), " that your grants cover"),
-      {{"id", query.id}});
+  return FindCovered(store, query, scope);
 }
 
 // The query that a page token is bound to.

@@ -5,7 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_replace.h"
 #include "gateway/api/paging.h"
+#include "gateway/base/errors.h"
 #include "tests/gateway/api/event_world.h"
 
 namespace cdgate::api {
@@ -52,6 +54,29 @@ class EventQueriesTest : public EventWorld {
 
   EventQueries api_;
 };
+
+// What the grants do not cover is not told of: not that it is there, nor whose it is.
+TEST_F(EventQueriesTest, AnEventThatIsNotCoveredIsAsIfItWereNotThere) {
+  Publish({.id = "a", .source = "/secret"});
+  Grant("source = '/open'");
+  const auto get = [this](const std::string& id) {
+    events::v1::GetEventRequest request;
+    request.set_id(id);
+    return Call<events::v1::DeliveredEvent>("GetEvent", request);
+  };
+  const absl::Status hidden = get("a").status();
+  const absl::Status missing = get("x").status();
+  EXPECT_THAT(hidden, HasReason(Reason::kNotFound));
+  EXPECT_EQ(absl::StrReplaceAll(hidden.message(), {{"id a", "id x"}}), missing.message());
+  EXPECT_EQ(base::MetadataOf(hidden).size(), base::MetadataOf(missing).size());
+  // Of several with one id the one that is covered is the one.
+  Publish({.id = "a", .source = "/open"});
+  const auto covered = get("a");
+  ASSERT_TRUE(covered.ok()) << covered.status();
+  EXPECT_EQ(covered->event().source(), "/open");
+  Grant("source = '/elsewhere'");
+  EXPECT_THAT(get("a"), HasReason(Reason::kNotFound)) << "not AMBIGUOUS_ID, which names them";
+}
 
 TEST_F(EventQueriesTest, ListsWhatFitsEachField) {
   PublishFour();
