@@ -18,8 +18,8 @@
 //
 // The share is what there is on a machine that has processors to spare. Where a turn comes later
 // than it was due there are none, and what is new waits for them as well: the share is halved, down
-// to a twentieth, and grows again by 0.002 of the whole with each turn that comes in time. So where
-// one turn in a hundred is late, two fifths of it are left, and where one in ten is, the least.
+// to a twentieth, and grows again by 0.001 of the whole with each turn that comes in time. So where
+// one turn in a hundred is late, a fifth of it is left, and where one in twenty is, the least.
 //
 // Thread-safe; takes no lock.
 #pragma once
@@ -50,7 +50,7 @@ class CatchupShare {
   static constexpr absl::Duration kInTime = absl::Microseconds(500);
   // What is left of the share where every turn is late, and what a turn in time adds to it.
   static constexpr double kLeast = 0.05;
-  static constexpr double kGrowth = 0.002;
+  static constexpr double kGrowth = 0.001;
 
   // `share`: of the time of one processor, above 0; 1: catching up never waits. `shown`, unless
   // null, shows what it is now, and outlives this.

@@ -68,7 +68,7 @@ TEST(CatchupShareTest, HalvesWhereATurnComesLateAndGrowsWhereTheyComeInTime) {
   EXPECT_DOUBLE_EQ(share.current(), 0.5 * CatchupShare::kLeast);
   share.NoteTurn(kNoon, in_time);
   EXPECT_DOUBLE_EQ(share.current(), 0.5 * (CatchupShare::kLeast + CatchupShare::kGrowth));
-  for (int i = 0; i < 500; ++i) share.NoteTurn(kNoon, in_time);
+  for (int i = 0; i < 1000; ++i) share.NoteTurn(kNoon, in_time);
   EXPECT_DOUBLE_EQ(share.current(), 0.5);
 }
 
