@@ -38,6 +38,9 @@ absl::Status WaitsForNothing() {
                          {{"field", "wait"}});
 }
 
+// No ack of one sequence is larger.
+constexpr size_t kPlainAckBytes = 32;
+
 // The feed answers with whole commits, so these are aims, not bounds.
 constexpr eventlog::ReadLimits kFeedLimits{.max_events = 1024, .max_bytes = 128 << 10};
 
@@ -75,10 +78,7 @@ void SubscribeStream::Run(std::optional<events::v1::SubscribeStart> start) {
   // The callbacks keep the session alive until on_closed has run.
   const auto self = shared_from_this();
   stream_->Start(
-      {.on_message =
-           [self](grpc::ByteBuffer message) {
-             self->Post([self, message = std::move(message)] { self->OnMessage(message); });
-           },
+      {.on_message = [self](grpc::ByteBuffer message) { self->Receive(std::move(message)); },
        .on_end = [self] { self->Post([self] { self->OnClientDone(); }); },
        .on_closed = [self](const absl::Status&) { self->Post([self] { self->OnClosed(); }); }});
   deps_.holders.Add(self);
@@ -123,6 +123,22 @@ void SubscribeStream::EndForChange(const absl::Status& why, std::function<void()
 
 // ------------------------------------------------------------ what comes in
 
+void SubscribeStream::Receive(grpc::ByteBuffer message) {
+  if (PutAck(message)) return stream_->Read();
+  Post([self = shared_from_this(), message = std::move(message)] { self->OnMessage(message); });
+}
+
+bool SubscribeStream::PutAck(const grpc::ByteBuffer& message) {
+  if (message.Length() > kPlainAckBytes) return false;
+  events::v1::SubscribeRequest request;
+  if (!rpc::Parse(message, &request).ok() || !request.has_ack()) return false;
+  const events::v1::Ack& ack = request.ack();
+  if (ack.confirm() || !ack.sequences().empty()) return false;
+  const AckBox::Kept kept = acks_.Put(base::Sequence(ack.sequence()));
+  if (kept == AckBox::Kept::kNow) Post([self = shared_from_this()] { self->OnRoom(); });
+  return kept != AckBox::Kept::kNo;
+}
+
 void SubscribeStream::OnMessage(const grpc::ByteBuffer& message) {
   if (closed_ || closing_) return;
   events::v1::SubscribeRequest request;
@@ -159,6 +175,15 @@ void SubscribeStream::OnAck(const events::v1::Ack& ack) {
     PersistAck();
   }
   Pump();
+}
+
+void SubscribeStream::OnRoom() {
+  if (!closed_ && !closing_) Pump();
+}
+
+// Those in the box are for what was delivered.
+void SubscribeStream::TakeAcks() {
+  if (const auto ack = acks_.Take()) (void)window_->Acknowledge(*ack);
 }
 
 void SubscribeStream::OnClientDone() {
@@ -234,6 +259,7 @@ void SubscribeStream::Activate(WindowLimits limits, base::Sequence after) {
   window_.emplace(limits, after);
   persisted_ = after;
   written_ = after;
+  AllowAcks();
   if (kind_ == Kind::kSubscribe) {
     events::v1::SubscribeResponse response;
     *response.mutable_started()->mutable_position() = PositionAt(after);
@@ -253,13 +279,15 @@ void SubscribeStream::Pump() {
   if (!window_) return PumpWaiting();
   if (shared_.subscription != nullptr) return PumpShared();
   if (!StillGranted()) return;
+  TakeAcks();
   if (!writing_ && !WriteNext() && window_->complete()) {
     // All that was asked for is delivered; a named subscription waits for its acks.
     const bool settled = name_.empty() || (window_->outstanding() == 0 && !persisting_);
     if (settled) return Close(absl::OkStatus());
   }
   if (WaitsForWrite()) return AwaitWritten();
-  if (window_->hungry()) Ask();
+  if (window_->hungry()) return Ask();
+  if (window_->blocked() && !acks_.Await()) Pump();
 }
 
 void SubscribeStream::Ask() {

@@ -10,6 +10,9 @@
 // dropped and asked for again. A stream with a filter that is at the head waits with the matcher
 // instead (live_matcher.h), and is woken by what its filter is true for.
 //
+// What a client of no named subscription acknowledges says how much room there is. It is left in a
+// box (ack_box.h) until the stream has something to do or has no room left.
+//
 // A named subscription's position moves with acknowledgements: the newest one is
 // proposed to the store, at most one proposal at a time. Its name is held by one stream
 // (SubscriptionHolders); a newer stream takes it over and this one ends with TAKEN_OVER, or waits
@@ -38,6 +41,7 @@
 #include "gateway/base/clock.h"
 #include "gateway/base/executor.h"
 #include "gateway/base/timer_queue.h"
+#include "gateway/delivery/ack_box.h"
 #include "gateway/delivery/converter.h"
 #include "gateway/delivery/delivered_cache.h"
 #include "gateway/delivery/live_matcher.h"
@@ -106,6 +110,11 @@ class SubscribeStream : public SharedConsumer,
   // The same from a callback of the feed, which may as well do the work.
   void RunOrPost(base::Task task);
 
+  // On gRPC's threads, one message at a time.
+  void Receive(grpc::ByteBuffer message);
+  // True where nothing more is to be done for it.
+  bool PutAck(const grpc::ByteBuffer& message);
+
   // --- on the strand
   void OnMessage(const grpc::ByteBuffer& message);
   void OnStart(const events::v1::SubscribeStart& start);
@@ -114,6 +123,8 @@ class SubscribeStream : public SharedConsumer,
   void OnClientDone();
   void OnClosed();
   void OnWritten();
+  void OnRoom();
+  void TakeAcks();
   void OnCommits(eventlog::Feed::Commits commits);
   void OnMatched(const event::CommitPtr& commit);
   void OnHeartbeatDue();
@@ -142,6 +153,7 @@ class SubscribeStream : public SharedConsumer,
   void LeaveShared();
   bool WriteControl();
   bool WriteNext();
+  void AllowAcks();
   void WriteFrame(const Window::Frame& frame);
   // Others get it in the same bytes, and soon.
   bool IsForMany(const Window::Frame& frame) const;
@@ -171,6 +183,7 @@ class SubscribeStream : public SharedConsumer,
   const SubscribeDeps deps_;
   const Kind kind_;
   const std::shared_ptr<base::Strand> strand_;
+  AckBox acks_;
 
   // --- touched on the strand only
   std::shared_ptr<const authz::Grants> granted_by_;

@@ -17,10 +17,18 @@ bool SubscribeStream::WriteControl() {
 bool SubscribeStream::WriteNext() {
   if (WriteControl()) return true;
   const std::optional<Window::Frame> frame = window_->Next(*scope_);
-  if (frame) WriteFrame(*frame);
+  if (frame) {
+    AllowAcks();
+    WriteFrame(*frame);
+  }
   // A consumer that does not read holds a frame of its own, and nothing of the log.
   window_->Release();
   return frame.has_value();
+}
+
+// Those of a named subscription move its position, and are looked at one by one.
+void SubscribeStream::AllowAcks() {
+  if (name_.empty()) acks_.Allow(window_->delivered());
 }
 
 void SubscribeStream::WriteFrame(const Window::Frame& frame) {

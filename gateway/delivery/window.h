@@ -70,6 +70,8 @@ class Window {
   bool hungry() const { return commit_ == commits_.size() && !blocked_ && !complete(); }
   // True once `total` events are delivered.
   bool complete() const { return count_ >= limits_.total; }
+  // True where the next event waits for an acknowledgement.
+  bool blocked() const { return blocked_; }
   size_t outstanding() const { return outstanding_.size(); }
 
   // The first sequence not looked at yet.

@@ -5,10 +5,11 @@
 //                     --connections 25 --rate 1000 --count 10000 --seed 1
 //
 // The events are those of chaos_events.h, whose subjects are 97; subscriber n asks for the events
-// of one of them, in words that are nobody else's; with --everything all ask for all. Prints a JSON
-// summary once all have come: events, deliveries, wrong (not asked for, twice or out of order),
-// missing, and in ms p50 and p99 from when a subscriber could have had an event (it was confirmed
-// to its publisher) to when it had it, and the same to the last of its subscribers.
+// of one of them, in words that are nobody else's; with --everything all ask for all. With --idle
+// so many named subscriptions are made before, which nobody reads by. Prints a JSON summary once
+// all have come: events, deliveries, wrong (not asked for, twice or out of order), missing, and in
+// ms p50 and p99 from when a subscriber could have had an event (it was confirmed to its publisher)
+// to when it had it, and the same to the last of its subscribers.
 //
 // Exit status: 0 all came and nothing else, 1 not so.
 #include <algorithm>
@@ -23,6 +24,7 @@
 
 #include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
+#include "cdgate/admin/v1/subscription.grpc.pb.h"
 #include "cdgate/events/v1/events.grpc.pb.h"
 #include "tests/e2e/chaos_events.h"
 #include "tests/e2e/dial.h"
@@ -46,6 +48,7 @@ struct Options {
   uint64_t rate = 1000;
   uint64_t count = 10'000;
   uint64_t seed = 1;
+  uint64_t idle = 0;
   bool everything = false;
 };
 
@@ -197,7 +200,48 @@ std::string Summary(const Events& events, const std::vector<std::unique_ptr<Subs
                       ",\"last_p99_ms\":", At(last, 0.99), "}");
 }
 
+// Named subscriptions with filters of their own; every other one is shared.
+class Idle {
+ public:
+  explicit Idle(const Options& options)
+      : options_(options),
+        stub_(admin::v1::SubscriptionService::NewStub(
+            DialAlone(options.gateway, options.subscriber))) {}
+
+  void MakeAll() {
+    std::vector<std::thread> makers;
+    for (int i = 0; i < kAtOnce; ++i) {
+      makers.emplace_back([this] {
+        for (uint64_t n = next_++; n < options_.idle; n = next_++) Make(n);
+      });
+    }
+    for (std::thread& maker : makers) maker.join();
+  }
+
+ private:
+  static constexpr int kAtOnce = 32;
+
+  void Make(uint64_t n) {
+    admin::v1::CreateSubscriptionRequest request;
+    admin::v1::Subscription& subscription = *request.mutable_subscription();
+    subscription.set_name(absl::StrCat("idle-", n));
+    subscription.set_filter(
+        absl::StrCat("subject = 's", n % kSubjects, "' AND NOT (source = '/idle-", n, "')"));
+    subscription.set_mode(n % 2 == 0 ? admin::v1::SUBSCRIPTION_MODE_ORDERED
+                                     : admin::v1::SUBSCRIPTION_MODE_SHARED);
+    grpc::ClientContext context;
+    admin::v1::SubscriptionStatus made;
+    const grpc::Status status = stub_->CreateSubscription(&context, request, &made);
+    if (!status.ok()) GiveUp(absl::StrCat("idle-", n, ": ", status.error_message()));
+  }
+
+  const Options& options_;
+  const std::unique_ptr<admin::v1::SubscriptionService::Stub> stub_;
+  std::atomic<uint64_t> next_{0};
+};
+
 int Run(const Options& options) {
+  Idle(options).MakeAll();
   std::vector<std::unique_ptr<EventsService::Stub>> stubs;
   for (uint64_t i = 0; i < options.connections; ++i) {
     stubs.push_back(EventsService::NewStub(DialAlone(options.gateway, options.subscriber)));
@@ -237,6 +281,7 @@ int main(int argc, char** argv) {
   app.add_option("--rate", options.rate)->check(CLI::PositiveNumber);
   app.add_option("--count", options.count);
   app.add_option("--seed", options.seed);
+  app.add_option("--idle", options.idle);
   app.add_flag("--everything", options.everything);
   CLI11_PARSE(app, argc, argv);
   return cdgate::e2e::Run(options);

@@ -26,7 +26,7 @@ class FakeServerStream final : public rpc::ServerStream {
   explicit FakeServerStream(rpc::Call call) : call_(std::move(call)) {}
 
   void Start(Callbacks callbacks) override { callbacks_ = std::move(callbacks); }
-  void Read() override {}
+  void Read() override { ++reads; }
   void Send(grpc::ByteBuffer message, rpc::SendHint, Written on_written) override {
     if (broken) return on_written(false);
     sent.push_back(std::move(message));
@@ -55,6 +55,7 @@ class FakeServerStream final : public rpc::ServerStream {
   std::vector<grpc::ByteBuffer> sent;
   std::vector<absl::Status> closed;
   bool broken = false;
+  int reads = 0;
 
  private:
   const rpc::Call call_;
