@@ -41,9 +41,6 @@ absl::Status WaitsForNothing() {
 // No ack of one sequence is larger.
 constexpr size_t kPlainAckBytes = 32;
 
-// The feed answers with whole commits, so these are aims, not bounds.
-constexpr eventlog::ReadLimits kFeedLimits{.max_events = 1024, .max_bytes = 128 << 10};
-
 }  // namespace
 
 std::shared_ptr<SubscribeStream> SubscribeStream::Subscribe(rpc::ServerStreamPtr stream,
@@ -280,7 +277,7 @@ void SubscribeStream::Pump() {
   if (shared_.subscription != nullptr) return PumpShared();
   if (!StillGranted()) return;
   TakeAcks();
-  if (!writing_ && !WriteNext() && window_->complete()) {
+  if (!writing_ && !WriteNext() && !WriteFromTail() && window_->complete()) {
     // All that was asked for is delivered; a named subscription waits for its acks.
     const bool settled = name_.empty() || (window_->outstanding() == 0 && !persisting_);
     if (settled) return Close(absl::OkStatus());

@@ -26,6 +26,15 @@ bool SubscribeStream::WriteNext() {
   return frame.has_value();
 }
 
+// What is in memory is had without a task for it.
+bool SubscribeStream::WriteFromTail() {
+  if (asking_ || !window_->hungry()) return false;
+  auto commits = deps_.feed.FromTail(window_->next(), kFeedLimits);
+  if (commits.empty()) return false;
+  window_->Offer(std::move(commits));
+  return WriteNext();
+}
+
 // Those of a named subscription move its position, and are looked at one by one.
 void SubscribeStream::AllowAcks() {
   if (name_.empty()) acks_.Allow(window_->delivered());

@@ -23,6 +23,8 @@ namespace {
 constexpr size_t kTurn = 64;
 // Tasks that deliver at a time: callbacks are short, so a few use every core.
 constexpr size_t kDeliverers = 4;
+// Readers that have their answers from one of them before another is begun.
+constexpr size_t kReadersEach = 256;
 
 absl::Status Stopped() {
   return base::MakeError(base::Reason::kCancelled, "the gateway stops reading its log");
@@ -55,6 +57,7 @@ class Feed::Core final : public CommitObserver, public std::enable_shared_from_t
   void OnAppend(const event::CommitPtr& commit) override;
   void OnCommit(const event::CommitPtr& commit) override;
   Ticket Next(base::Sequence from, ReadLimits limits, Callback callback, Preview preview);
+  std::vector<event::CommitPtr> TakeFromTail(base::Sequence from, ReadLimits limits);
   bool Cancel(Ticket ticket);
   void Shutdown();
   base::Sequence head() const;
@@ -76,7 +79,8 @@ class Feed::Core final : public CommitObserver, public std::enable_shared_from_t
 
   void Queue(Ticket ticket, const Request& request) CDGATE_REQUIRES(mu_);
   bool InTail(base::Sequence from) const CDGATE_REQUIRES(mu_);
-  std::vector<event::CommitPtr> FromTail(const Request& request) const CDGATE_REQUIRES(mu_);
+  std::vector<event::CommitPtr> FromTail(base::Sequence from, ReadLimits limits) const
+      CDGATE_REQUIRES(mu_);
   void Remember(const event::CommitPtr& commit, Tail* evicted) CDGATE_REQUIRES(mu_);
   void WakeWaiting() CDGATE_REQUIRES(mu_);
   void StartTasks();
@@ -200,12 +204,12 @@ bool Feed::Core::InTail(base::Sequence from) const {
          from <= tail_.back()->last_sequence;
 }
 
-std::vector<event::CommitPtr> Feed::Core::FromTail(const Request& request) const {
+std::vector<event::CommitPtr> Feed::Core::FromTail(base::Sequence from, ReadLimits limits) const {
   auto it = std::partition_point(tail_.begin(), tail_.end(), [&](const event::CommitPtr& commit) {
-    return commit->last_sequence < request.from;
+    return commit->last_sequence < from;
   });
   std::vector<event::CommitPtr> out;
-  ReadBudget budget(request.limits);
+  ReadBudget budget(limits);
   for (; it != tail_.end() && budget.Take(**it); ++it) out.push_back(*it);
   return out;
 }
@@ -246,6 +250,17 @@ Feed::Ticket Feed::Core::Next(base::Sequence from, ReadLimits limits, Callback c
   return ticket;
 }
 
+std::vector<event::CommitPtr> Feed::Core::TakeFromTail(base::Sequence from, ReadLimits limits) {
+  std::vector<event::CommitPtr> out;
+  {
+    MutexLock lock(mu_);
+    if (stopped_ || !InTail(from)) return out;
+    out = FromTail(from, limits);
+  }
+  from_tail_.Add(1);
+  return out;
+}
+
 bool Feed::Core::Cancel(Ticket ticket) {
   Callback dropped;  // destroyed without the lock: it may own anything
   Preview dropped_preview;
@@ -267,7 +282,7 @@ void Feed::Core::StartTasks() {
   size_t read = 0;
   {
     MutexLock lock(mu_);
-    for (; deliverers_ < kDeliverers && ready_.size() > deliverers_ * kTurn; ++deliver) {
+    for (; deliverers_ < kDeliverers && ready_.size() > deliverers_ * kReadersEach; ++deliver) {
       ++deliverers_;
     }
     for (; log_readers_ < options_.concurrent_reads && behind_.size() > log_readers_; ++read) {
@@ -303,7 +318,8 @@ std::vector<Feed::Core::Answer> Feed::Core::TakeAnswers() {
       behind_.push_back(ticket);  // evicted since it was queued
       continue;
     }
-    Commits commits = request.error.ok() ? Commits(FromTail(request)) : Commits(request.error);
+    Commits commits = request.error.ok() ? Commits(FromTail(request.from, request.limits))
+                                         : Commits(request.error);
     out.push_back({std::move(request.callback), std::move(commits)});
     requests_.erase(it);
   }
@@ -422,6 +438,10 @@ Feed::~Feed() { core_->Shutdown(); }
 Feed::Ticket Feed::Next(base::Sequence from, ReadLimits limits, Callback callback,
                         Preview preview) {
   return core_->Next(from, limits, std::move(callback), std::move(preview));
+}
+
+std::vector<event::CommitPtr> Feed::FromTail(base::Sequence from, ReadLimits limits) {
+  return core_->TakeFromTail(from, limits);
 }
 
 bool Feed::Cancel(Ticket ticket) { return core_->Cancel(ticket); }

@@ -68,6 +68,10 @@ class Feed {
                             Preview preview = nullptr);
   static constexpr size_t kMostPreviewed = 4;
 
+  // What Next() would answer with, without a task, where that is in memory; else empty: ask. For a
+  // reader that knows that there is something behind `from`.
+  std::vector<event::CommitPtr> FromTail(base::Sequence from, ReadLimits limits);
+
   // True: the callback will not run, and is destroyed before this returns. False: it
   // ran, runs, or is about to.
   bool Cancel(Ticket ticket);

@@ -40,6 +40,25 @@ TEST_F(SubscribeStreamTest, AWriteAtTheHeadEndsWithoutATask) {
   pool_.RunAll();
 }
 
+// One that could not use an answer has what came meanwhile as soon as its write ends.
+TEST_F(SubscribeStreamTest, WhatIsInMemoryFollowsAWriteInTheSameTask) {
+  const auto stream = Subscribe(Everything());
+  EndWrite(*stream, true);
+  PublishLarge(2);
+  pool_.RunAll();
+  EXPECT_EQ(stream->sent.size(), 2u);
+  for (size_t frames = 3; frames <= 4; ++frames) {
+    PublishLarge(1);
+    pool_.RunAll();
+    stream->EndWrite(true);
+    EXPECT_EQ(pool_.queued(), 1u);
+    ASSERT_TRUE(pool_.RunOne());
+    EXPECT_EQ(stream->sent.size(), frames);
+  }
+  stream->Over();
+  pool_.RunAll();
+}
+
 TEST_F(SubscribeStreamTest, WhatComesDuringAWriteFollowsIt) {
   const auto stream = Subscribe(Everything());
   PublishLarge(2);

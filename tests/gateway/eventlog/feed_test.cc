@@ -63,6 +63,21 @@ TEST_F(FeedTest, AnswersFromTheTail) {
   EXPECT_EQ(metrics_.AddCounter("cdgate_feed_answers_total", "", {{"from", "tail"}}).Value(), 1);
 }
 
+TEST_F(FeedTest, WhatIsInTheTailIsHadAtOnce) {
+  CDGATE_ASSERT_OK(AppendEvents(log_, 3));  // before the feed
+  Feed feed(log_, executor_, metrics_);
+  CDGATE_ASSERT_OK(AppendEvents(log_, 3));
+  CDGATE_ASSERT_OK(AppendEvents(log_, 3));
+  EXPECT_EQ(NumbersOf(feed.FromTail(Sequence(5), kPlenty)), (std::vector<uint64_t>{3, 4}));
+  EXPECT_EQ(feed.FromTail(Sequence(4), {.max_events = 1, .max_bytes = 1}).size(), 1u);
+  EXPECT_TRUE(feed.FromTail(Sequence(1), kPlenty).empty());   // it is in the log
+  EXPECT_TRUE(feed.FromTail(Sequence(10), kPlenty).empty());  // it is to come
+  EXPECT_EQ(executor_.queued(), 0u);
+  EXPECT_EQ(metrics_.AddCounter("cdgate_feed_answers_total", "", {{"from", "tail"}}).Value(), 2);
+  feed.Shutdown();
+  EXPECT_TRUE(feed.FromTail(Sequence(5), kPlenty).empty());
+}
+
 TEST_F(FeedTest, SharesTheCommitsOfTheLog) {
   Feed feed(log_, executor_, metrics_);
   const auto commit = NextEvents(log_.head(), 1);
