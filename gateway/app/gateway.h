@@ -80,6 +80,7 @@
 #include "gateway/delivery/delivered_cache.h"
 #include "gateway/delivery/letter_expiry.h"
 #include "gateway/delivery/live_matcher.h"
+#include "gateway/delivery/rounds.h"
 #include "gateway/delivery/subscriptions.h"
 #include "gateway/eventlog/search_index.h"
 #include "gateway/http/ingress_listener.h"
@@ -214,6 +215,7 @@ class Gateway {
   std::unique_ptr<rpc::PrincipalRates> rates_;
   std::unique_ptr<admission::Admission> admission_;
   std::unique_ptr<delivery::LiveMatcher> live_matcher_;
+  std::unique_ptr<delivery::Rounds> rounds_;
   delivery::DeliveredCache delivered_cache_;
   delivery::SubscriptionHolders subscriptions_;
   std::unique_ptr<delivery::SharedSubscriptions> shared_subscriptions_;

@@ -217,7 +217,7 @@ void SubscribeStream::OnHeartbeatDue() {
     // By a shared subscription there is no place to go on from: the gateway keeps it. One that
     // waits has none yet.
     if (window_ && shared_.subscription == nullptr) {
-      if (asking_ && ticket_ == 0) window_->SkipThrough(matched_->Seen());
+      if (asking_ && matched_ != nullptr && ticket_ == 0) window_->SkipThrough(matched_->Seen());
       *response.mutable_heartbeat()->mutable_position() = PositionAt(window_->scanned());
     }
     response.mutable_heartbeat()->set_head(deps_.feed.head().value());
@@ -290,12 +290,32 @@ void SubscribeStream::Pump() {
 void SubscribeStream::Ask() {
   if (asking_) return;
   asking_ = true;
-  if (!AskMatcher()) AskFeed();
+  ticket_ = 0;
+  round_ = 0;
+  if (!AskMatcher() && !AskRounds()) AskFeed();
+}
+
+// Where it is at the head, and reads everything.
+bool SubscribeStream::AskRounds() {
+  if (matched_ != nullptr) return false;
+  round_ = deps_.rounds.Wait(window_->next(), [self = shared_from_this()](Rounds::Commits commits) {
+    self->RunOrPost(
+        [self, commits = std::move(commits)]() mutable { self->OnRound(std::move(commits)); });
+  });
+  return round_ != 0;
+}
+
+void SubscribeStream::OnRound(Rounds::Commits commits) {
+  if (!commits.empty()) return OnCommits(std::move(commits));
+  round_ = 0;
+  asking_ = false;
+  if (closed_ || closing_) return;
+  asking_ = true;
+  AskFeed();  // which says why
 }
 
 // Where the stream is at the head, and reads by a filter.
 bool SubscribeStream::AskMatcher() {
-  ticket_ = 0;
   return matched_ != nullptr &&
          matched_->Wait(window_->next(), [self = shared_from_this()](event::CommitPtr commit) {
            self->RunOrPost([self, commit = std::move(commit)] { self->OnMatched(commit); });
@@ -314,6 +334,7 @@ void SubscribeStream::StopAsking() {
   if (!asking_) return;
   if (matched_ != nullptr) matched_->Cancel();
   if (ticket_ != 0) deps_.feed.Cancel(ticket_);
+  if (round_ != 0) deps_.rounds.Cancel(round_);
 }
 
 void SubscribeStream::AskFeed() {

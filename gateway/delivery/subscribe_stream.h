@@ -7,8 +7,9 @@
 // of a write, timers. Nothing of the log is held during a write, so a consumer that does not read
 // costs one frame. A stream at the head asks for what comes next while it writes, and takes the
 // end of the write for known with the answer (frame_write.h); where that comes sooner, it is
-// dropped and asked for again. A stream with a filter that is at the head waits with the matcher
-// instead (live_matcher.h), and is woken by what its filter is true for.
+// dropped and asked for again. A stream that is at the head waits with all others: for the next
+// round (rounds.h), or, with a filter, with the matcher (live_matcher.h), which wakes it by what
+// its filter is true for. The feed is for those that are behind.
 //
 // What a client of no named subscription acknowledges says how much room there is. It is left in a
 // box (ack_box.h) until the stream has something to do or has no room left.
@@ -46,6 +47,7 @@
 #include "gateway/delivery/delivered_cache.h"
 #include "gateway/delivery/live_matcher.h"
 #include "gateway/delivery/read_scope.h"
+#include "gateway/delivery/rounds.h"
 #include "gateway/delivery/shared_subscription.h"
 #include "gateway/delivery/subscriptions.h"
 #include "gateway/delivery/window.h"
@@ -68,6 +70,7 @@ struct SubscribeDeps {
   state::Store& store;
   eventlog::Feed& feed;
   LiveMatcher& matcher;
+  Rounds& rounds;
   DeliveredCache& delivered;
   const authz::GrantRegistry& grants;
   SubscriptionHolders& holders;
@@ -130,6 +133,7 @@ class SubscribeStream : public SharedConsumer,
   void TakeAcks();
   void OnCommits(eventlog::Feed::Commits commits);
   void OnMatched(const event::CommitPtr& commit);
+  void OnRound(Rounds::Commits commits);
   void OnHeartbeatDue();
 
   // Opens the window. For a named subscription this may have to make it first: `then`
@@ -165,12 +169,15 @@ class SubscribeStream : public SharedConsumer,
   void Write(std::string bytes) { Write(rpc::ToBytes(std::move(bytes))); }
   // A write that has ended is over from now on.
   void TakeWritten();
+  // There is something for it that others have already.
+  bool IsBehind() const;
   // Something is to be done as soon as the write ends.
   bool WaitsForWrite() const;
   // Has OnWritten() called then.
   void AwaitWritten();
   void Ask();
   bool AskMatcher();
+  bool AskRounds();
   void AskFeed();
   void StopAsking();
   // Ends the stream where the principal may not read any more.
@@ -211,7 +218,8 @@ class SubscribeStream : public SharedConsumer,
   base::Sequence persisted_;
   base::Sequence written_;             // the last event that was written to the end
   LiveMatcher::ReaderPtr matched_;     // null: it has no filter of its own
-  eventlog::Feed::Ticket ticket_ = 0;  // 0: the matcher was asked
+  eventlog::Feed::Ticket ticket_ = 0;  // 0: the matcher was asked, or the rounds
+  Rounds::Ticket round_ = 0;           // 0: not the rounds
   bool asking_ = false;
   base::TimerQueue::Id heartbeat_ = 0;
   bool wrote_since_heartbeat_ = false;

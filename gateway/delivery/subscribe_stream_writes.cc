@@ -28,7 +28,7 @@ bool SubscribeStream::WriteNext() {
 
 // What is in memory is had without a task for it.
 bool SubscribeStream::WriteFromTail() {
-  if (asking_ || !window_->hungry()) return false;
+  if (asking_ || !window_->hungry() || !IsBehind()) return false;
   auto commits = deps_.feed.FromTail(window_->next(), kFeedLimits);
   if (commits.empty()) return false;
   window_->Offer(std::move(commits));
@@ -85,11 +85,16 @@ void SubscribeStream::TakeWritten() {
   if (window_) written_ = window_->delivered();
 }
 
-// What is behind the head can be had at once, and could not be used.
+bool SubscribeStream::IsBehind() const {
+  const base::Sequence next = window_->next();
+  return matched_ != nullptr ? next <= deps_.feed.head() : deps_.rounds.IsBehind(next);
+}
+
+// What it is behind of can be had at once, and could not be used.
 bool SubscribeStream::WaitsForWrite() const {
   if (!writing_) return false;
   const bool acknowledges = auto_ack_ && !name_.empty();
-  const bool behind = window_->hungry() && window_->next() <= deps_.feed.head();
+  const bool behind = window_->hungry() && IsBehind();
   return acknowledges || behind || !control_.empty() || window_->complete();
 }
 

@@ -1,0 +1,72 @@
+// What is new, to all streams that wait for everything at the head of the log, in rounds: each is
+// given what came since the round before. A round begins as soon as something comes, but not before
+// a pause three times as long as the round before took, at most kLongestPause. An event that comes
+// alone waits for nothing; where they come faster than so many streams can be written to one by
+// one, a write carries several (docs/adr/0034).
+//
+//   Rounds rounds(feed, pool, clock, timers);
+//   ticket = rounds.Wait(window.next(), [](Rounds::Commits commits) { ... });
+//   if (ticket == 0) AskFeed();                  // it is behind
+//   ...
+//   rounds.Cancel(ticket);
+//
+// Thread-safe. Callbacks run on the feed's executor or the pool, never inside a call, and must be
+// short.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "gateway/base/clock.h"
+#include "gateway/base/executor.h"
+#include "gateway/base/timer_queue.h"
+#include "gateway/base/types.h"
+#include "gateway/event/record.h"
+#include "gateway/eventlog/feed.h"
+
+namespace cdgate::delivery {
+
+class Rounds {
+ public:
+  // Contiguous, the first of them may begin before what was asked for. Empty: ask the feed, which
+  // says why.
+  using Commits = std::vector<event::CommitPtr>;
+  using Callback = std::function<void(Commits commits)>;
+  using Ticket = uint64_t;  // 0 is never given out
+
+  // Fewer readers cost so little that there is no pause behind them.
+  static constexpr size_t kMany = 16;
+  static constexpr int kPauseToRound = 3;
+  static constexpr absl::Duration kLongestPause = absl::Milliseconds(6);
+  // Readers that are told in one task.
+  static constexpr size_t kReadersATask = 256;
+
+  // All outlive it, and the feed's callbacks end with the feed.
+  Rounds(eventlog::Feed& feed, base::Executor& pool, base::Clock& clock, base::TimerQueue& timers);
+  // No callback begins after this.
+  ~Rounds();
+  Rounds(const Rounds&) = delete;
+  Rounds& operator=(const Rounds&) = delete;
+
+  // Calls `callback` once with what comes at or after `from`. 0, and `callback` is dropped, where
+  // that was given in an earlier round.
+  [[nodiscard]] Ticket Wait(base::Sequence from, Callback callback);
+  // True: the callback will not run, and is destroyed before this returns. False: it ran, runs, or
+  // is about to.
+  bool Cancel(Ticket ticket);
+  // Whether Wait() would say 0.
+  bool IsBehind(base::Sequence from) const;
+
+  // Readers that wait.
+  size_t waiting() const;
+
+ private:
+  class Core;
+  const std::shared_ptr<Core> core_;
+};
+
+}  // namespace cdgate::delivery
