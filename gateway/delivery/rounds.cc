@@ -122,12 +122,13 @@ void Rounds::Core::Ask(Sequence from) {
 void Rounds::Core::OnCommits(eventlog::Feed::Commits commits) {
   const auto round = std::make_shared<Round>();
   size_t tasks = 0;
+  bool few = false;
   {
     MutexLock lock(mu_);
     if (stopped_) return;
     state_ = State::kTelling;
     round->begun = clock_.Monotonic();
-    if (commits.ok()) {
+    if (commits.ok() && !commits->empty()) {
       round->commits = *std::move(commits);
       through_ = std::max(through_, round->commits.back()->last_sequence);
     }
@@ -139,13 +140,15 @@ void Rounds::Core::OnCommits(eventlog::Feed::Commits commits) {
     }
     tasks = std::max<size_t>(1, (round->callbacks.size() + kReadersATask - 1) / kReadersATask);
     round->tasks_left = tasks;
+    few = round->callbacks.size() < kMany;
   }
-  for (size_t task = 1; task < tasks; ++task) {
+  // The feed has others to answer. A few are told at once.
+  if (few) return Tell(round, 0);
+  for (size_t task = 0; task < tasks; ++task) {
     const size_t begin = task * kReadersATask;
     const auto tell = [self = shared_from_this(), round, begin] { self->Tell(round, begin); };
     if (!pool_.TryPost(tell)) tell();
   }
-  Tell(round, 0);
 }
 
 void Rounds::Core::Tell(const RoundPtr& round, size_t begin) {

@@ -47,7 +47,7 @@ class Rounds {
 
   // All outlive it, and the feed's callbacks end with the feed.
   Rounds(eventlog::Feed& feed, base::Executor& pool, base::Clock& clock, base::TimerQueue& timers);
-  // No callback begins after this.
+  // What the pool was given before has run. No callback begins after this.
   ~Rounds();
   Rounds(const Rounds&) = delete;
   Rounds& operator=(const Rounds&) = delete;

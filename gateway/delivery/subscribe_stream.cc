@@ -284,7 +284,8 @@ void SubscribeStream::Pump() {
   }
   if (WaitsForWrite()) return AwaitWritten();
   if (window_->hungry()) return Ask();
-  if (window_->blocked() && !acks_.Await()) Pump();
+  // By the strand: a client that acknowledges without end is no reason to go on without one.
+  if (window_->blocked() && !acks_.Await()) Post([self = shared_from_this()] { self->OnRoom(); });
 }
 
 void SubscribeStream::Ask() {

@@ -90,11 +90,12 @@ bool SubscribeStream::IsBehind() const {
   return matched_ != nullptr ? next <= deps_.feed.head() : deps_.rounds.IsBehind(next);
 }
 
-// What it is behind of can be had at once, and could not be used.
+// What it is behind of can be had at once, and could not be used. What was offered and not looked
+// at is there already: something else was written before it.
 bool SubscribeStream::WaitsForWrite() const {
   if (!writing_) return false;
   const bool acknowledges = auto_ack_ && !name_.empty();
-  const bool behind = window_->hungry() && IsBehind();
+  const bool behind = window_->hungry() ? IsBehind() : !window_->blocked();
   return acknowledges || behind || !control_.empty() || window_->complete();
 }
 
