@@ -161,13 +161,14 @@ void Rounds::Core::Tell(const RoundPtr& round, size_t begin) {
 }
 
 void Rounds::Core::OnTold(const Round& round) {
+  const Sequence head = feed_.head();
   Sequence next;
   {
     // Held while the timer is set, because after Stop() nobody touches the timers, which may be
     // gone.
     MutexLock lock(mu_);
     if (stopped_) return;
-    if (round.callbacks.size() >= kMany) {
+    if (round.callbacks.size() >= kMany && head > through_) {
       const absl::Duration now = clock_.Monotonic();
       const absl::Duration took = now - round.begun;
       state_ = State::kPausing;
