@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <iterator>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
@@ -12,12 +11,6 @@ namespace cdgate::delivery {
 
 using base::MutexLock;
 using base::Sequence;
-
-namespace {
-
-constexpr eventlog::ReadLimits kReadLimits = {.max_events = 1024, .max_bytes = 128 << 10};
-
-}  // namespace
 
 //   Idle ──Wait──▶ Asked ──the feed answers──▶ Telling ──all told──▶ Pausing ──▶ Asked, Idle
 //
@@ -111,7 +104,7 @@ bool Rounds::Core::Cancel(Ticket ticket) {
 }
 
 void Rounds::Core::Ask(Sequence from) {
-  (void)feed_.Next(from, kReadLimits, [self = shared_from_this()](eventlog::Feed::Commits commits) {
+  (void)feed_.Next(from, kFeedLimits, [self = shared_from_this()](eventlog::Feed::Commits commits) {
     self->OnCommits(std::move(commits));
   });
   MutexLock lock(mu_);

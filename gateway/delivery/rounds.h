@@ -30,6 +30,9 @@
 
 namespace cdgate::delivery {
 
+// What streams ask the feed for. That answers with whole commits, so these are aims, not bounds.
+inline constexpr eventlog::ReadLimits kFeedLimits{.max_events = 1024, .max_bytes = 128 << 10};
+
 class Rounds {
  public:
   // Contiguous, the first of them may begin before what was asked for. Empty: ask the feed, which

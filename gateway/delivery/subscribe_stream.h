@@ -62,9 +62,6 @@ namespace cdgate::delivery {
 // A stream with nothing else to send says this often that it lives.
 inline constexpr absl::Duration kHeartbeatInterval = absl::Seconds(5);
 
-// What a stream asks the feed for. That answers with whole commits, so these are aims, not bounds.
-inline constexpr eventlog::ReadLimits kFeedLimits{.max_events = 1024, .max_bytes = 128 << 10};
-
 // All outlive the streams.
 struct SubscribeDeps {
   state::Store& store;

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "auth/trust/spiffe_id.h"
 #include "gateway/rpc/bytes.h"
 #include "gateway/rpc/call.h"
 #include "google/protobuf/message.h"
@@ -62,5 +63,14 @@ class FakeServerStream final : public rpc::ServerStream {
   Callbacks callbacks_;
   Written written_;
 };
+
+// Of a Subscribe call by the service `who` of alpha.example.
+inline std::shared_ptr<FakeServerStream> StreamOf(const std::string& who) {
+  rpc::Call call;
+  call.method = "/cdgate.events.v1.EventsService/Subscribe";
+  call.listener = authz::Listener::kApi;
+  call.principal = authz::Principal::Spiffe(*trust::SpiffeId::Service("alpha.example", who));
+  return std::make_shared<FakeServerStream>(std::move(call));
+}
 
 }  // namespace cdgate::test

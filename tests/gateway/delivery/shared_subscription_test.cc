@@ -11,7 +11,6 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "auth/trust/spiffe_id.h"
 #include "gateway/delivery/subscribe_stream.h"
 #include "gateway/delivery/subscription_settings.h"
 #include "tests/gateway/delivery/fake_server_stream.h"
@@ -117,11 +116,7 @@ class SharedSubscriptionTest : public testing::Test {
   }
   std::shared_ptr<test::FakeServerStream> Subscribe(const events::v1::SubscribeStart& start,
                                                     const std::string& who = "worker") {
-    rpc::Call call;
-    call.method = "/cdgate.events.v1.EventsService/Subscribe";
-    call.listener = authz::Listener::kApi;
-    call.principal = authz::Principal::Spiffe(*trust::SpiffeId::Service("alpha.example", who));
-    auto stream = std::make_shared<test::FakeServerStream>(std::move(call));
+    const auto stream = test::StreamOf(who);
     SubscribeStream::Subscribe(stream, {.store = *world_.store,
                                         .feed = *feed_,
                                         .matcher = *matcher_,

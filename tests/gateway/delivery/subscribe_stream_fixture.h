@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "auth/trust/spiffe_id.h"
 #include "cdgate/admin/v1/resources.pb.h"
 #include "tests/gateway/delivery/fake_server_stream.h"
 #include "tests/gateway/state/store_fixture.h"
@@ -46,12 +45,7 @@ class SubscribeStreamTest : public testing::Test {
   }
 
   std::shared_ptr<test::FakeServerStream> Subscribe(const events::v1::SubscribeStart& start) {
-    rpc::Call call;
-    call.method = "/cdgate.events.v1.EventsService/Subscribe";
-    call.listener = authz::Listener::kApi;
-    call.principal =
-        authz::Principal::Spiffe(*trust::SpiffeId::Service("alpha.example", "deployer"));
-    auto stream = std::make_shared<test::FakeServerStream>(std::move(call));
+    const auto stream = test::StreamOf("deployer");
     SubscribeStream::Subscribe(stream, {.store = *world_.store,
                                         .feed = *feed_,
                                         .matcher = *matcher_,
