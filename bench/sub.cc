@@ -1,6 +1,6 @@
 // cdgate_bench_sub: the relay benchmark's subscriber (program contract: the benchmark's
 // common.hpp). Each connection is a Subscribe stream with at most --prefetch events
-// outstanding and a cumulative ack for every 64 events or 20 ms. When its stream ends it
+// outstanding and a cumulative ack for every 64 events or 100 ms. When its stream ends it
 // opens another and resumes after the last event it has seen.
 //
 //   --name S   a durable subscription S-<connection>, whose position the gateway keeps;
@@ -25,7 +25,7 @@ using events::v1::SubscribeRequest;
 
 constexpr char kMethod[] = "/cdgate.events.v1.EventsService/Subscribe";
 constexpr uint64_t kAckEvents = 64;
-constexpr uint64_t kAckNs = 20'000'000;
+constexpr uint64_t kAckNs = 100'000'000;
 // Fields of cdgate.events.v1 and io.cloudevents.v1 that are read from the wire.
 constexpr uint32_t kResponseStarted = 1, kResponseEvents = 2, kBatchEvents = 1;
 constexpr uint32_t kEventSequence = 1, kEventAttempt = 3, kEventEvent = 4;

@@ -161,7 +161,8 @@ void Rounds::Core::OnTold(const Round& round) {
     // gone.
     MutexLock lock(mu_);
     if (stopped_) return;
-    if (round.callbacks.size() >= kMany && head > through_) {
+    const bool many_come = head > through_ || round.commits.size() > 1;
+    if (round.callbacks.size() >= kMany && many_come) {
       const absl::Duration now = clock_.Monotonic();
       const absl::Duration took = now - round.begun;
       state_ = State::kPausing;

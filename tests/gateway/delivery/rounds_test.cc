@@ -97,6 +97,20 @@ TEST_F(RoundsTest, WhatComesSoonAfterARoundGoesTogether) {
   }
 }
 
+TEST_F(RoundsTest, WhereSeveralCameTogetherOthersAreExpected) {
+  const auto readers = Readers(100, absl::Microseconds(10));  // 1 ms
+  CDGATE_ASSERT_OK(test::AppendEvents(log_, 1));
+  CDGATE_ASSERT_OK(test::AppendEvents(log_, 1));
+  executor_.RunAll();
+  EXPECT_EQ(timers_.pending(), 1u);
+  Append();
+  ASSERT_EQ(readers[0]->next, Sequence(3));
+  timers_.Advance(absl::Milliseconds(3));
+  executor_.RunAll();
+  EXPECT_EQ(readers[0]->next, Sequence(4));
+  EXPECT_EQ(timers_.pending(), 0u);  // that one was alone
+}
+
 TEST_F(RoundsTest, NoPauseIsLong) {
   const auto readers = Readers(100, absl::Milliseconds(1));
   readers[50]->publishes = true;
