@@ -1,8 +1,8 @@
 // What is new, to all streams that wait for everything at the head of the log, in rounds: each is
-// given what came since the round before. A round begins as soon as something comes. Only behind one
-// that told of several commits, or while which something came, is there a pause, three times as long
-// as it took, at most kLongestPause: where events come faster than so many streams can be written to
-// one by one, a write carries several (docs/adr/0034).
+// given what came since the round before. A round begins as soon as something comes. Only behind
+// one that told of several commits, or while which something came, is there a pause, three times as
+// long as it took, at most kLongestPause: where events come faster than so many streams can be
+// written to one by one, a write carries several (docs/adr/0034).
 //
 //   Rounds rounds(feed, pool, clock, timers);
 //   ticket = rounds.Wait(window.next(), [](Rounds::Commits commits) { ... });
