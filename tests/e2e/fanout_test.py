@@ -67,8 +67,8 @@ class FanoutTest(harness.DomainsTest):
         client = subprocess.Popen(
             [CLIENT, "--gateway", alpha.api, "--publisher", alpha.identity("publisher"), "--subscriber",
              alpha.identity("subscriber"), "--subscribers", str(plan.subscribers), "--connections",
-             str(-(-plan.subscribers // STREAMS_A_CONNECTION)), "--rate", str(plan.rate), "--count", str(plan.rate * plan.seconds),
-             "--seed", str(plan.seed + (1 << 24 if idle else 0)), "--idle", str(idle)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+             str(-(-plan.subscribers // plan.streams)), "--rate", str(plan.rate), "--count", str(plan.rate * plan.seconds),
+             *(["--everything"] if plan.everything else []), "--seed", str(plan.seed + (1 << 24 if idle else 0)), "--idle", str(idle)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.addCleanup(client.kill)
         self.assertEqual(client.stdout.readline(), "ready\n")
         spent, ready = self.usage()
@@ -88,6 +88,8 @@ if __name__ == "__main__":
     parser.add_argument("--rate", type=int, default=200)
     parser.add_argument("--seconds", type=int, default=5)
     parser.add_argument("--idle", type=int, default=0)
+    parser.add_argument("--streams", type=int, default=STREAMS_A_CONNECTION, help="on a connection")
+    parser.add_argument("--everything", action="store_true", help="every subscriber has every event")
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 24))
     parser.add_argument("--measured", action="store_true", help="by the release build, with nothing beside it")
     FanoutTest.plan, rest = parser.parse_known_args()
