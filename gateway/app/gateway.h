@@ -215,7 +215,7 @@ class Gateway {
   std::unique_ptr<rpc::PrincipalRates> rates_;
   std::unique_ptr<admission::Admission> admission_;
   std::unique_ptr<delivery::LiveMatcher> live_matcher_;
-  std::unique_ptr<delivery::Rounds> rounds_;
+  std::unique_ptr<delivery::RoundGroups> rounds_;
   delivery::DeliveredCache delivered_cache_;
   delivery::SubscriptionHolders subscriptions_;
   std::unique_ptr<delivery::SharedSubscriptions> shared_subscriptions_;

@@ -139,7 +139,7 @@ absl::Status Gateway::MayLeave(const state::ResourceSnapshot& resources) const {
 absl::Status Gateway::BuildSubscriptions() {
   letter_expiry_ = std::make_unique<delivery::LetterExpiry>(storage_->store(), clock_, metrics_);
   live_matcher_ = std::make_unique<delivery::LiveMatcher>(storage_->feed());
-  rounds_ = std::make_unique<delivery::Rounds>(storage_->feed(), pool_, clock_, timers_);
+  rounds_ = std::make_unique<delivery::RoundGroups>(storage_->feed(), pool_, clock_, timers_);
   shared_subscriptions_ = std::make_unique<delivery::SharedSubscriptions>(
       delivery::SharedDeps{.store = storage_->store(),
                            .feed = storage_->feed(),

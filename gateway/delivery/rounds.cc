@@ -18,8 +18,14 @@ using base::Sequence;
 // gone.
 class Rounds::Core : public std::enable_shared_from_this<Core> {
  public:
-  Core(eventlog::Feed& feed, base::Executor& pool, base::Clock& clock, base::TimerQueue& timers)
-      : feed_(feed), pool_(pool), clock_(clock), timers_(timers) {}
+  Core(eventlog::Feed& feed, base::Executor& pool, base::Clock& clock, base::TimerQueue& timers,
+       Stagger& stagger, size_t group)
+      : feed_(feed),
+        pool_(pool),
+        clock_(clock),
+        timers_(timers),
+        stagger_(stagger),
+        group_(group) {}
 
   Ticket Wait(Sequence from, Callback callback);
   bool Cancel(Ticket ticket);
@@ -46,6 +52,7 @@ class Rounds::Core : public std::enable_shared_from_this<Core> {
   void OnCommits(eventlog::Feed::Commits commits);
   void Tell(const RoundPtr& round, size_t begin);
   void OnTold(const Round& round);
+  void Pause(const Round& round) CDGATE_REQUIRES(mu_);
   void OnPauseOver();
   // What comes behind a round; true: Ask() for it, without the lock.
   bool GoOn() CDGATE_REQUIRES(mu_);
@@ -54,6 +61,8 @@ class Rounds::Core : public std::enable_shared_from_this<Core> {
   base::Executor& pool_;
   base::Clock& clock_;
   base::TimerQueue& timers_;
+  Stagger& stagger_;
+  const size_t group_;
 
   mutable base::Mutex mu_;
   absl::flat_hash_map<Ticket, Waiter> waiters_ CDGATE_GUARDED_BY(mu_);
@@ -61,6 +70,7 @@ class Rounds::Core : public std::enable_shared_from_this<Core> {
   State state_ CDGATE_GUARDED_BY(mu_) = State::kIdle;
   Sequence through_ CDGATE_GUARDED_BY(mu_);  // given through here, unless idle
   base::TimerQueue::Id timer_ CDGATE_GUARDED_BY(mu_) = 0;
+  int pauses_ CDGATE_GUARDED_BY(mu_) = 0;     // in a row
   size_t asking_ CDGATE_GUARDED_BY(mu_) = 0;  // threads in Ask()
   base::CondVar asked_;
   bool stopped_ CDGATE_GUARDED_BY(mu_) = false;
@@ -162,20 +172,23 @@ void Rounds::Core::OnTold(const Round& round) {
     MutexLock lock(mu_);
     if (stopped_) return;
     const bool many_come = head > through_ || round.commits.size() > 1;
-    if (round.callbacks.size() >= kMany && many_come) {
-      const absl::Duration now = clock_.Monotonic();
-      const absl::Duration took = now - round.begun;
-      state_ = State::kPausing;
-      timer_ = timers_.At(now + std::min(kPauseToRound * took, kLongestPause),
-                          [weak = weak_from_this()] {
-                            if (const auto self = weak.lock()) self->OnPauseOver();
-                          });
-      return;
-    }
+    if (many_come && round.callbacks.size() >= kMany) return Pause(round);
+    pauses_ = 0;
     if (!GoOn()) return;
     next = through_.Next();
   }
   Ask(next);
+}
+
+void Rounds::Core::Pause(const Round& round) {
+  const absl::Duration now = clock_.Monotonic();
+  absl::Duration pause = std::min(kPauseToRound * (now - round.begun), kLongestPause);
+  if (++pauses_ >= kSteady) pause *= 2;
+  state_ = State::kPausing;
+  timer_ = timers_.At(stagger_.Book(group_, now + pause, pause / Stagger::kGroups),
+                      [weak = weak_from_this()] {
+                        if (const auto self = weak.lock()) self->OnPauseOver();
+                      });
 }
 
 void Rounds::Core::OnPauseOver() {
@@ -211,8 +224,8 @@ size_t Rounds::Core::waiting() const {
 }
 
 Rounds::Rounds(eventlog::Feed& feed, base::Executor& pool, base::Clock& clock,
-               base::TimerQueue& timers)
-    : core_(std::make_shared<Core>(feed, pool, clock, timers)) {}
+               base::TimerQueue& timers, Stagger& stagger, size_t group)
+    : core_(std::make_shared<Core>(feed, pool, clock, timers, stagger, group)) {}
 
 Rounds::~Rounds() { core_->Stop(); }
 
@@ -225,5 +238,12 @@ bool Rounds::Cancel(Ticket ticket) { return core_->Cancel(ticket); }
 bool Rounds::IsBehind(Sequence from) const { return core_->IsBehind(from); }
 
 size_t Rounds::waiting() const { return core_->waiting(); }
+
+RoundGroups::RoundGroups(eventlog::Feed& feed, base::Executor& pool, base::Clock& clock,
+                         base::TimerQueue& timers) {
+  for (size_t group = 0; group < Stagger::kGroups; ++group) {
+    groups_.push_back(std::make_unique<Rounds>(feed, pool, clock, timers, stagger_, group));
+  }
+}
 
 }  // namespace cdgate::delivery

@@ -1,10 +1,12 @@
 // What is new, to all streams that wait for everything at the head of the log, in rounds: each is
 // given what came since the round before. A round begins as soon as something comes. Only behind
-// one that told of several commits, or while which something came, is there a pause, three times as
-// long as it took, at most kLongestPause: where events come faster than so many streams can be
-// written to one by one, a write carries several (docs/adr/0034).
+// one that told of several commits, or while which something came, is there a pause, ten times as
+// long as it took, at most kLongestPause, and twice that once events keep coming like this: where
+// they come faster than so many streams can be written to one by one, a write carries several.
+// Streams are in groups, whose rounds come in turn then (docs/adr/0034).
 //
-//   Rounds rounds(feed, pool, clock, timers);
+//   RoundGroups groups(feed, pool, clock, timers);
+//   Rounds& rounds = groups.Next();              // of one stream, for as long as it lives
 //   ticket = rounds.Wait(window.next(), [](Rounds::Commits commits) { ... });
 //   if (ticket == 0) AskFeed();                  // it is behind
 //   ...
@@ -14,6 +16,7 @@
 // short.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -25,6 +28,7 @@
 #include "gateway/base/executor.h"
 #include "gateway/base/timer_queue.h"
 #include "gateway/base/types.h"
+#include "gateway/delivery/stagger.h"
 #include "gateway/event/record.h"
 #include "gateway/eventlog/feed.h"
 
@@ -42,14 +46,17 @@ class Rounds {
   using Ticket = uint64_t;  // 0 is never given out
 
   // Fewer readers cost so little that there is no pause behind them.
-  static constexpr size_t kMany = 16;
-  static constexpr int kPauseToRound = 3;
-  static constexpr absl::Duration kLongestPause = absl::Milliseconds(6);
+  static constexpr size_t kMany = 8;
+  static constexpr int kPauseToRound = 10;
+  static constexpr absl::Duration kLongestPause = absl::Microseconds(4500);
+  // From so many pauses in a row on they are twice as long.
+  static constexpr int kSteady = 4;
   // Readers that are told in one task.
   static constexpr size_t kReadersATask = 256;
 
-  // All outlive it, and the feed's callbacks end with the feed.
-  Rounds(eventlog::Feed& feed, base::Executor& pool, base::Clock& clock, base::TimerQueue& timers);
+  // All outlive it, and the feed's callbacks end with the feed. `group` of `stagger` is its own.
+  Rounds(eventlog::Feed& feed, base::Executor& pool, base::Clock& clock, base::TimerQueue& timers,
+         Stagger& stagger, size_t group);
   // What the pool was given before has run. No callback begins after this.
   ~Rounds();
   Rounds(const Rounds&) = delete;
@@ -70,6 +77,22 @@ class Rounds {
  private:
   class Core;
   const std::shared_ptr<Core> core_;
+};
+
+// Thread-safe.
+class RoundGroups {
+ public:
+  // As of Rounds.
+  RoundGroups(eventlog::Feed& feed, base::Executor& pool, base::Clock& clock,
+              base::TimerQueue& timers);
+
+  // That of the next stream. They live as long as this.
+  Rounds& Next() { return *groups_[next_.fetch_add(1) % groups_.size()]; }
+
+ private:
+  Stagger stagger_;
+  std::vector<std::unique_ptr<Rounds>> groups_;  // constant
+  std::atomic<size_t> next_{0};
 };
 
 }  // namespace cdgate::delivery

@@ -252,6 +252,8 @@ void SubscribeStream::Activate(WindowLimits limits, base::Sequence after) {
     auto matched = deps_.matcher.Register(filter_);
     if (!matched.ok()) return Close(matched.status());
     matched_ = *std::move(matched);
+  } else {
+    rounds_ = &deps_.rounds.Next();
   }
   window_.emplace(limits, after);
   persisted_ = after;
@@ -299,7 +301,7 @@ void SubscribeStream::Ask() {
 // Where it is at the head, and reads everything.
 bool SubscribeStream::AskRounds() {
   if (matched_ != nullptr) return false;
-  round_ = deps_.rounds.Wait(window_->next(), [self = shared_from_this()](Rounds::Commits commits) {
+  round_ = rounds_->Wait(window_->next(), [self = shared_from_this()](Rounds::Commits commits) {
     self->RunOrPost(
         [self, commits = std::move(commits)]() mutable { self->OnRound(std::move(commits)); });
   });
@@ -335,7 +337,7 @@ void SubscribeStream::StopAsking() {
   if (!asking_) return;
   if (matched_ != nullptr) matched_->Cancel();
   if (ticket_ != 0) deps_.feed.Cancel(ticket_);
-  if (round_ != 0) deps_.rounds.Cancel(round_);
+  if (round_ != 0) rounds_->Cancel(round_);
 }
 
 void SubscribeStream::AskFeed() {

@@ -67,7 +67,7 @@ struct SubscribeDeps {
   state::Store& store;
   eventlog::Feed& feed;
   LiveMatcher& matcher;
-  Rounds& rounds;
+  RoundGroups& rounds;
   DeliveredCache& delivered;
   const authz::GrantRegistry& grants;
   SubscriptionHolders& holders;
@@ -215,6 +215,7 @@ class SubscribeStream : public SharedConsumer,
   base::Sequence persisted_;
   base::Sequence written_;             // the last event that was written to the end
   LiveMatcher::ReaderPtr matched_;     // null: it has no filter of its own
+  Rounds* rounds_ = nullptr;           // null: it has
   eventlog::Feed::Ticket ticket_ = 0;  // 0: the matcher was asked, or the rounds
   Rounds::Ticket round_ = 0;           // 0: not the rounds
   bool asking_ = false;

@@ -68,7 +68,9 @@ class RoundsTest : public testing::Test {
   eventlog::MemoryLog log_{std::make_shared<eventlog::MemoryLogStorage>(), clock_,
                            base::SystemRandom()};
   eventlog::Feed feed_{log_, executor_, metrics_};
-  std::unique_ptr<Rounds> rounds_ = std::make_unique<Rounds>(feed_, executor_, clock_, timers_);
+  Stagger stagger_;
+  std::unique_ptr<Rounds> rounds_ =
+      std::make_unique<Rounds>(feed_, executor_, clock_, timers_, stagger_, 0);
 };
 
 TEST_F(RoundsTest, AnEventThatComesAloneWaitsForNothing) {
@@ -81,7 +83,7 @@ TEST_F(RoundsTest, AnEventThatComesAloneWaitsForNothing) {
 }
 
 TEST_F(RoundsTest, WhatComesSoonAfterARoundGoesTogether) {
-  const auto readers = Readers(100, absl::Microseconds(10));  // 1 ms
+  const auto readers = Readers(100, absl::Microseconds(3));  // 300 us
   readers[50]->publishes = true;
   Append();
   Append();
@@ -98,7 +100,7 @@ TEST_F(RoundsTest, WhatComesSoonAfterARoundGoesTogether) {
 }
 
 TEST_F(RoundsTest, WhereSeveralCameTogetherOthersAreExpected) {
-  const auto readers = Readers(100, absl::Microseconds(10));  // 1 ms
+  const auto readers = Readers(100, absl::Microseconds(3));
   CDGATE_ASSERT_OK(test::AppendEvents(log_, 1));
   CDGATE_ASSERT_OK(test::AppendEvents(log_, 1));
   executor_.RunAll();
@@ -119,6 +121,83 @@ TEST_F(RoundsTest, NoPauseIsLong) {
   timers_.Advance(Rounds::kLongestPause);
   executor_.RunAll();
   EXPECT_EQ(readers[0]->rounds, 2);
+}
+
+TEST_F(RoundsTest, WhereManyKeepComingPausesAreTwiceAsLong) {
+  const auto readers = Readers(100, absl::Milliseconds(1));
+  readers[50]->publishes = true;
+  Append();
+  const auto pauses_for = [&](absl::Duration pause) {
+    const int rounds = readers[0]->rounds;
+    timers_.Advance(pause - absl::Microseconds(1));
+    executor_.RunAll();
+    const bool waited = readers[0]->rounds == rounds;
+    readers[50]->publishes = true;  // in the next one
+    timers_.Advance(absl::Microseconds(1));
+    executor_.RunAll();
+    return waited && readers[0]->rounds == rounds + 1;
+  };
+  for (int pause = 1; pause < Rounds::kSteady; ++pause) {
+    ASSERT_TRUE(pauses_for(Rounds::kLongestPause)) << pause;
+  }
+  ASSERT_TRUE(pauses_for(2 * Rounds::kLongestPause));
+  ASSERT_TRUE(pauses_for(2 * Rounds::kLongestPause));
+}
+
+TEST_F(RoundsTest, GroupsPauseInTurn) {
+  Rounds other(feed_, executor_, clock_, timers_, stagger_, 1);
+  int told = 0;
+  for (size_t i = 0; i < Rounds::kMany; ++i) {
+    ASSERT_NE(other.Wait(log_.head().sequence.Next(),
+                         [&](const Rounds::Commits&) {
+                           clock_.Advance(absl::Microseconds(100));
+                           ++told;
+                         }),
+              0u);
+  }
+  const auto readers = Readers(Rounds::kMany, absl::Microseconds(100));
+  CDGATE_ASSERT_OK(test::AppendEvents(log_, 1));
+  Append();
+  ASSERT_EQ(told, static_cast<int>(Rounds::kMany));
+  ASSERT_EQ(readers[0]->rounds, 1);
+  ASSERT_EQ(timers_.pending(), 2u);
+  // One began 800 us later than the other, and would go on so much later.
+  timers_.Advance(Rounds::kLongestPause);
+  EXPECT_EQ(timers_.pending(), 1u);
+  timers_.Advance(Rounds::kLongestPause / 2);
+  EXPECT_EQ(timers_.pending(), 0u);
+}
+
+TEST(RoundGroupsTest, StreamsAreInEachInTurn) {
+  test::FakeClock clock;
+  test::FakeTimerQueue timers(clock);
+  base::Metrics metrics;
+  test::ManualExecutor executor;
+  eventlog::MemoryLog log(std::make_shared<eventlog::MemoryLogStorage>(), clock,
+                          base::SystemRandom());
+  eventlog::Feed feed(log, executor, metrics);
+  RoundGroups groups(feed, executor, clock, timers);
+  Rounds& first = groups.Next();
+  EXPECT_NE(&groups.Next(), &first);
+  EXPECT_EQ(&groups.Next(), &first);
+}
+
+TEST(StaggerTest, WhatIsApartStays) {
+  Stagger stagger;
+  const absl::Duration ms = absl::Milliseconds(1);
+  EXPECT_EQ(stagger.Book(0, 10 * ms, 5 * ms), 10 * ms);
+  EXPECT_EQ(stagger.Book(1, 15 * ms, 5 * ms), 15 * ms);
+  EXPECT_EQ(stagger.Book(0, 20 * ms, 5 * ms), 20 * ms);
+  EXPECT_EQ(stagger.Book(0, 9 * ms, 5 * ms), 9 * ms);
+}
+
+TEST(StaggerTest, WhatIsCloseComesLater) {
+  Stagger stagger;
+  const absl::Duration ms = absl::Milliseconds(1);
+  EXPECT_EQ(stagger.Book(0, 10 * ms, 5 * ms), 10 * ms);
+  EXPECT_EQ(stagger.Book(1, 10 * ms, 5 * ms), 15 * ms);
+  EXPECT_EQ(stagger.Book(1, 6 * ms, 5 * ms), 15 * ms);
+  EXPECT_EQ(stagger.Book(0, 12 * ms, 5 * ms), 20 * ms);
 }
 
 TEST_F(RoundsTest, FewReadersHaveNoPause) {

@@ -71,7 +71,7 @@ class SharedSubscriptionTest : public testing::Test {
   void Start() {
     feed_ = std::make_unique<eventlog::Feed>(*world_.log, pool_, world_.metrics);
     matcher_ = std::make_unique<LiveMatcher>(*feed_);
-    rounds_ = std::make_unique<Rounds>(*feed_, pool_, world_.clock, timers_);
+    rounds_ = std::make_unique<RoundGroups>(*feed_, pool_, world_.clock, timers_);
     holders_ = std::make_unique<SubscriptionHolders>();
     shared_ = std::make_unique<SharedSubscriptions>(SharedDeps{.store = *world_.store,
                                                                .feed = *feed_,
@@ -193,7 +193,7 @@ class SharedSubscriptionTest : public testing::Test {
   admin::v1::Subscription subscription_;
   std::unique_ptr<eventlog::Feed> feed_;
   std::unique_ptr<LiveMatcher> matcher_;
-  std::unique_ptr<Rounds> rounds_;
+  std::unique_ptr<RoundGroups> rounds_;
   DeliveredCache delivered_;
   std::unique_ptr<SubscriptionHolders> holders_;
   std::unique_ptr<SharedSubscriptions> shared_;

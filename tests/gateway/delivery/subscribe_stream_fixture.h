@@ -25,7 +25,7 @@ class SubscribeStreamTest : public testing::Test {
     world_.Open();
     feed_ = std::make_unique<eventlog::Feed>(*world_.log, pool_, world_.metrics);
     matcher_ = std::make_unique<LiveMatcher>(*feed_);
-    rounds_ = std::make_unique<Rounds>(*feed_, pool_, world_.clock, timers_);
+    rounds_ = std::make_unique<RoundGroups>(*feed_, pool_, world_.clock, timers_);
     shared_ = std::make_unique<SharedSubscriptions>(SharedDeps{.store = *world_.store,
                                                                .feed = *feed_,
                                                                .grants = grants_,
@@ -106,7 +106,7 @@ class SubscribeStreamTest : public testing::Test {
   std::unique_ptr<SubscriptionHolders> holders_ = std::make_unique<SubscriptionHolders>();
   std::unique_ptr<eventlog::Feed> feed_;
   std::unique_ptr<LiveMatcher> matcher_;
-  std::unique_ptr<Rounds> rounds_;
+  std::unique_ptr<RoundGroups> rounds_;
   DeliveredCache delivered_;
   std::unique_ptr<SharedSubscriptions> shared_;
   int events_ = 0;
