@@ -11,6 +11,7 @@ import argparse
 import collections
 import html
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -112,6 +113,8 @@ def main():
     options = parser.parse_args()
     if bool(options.pid) == bool(options.data):
         parser.error("give --pid or --data")
+    if shutil.which("perf") is None:
+        sys.exit("there is no perf: install Debian's linux-perf")
     with tempfile.TemporaryDirectory() as folder:
         data = options.data or f"{folder}/perf.data"
         if options.pid:

@@ -248,12 +248,12 @@ absl::Status SubscribeStream::Open(const events::v1::SubscribeStart& start) {
 }
 
 void SubscribeStream::Activate(WindowLimits limits, base::Sequence after) {
-  if (!filter_.empty() && shared_.subscription == nullptr) {
+  const bool reads_log = shared_.subscription == nullptr;
+  if (reads_log && filter_.empty()) rounds_ = &deps_.rounds.Next();
+  if (reads_log && !filter_.empty()) {
     auto matched = deps_.matcher.Register(filter_);
     if (!matched.ok()) return Close(matched.status());
     matched_ = *std::move(matched);
-  } else {
-    rounds_ = &deps_.rounds.Next();
   }
   window_.emplace(limits, after);
   persisted_ = after;
@@ -300,7 +300,7 @@ void SubscribeStream::Ask() {
 
 // Where it is at the head, and reads everything.
 bool SubscribeStream::AskRounds() {
-  if (matched_ != nullptr) return false;
+  if (rounds_ == nullptr) return false;
   round_ = rounds_->Wait(window_->next(), [self = shared_from_this()](Rounds::Commits commits) {
     self->RunOrPost(
         [self, commits = std::move(commits)]() mutable { self->OnRound(std::move(commits)); });

@@ -215,7 +215,7 @@ class SubscribeStream : public SharedConsumer,
   base::Sequence persisted_;
   base::Sequence written_;             // the last event that was written to the end
   LiveMatcher::ReaderPtr matched_;     // null: it has no filter of its own
-  Rounds* rounds_ = nullptr;           // null: it has
+  Rounds* rounds_ = nullptr;           // null: it has, or is of a shared subscription
   eventlog::Feed::Ticket ticket_ = 0;  // 0: the matcher was asked, or the rounds
   Rounds::Ticket round_ = 0;           // 0: not the rounds
   bool asking_ = false;

@@ -87,7 +87,7 @@ void SubscribeStream::TakeWritten() {
 
 bool SubscribeStream::IsBehind() const {
   const base::Sequence next = window_->next();
-  return matched_ != nullptr ? next <= deps_.feed.head() : rounds_->IsBehind(next);
+  return rounds_ == nullptr ? next <= deps_.feed.head() : rounds_->IsBehind(next);
 }
 
 // What it is behind of can be had at once, and could not be used. What was offered and not looked
