@@ -89,6 +89,7 @@ class Subscriber final
     }
     start.mutable_from()->set_latest(true);
     start.set_auto_ack(true);
+    context_.set_wait_for_ready(true);  // the gateway takes so many new connections a second
     stub.PrepareBidiStreamingCall(&context_, "/cdgate.events.v1.EventsService/Subscribe", {}, this);
     StartWrite(&request_);
     StartRead(&response_);
