@@ -23,6 +23,9 @@ using base::MakeError;
 using base::MutexLock;
 using base::Reason;
 
+// Who may take so much is about to read on.
+constexpr size_t kStreamBytes = 64 << 10;
+
 absl::Status MissingCommit(uint64_t number) {
   return Corrupt(absl::StrCat("commit ", number), "of the log is missing");
 }
@@ -201,11 +204,13 @@ absl::StatusOr<std::vector<event::CommitPtr>> CommitDb::Read(const ReadFrom& fro
   if (from.commit > last) return out;
   ReadBudget budget(limits);
   const std::vector<SegmentPtr> segments = From(from);
+  const auto way =
+      limits.max_bytes < kStreamBytes ? BlockReader::Way::kLookup : BlockReader::Way::kStream;
   // The caller looked at the first commit before files were dropped.
   if (!segments.empty() && !Reaches(segments.front()->header().first, from)) return JustTrimmed();
   uint64_t expected = from.commit;
   for (const SegmentPtr& segment : segments) {
-    CDGATE_ASSIGN_OR_RETURN(Segment::Cursor cursor, segment->Find(from));
+    CDGATE_ASSIGN_OR_RETURN(Segment::Cursor cursor, segment->Find(from, way));
     for (;;) {
       CDGATE_ASSIGN_OR_RETURN(const std::optional<EntryHeader> header, cursor.Peek());
       if (!header) break;
