@@ -266,14 +266,19 @@ SessionStatus Session::status() const {
 
 // --------------------------------------------------------- strand and stream
 
+base::Task Session::Whole(base::Task task) {
+  return [self = shared_from_this(), task = std::move(task)] {
+    task();
+    self->FinishIfDone();
+  };
+}
+
 void Session::Post(base::Task task) {
-  if (strand_->Post([self = shared_from_this(), task = std::move(task)] {
-        task();
-        self->FinishIfDone();
-      })) {
-    return;
-  }
-  Abandon();
+  if (!strand_->Post(Whole(std::move(task)))) Abandon();
+}
+
+void Session::RunOrPost(base::Task task) {
+  if (!strand_->RunOrPost(Whole(std::move(task)))) Abandon();
 }
 
 // Without a strand nothing can be worked on. The stream is cut; what is proposed ends by
@@ -296,10 +301,12 @@ void Session::OnMessage(grpc::ByteBuffer bytes) {
   // Reading goes on while there is room for one more, and only when this message has its place on
   // the strand, whoever asks for the next one: that may come on another thread at once. So it is
   // counted after that, and the strand may have worked on it by then.
-  Post([this, bytes = std::move(bytes)] {
+  const bool small = rpc::IsSmall(bytes);
+  base::Task task = [this, bytes = std::move(bytes)] {
     Receive(bytes);
     if (reading_.fetch_sub(1) == kReadAhead) stream_->Read();
-  });
+  };
+  small ? RunOrPost(std::move(task)) : Post(std::move(task));
   if (reading_.fetch_add(1) + 1 < kReadAhead) stream_->Read();
 }
 
