@@ -266,37 +266,6 @@ SessionStatus Session::status() const {
 
 // --------------------------------------------------------- strand and stream
 
-base::Task Session::Whole(base::Task task) {
-  return [self = shared_from_this(), task = std::move(task)] {
-    task();
-    self->FinishIfDone();
-  };
-}
-
-void Session::Post(base::Task task) {
-  if (!strand_->Post(Whole(std::move(task)))) Abandon();
-}
-
-void Session::RunOrPost(base::Task task) {
-  if (!strand_->RunOrPost(Whole(std::move(task)))) Abandon();
-}
-
-// Without a strand nothing can be worked on. The stream is cut; what is proposed ends by
-// itself. Nothing else runs of the session any more, so this thread may finish it.
-void Session::Abandon() {
-  if (abandoned_.exchange(true)) return;
-  const absl::Status why = base::MakeError(
-      Reason::kOverloaded, "the gateway has no room for the link's work; it is tried again");
-  base::LogError(base::LogLevel::kError, "link abandoned", why, {{"peer", peer_}});
-  metrics_.up.Set(0);
-  stream_->Cancel(why);
-  if (std::exchange(done_, true)) return;
-  if (!std::exchange(ended_, true)) {
-    callbacks_.on_end({.reason = Reason::kOverloaded, .message = std::string(why.message())});
-  }
-  callbacks_.on_done();
-}
-
 void Session::OnMessage(grpc::ByteBuffer bytes) {
   // Reading goes on while there is room for one more, and only when this message has its place on
   // the strand, whoever asks for the next one: that may come on another thread at once. So it is
