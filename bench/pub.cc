@@ -1,6 +1,7 @@
 // cdgate_bench_pub: the relay benchmark's publisher (program contract: the benchmark's
 // common.hpp). One PublishStream; at most --batch events a message, and with a --rate
-// whatever is due goes out, so that batches form only under load.
+// whatever is due goes out, so that batches form only under load. With --burst N, N events
+// are due at once.
 //
 // Every message is a serialised PublishStreamRequest in a buffer that is used again: all its fields
 // have fixed widths, so an event costs a copy of its data.
@@ -128,12 +129,15 @@ class Publisher final
   Publisher(PubState* state, const Args& args, Stub* stub)
       : state_(*state),
         batch_(args.u("batch", 128)),
+        burst_(std::max<uint64_t>(1, args.u("burst", 1))),
         pool_(state->run, args.u("size", 1024), batch_) {
     stub->PrepareBidiStreamingCall(&context_, kMethod, {}, this);
     StartRead(&response_);
     StartCall();
   }
 
+  // When event `i` is due; now for a closed loop.
+  uint64_t Due(uint64_t i) const { return state_.due(i - i % burst_); }
   // Closed loop: as fast as the window allows. Open loop: the first `due` events.
   void Go(uint64_t due) {
     std::lock_guard<std::mutex> lock(mutex_);
@@ -179,7 +183,7 @@ class Publisher final
     const uint64_t count = Sendable();
     if (count == 0) return;
     message_ = pool_.Make(state_.published, count,
-                          [this](uint64_t i) { return state_.sent_at[i] = state_.due(i); });
+                          [this](uint64_t i) { return state_.sent_at[i] = Due(i); });
     state_.published += count;
     state_.t_last_pub = bench::now_ns();
     writing_ = true;
@@ -196,6 +200,7 @@ class Publisher final
 
   PubState& state_;
   const uint64_t batch_;
+  const uint64_t burst_;
   MessagePool pool_;
   grpc::ClientContext context_;
   grpc::ByteBuffer message_;
@@ -212,14 +217,14 @@ class Publisher final
 // Lets each event go at its time.
 void RunOpenLoop(PubState* state, Publisher* publisher) {
   for (uint64_t i = 0; i < state->count;) {
-    const uint64_t due = state->due(i);
+    const uint64_t due = publisher->Due(i);
     uint64_t now = bench::now_ns();
     if (due > now) {
       bench::sleep_until_ns(due);
       now = bench::now_ns();
     }
     state->max_lag = std::max(state->max_lag, now - due);
-    while (i < state->count && state->due(i) <= now) ++i;
+    while (i < state->count && publisher->Due(i) <= now) ++i;
     publisher->Go(i);
   }
 }

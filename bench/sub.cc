@@ -1,7 +1,8 @@
 // cdgate_bench_sub: the relay benchmark's subscriber (program contract: the benchmark's
 // common.hpp). Each connection is a Subscribe stream with at most --prefetch events
-// outstanding and a cumulative ack for every 64 events or 100 ms. When its stream ends it
-// opens another and resumes after the last event it has seen.
+// outstanding and a cumulative ack for every 64 events, 2 MiB (the gateway lets 8 be
+// outstanding) or 100 ms. When its stream ends it opens another and resumes after the last
+// event it has seen.
 //
 //   --name S   a durable subscription S-<connection>, whose position the gateway keeps;
 //              without it the position is kept here
@@ -25,6 +26,7 @@ using events::v1::SubscribeRequest;
 
 constexpr char kMethod[] = "/cdgate.events.v1.EventsService/Subscribe";
 constexpr uint64_t kAckEvents = 64;
+constexpr uint64_t kAckBytes = 2 << 20;
 constexpr uint64_t kAckNs = 100'000'000;
 // Fields of cdgate.events.v1 and io.cloudevents.v1 that are read from the wire.
 constexpr uint32_t kResponseStarted = 1, kResponseEvents = 2, kBatchEvents = 1;
@@ -76,7 +78,8 @@ class Stream final : public grpc::ClientBidiReactor<SubscribeRequest, grpc::Byte
       std::lock_guard<std::mutex> lock(mutex_);
       if (unacknowledged_ == 0) waiting_since_ = bench::now_ns();
       unacknowledged_ += count;
-      if (unacknowledged_ >= kAckEvents) Acknowledge();
+      unacknowledged_bytes_ += slice.size();
+      if (unacknowledged_ >= kAckEvents || unacknowledged_bytes_ >= kAckBytes) Acknowledge();
     }
     StartRead(&response_);
   }
@@ -157,6 +160,7 @@ class Stream final : public grpc::ClientBidiReactor<SubscribeRequest, grpc::Byte
     if (writing_) return;
     request_.mutable_ack()->set_sequence(progress_.sequence);
     unacknowledged_ = 0;
+    unacknowledged_bytes_ = 0;
     writing_ = true;
     StartWrite(&request_);
   }
@@ -169,6 +173,7 @@ class Stream final : public grpc::ClientBidiReactor<SubscribeRequest, grpc::Byte
   std::atomic<bool> started_{false}, ended_{false};
   std::mutex mutex_;
   uint64_t unacknowledged_ = 0;
+  uint64_t unacknowledged_bytes_ = 0;
   uint64_t waiting_since_ = 0;
   bool writing_ = false;
 };

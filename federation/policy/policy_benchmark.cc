@@ -116,6 +116,17 @@ BENCHMARK(DecideTwentyRules);
 void DecideHundredRules(benchmark::State& state) { Decide(state, OnAttributes(100), nullptr); }
 BENCHMARK(DecideHundredRules);
 
+// How the cost grows with the rules.
+void DecideRules(benchmark::State& state) {
+  Decide(state, OnAttributes(static_cast<int>(state.range(0))), nullptr);
+}
+BENCHMARK(DecideRules)->Arg(1)->Arg(10)->Arg(20)->Arg(100)->Arg(1000);
+
+void DecideRulesOnData(benchmark::State& state) {
+  Decide(state, OnData(static_cast<int>(state.range(0))), nullptr);
+}
+BENCHMARK(DecideRulesOnData)->Arg(1)->Arg(10)->Arg(20)->Arg(100)->Arg(1000);
+
 void DecideHundredRulesWithMemo(benchmark::State& state) {
   DecisionMemo memo;
   Decide(state, OnAttributes(100), &memo);

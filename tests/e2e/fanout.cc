@@ -5,11 +5,12 @@
 //                     --connections 25 --rate 1000 --count 10000 --seed 1
 //
 // The events are those of chaos_events.h, whose subjects are 97; subscriber n asks for the events
-// of one of them, in words that are nobody else's; with --everything all ask for all. With --idle
-// so many named subscriptions are made before, which nobody reads by. Prints a JSON summary once
-// all have come: events, deliveries, wrong (not asked for, twice or out of order), missing, and in
-// ms p50 and p99 from when a subscriber could have had an event (it was confirmed to its publisher)
-// to when it had it, and the same to the last of its subscribers.
+// of one of them, in words that are nobody else's; with --everything all ask for all. With --silent
+// so many more ask for what never comes, each for something else. With --idle so many named
+// subscriptions are made before, which nobody reads by. Prints a JSON summary once all have come:
+// events, deliveries, wrong (not asked for, twice or out of order), missing, and in ms p50 and p99
+// from when a subscriber could have had an event (it was confirmed to its publisher) to when it had
+// it, and the same to the last of its subscribers.
 //
 // Exit status: 0 all came and nothing else, 1 not so.
 #include <algorithm>
@@ -50,6 +51,7 @@ struct Options {
   uint64_t rate = 1000;
   uint64_t count = 10'000;
   uint64_t seed = 1;
+  uint64_t silent = 0;
   uint64_t idle = 0;
   bool everything = false;
 };
@@ -74,14 +76,20 @@ class Subscriber final
   using Stub = grpc::TemplatedGenericStub<events::v1::SubscribeRequest, grpc::ByteBuffer>;
 
   Subscriber(Stub& stub, const Options& options, uint64_t number, Events& events)
-      : options_(options), subject_(number % kSubjects), events_(events) {
+      : options_(options),
+        subject_(number % kSubjects),
+        silent_(number >= options.subscribers),
+        events_(events) {
     auto& start = *request_.mutable_start();
-    if (!options.everything) {
+    if (silent_) {
+      start.set_filter(absl::StrCat("subject = 'silent-", number, "'"));
+    } else if (!options.everything) {
       start.set_filter(
           absl::StrCat("subject = 's", subject_, "' AND NOT (source = '/nobody-", number, "')"));
     }
     start.mutable_from()->set_latest(true);
     start.set_auto_ack(true);
+    context_.set_wait_for_ready(true);  // the gateway takes so many new connections a second
     stub.PrepareBidiStreamingCall(&context_, "/cdgate.events.v1.EventsService/Subscribe", {}, this);
     StartWrite(&request_);
     StartRead(&response_);
@@ -111,6 +119,7 @@ class Subscriber final
   }
   void Cancel() { context_.TryCancel(); }
   uint64_t Expected() const {
+    if (silent_) return 0;
     if (options_.everything) return options_.count;
     return options_.count / kSubjects + (options_.count % kSubjects > subject_ ? 1 : 0);
   }
@@ -142,7 +151,9 @@ class Subscriber final
     }
     Take(std::string(id), now);
   }
-  bool Wants(uint64_t index) const { return options_.everything || index % kSubjects == subject_; }
+  bool Wants(uint64_t index) const {
+    return !silent_ && (options_.everything || index % kSubjects == subject_);
+  }
   void Take(const std::string& id, Clock::rep now) {
     const auto index = IndexOf(options_.seed, id);
     if (!index || !Wants(*index) || *index < next_) {
@@ -159,6 +170,7 @@ class Subscriber final
 
   const Options& options_;
   const uint64_t subject_;
+  const bool silent_;
   Events& events_;
   grpc::ClientContext context_;
   events::v1::SubscribeRequest request_;
@@ -283,7 +295,7 @@ int Run(const Options& options) {
   }
   Events events(options.count);
   std::vector<std::unique_ptr<Subscriber>> all;
-  for (uint64_t i = 0; i < options.subscribers; ++i) {
+  for (uint64_t i = 0; i < options.subscribers + options.silent; ++i) {
     all.push_back(std::make_unique<Subscriber>(*stubs[i % stubs.size()], options, i, events));
   }
   const auto all_are = [&](const auto& claim) {
@@ -316,6 +328,7 @@ int main(int argc, char** argv) {
   app.add_option("--rate", options.rate)->check(CLI::PositiveNumber);
   app.add_option("--count", options.count);
   app.add_option("--seed", options.seed);
+  app.add_option("--silent", options.silent);
   app.add_option("--idle", options.idle);
   app.add_flag("--everything", options.everything);
   CLI11_PARSE(app, argc, argv);

@@ -56,7 +56,10 @@ int BlockWriter::Open(const std::string& path) { return OpenWith(path, 0); }
 void BlockWriter::Close() {
   if (fd_ >= 0) close(fd_);
   fd_ = -1;
+  blocks_.reset();  // every file of the log has a writer, and one of them is open
 }
+
+size_t BlockWriter::held_bytes() const { return blocks_ == nullptr ? 0 : kBufferBytes; }
 
 int BlockWriter::Seek(uint64_t offset) {
   Hold();
@@ -106,6 +109,7 @@ int BlockWriter::Put(absl::string_view piece) {
 }
 
 int BlockWriter::Append(absl::Span<const absl::string_view> pieces) {
+  if (fd_ < 0) return EBADF;
   for (const absl::string_view piece : pieces) {
     if (const int error = Put(piece); error != 0) return error;
   }

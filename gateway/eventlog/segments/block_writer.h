@@ -39,8 +39,11 @@ class BlockWriter {
   int Make(const std::string& path, size_t room);
   // One that is there, to go on at Seek.
   int Open(const std::string& path);
+  // Gives its memory back as well.
   void Close();
   int fd() const { return fd_; }
+  // Of memory, while something may be written.
+  size_t held_bytes() const;
 
   // What is appended next comes at `offset`, at most the file's size.
   int Seek(uint64_t offset);

@@ -100,6 +100,21 @@ TEST_F(BlockWriterTest, AFileIsMadeOnce) {
   EXPECT_EQ(BlockWriter(SystemDisk()).Open(dir_.File("none")), ENOENT);
 }
 
+// A log has a writer for each of its files.
+TEST_F(BlockWriterTest, OneThatIsClosedHoldsNothing) {
+  ASSERT_EQ(writer_.Make(path_, 0), 0);
+  ASSERT_EQ(writer_.Append({"abc"}), 0);
+  EXPECT_GT(writer_.held_bytes(), 0u);
+  ASSERT_EQ(writer_.Cut(), 0);
+  writer_.Close();
+  EXPECT_EQ(writer_.held_bytes(), 0u);
+  EXPECT_EQ(writer_.Append({"d"}), EBADF);
+  ASSERT_EQ(writer_.Open(path_), 0);
+  ASSERT_EQ(writer_.Seek(3), 0);
+  ASSERT_EQ(writer_.Append({"d"}), 0) << "and can go on";
+  ExpectFile("abcd");
+}
+
 TEST_F(BlockWriterTest, WritesThroughTheCacheWhereItCannotBePassedBy) {
   CachedOnlyDisk disk;
   BlockWriter writer(disk);
