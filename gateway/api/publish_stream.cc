@@ -31,9 +31,13 @@ void PublishStream::OnMessage(grpc::ByteBuffer message) {
     slot = first_slot_ + slots_.size();
     slots_.emplace_back();
   }
-  const bool posted = strand_->Post([self = shared_from_this(), message = std::move(message),
-                                     slot] { self->Admit(message, slot); });
-  if (!posted) return stream_->Close(Overloaded());
+  const bool small = rpc::IsSmall(message);
+  auto task = [self = shared_from_this(), message = std::move(message), slot] {
+    self->Admit(message, slot);
+  };
+  const bool accepted =
+      small ? strand_->RunOrPost(std::move(task)) : strand_->Post(std::move(task));
+  if (!accepted) return stream_->Close(Overloaded());
   {
     // Not before: an answer on another thread would read on, and the next message overtake
     // this one on its way to the strand.

@@ -10,6 +10,7 @@
 #include "federation/manager/invite_upkeep.h"
 #include "gateway/base/file.h"
 #include "gateway/base/logging.h"
+#include "gateway/base/process_memory.h"
 #include "gateway/base/status_macros.h"
 
 namespace cdgate::app {
@@ -319,6 +320,15 @@ void Gateway::Upkeep() {
     health_.Set(absl::StrCat("peer:", peer->name),
                 policy_upkeep_->StateOf(peer->name).ok() && links_->IsUp(peer->name));
   }
+  TrimWhereIdle();
+}
+
+void Gateway::TrimWhereIdle() {
+  {
+    base::MutexLock lock(mu_);
+    if (!idle_trim_.IsDue(clock_.Monotonic(), base::ProcessTime())) return;
+  }
+  base::ReleaseUnusedMemory();
 }
 
 void Gateway::WatchRetention() {

@@ -60,6 +60,7 @@
 #include "gateway/app/counts.h"
 #include "gateway/app/enrol_dialer.h"
 #include "gateway/app/identity_keys.h"
+#include "gateway/app/idle_trim.h"
 #include "gateway/app/links.h"
 #include "gateway/app/origin_signing.h"
 #include "gateway/app/policy_upkeep.h"
@@ -170,6 +171,7 @@ class Gateway {
   void HourlyUpkeep();
   void WatchRetention();
   void UpdateGauges();
+  void TrimWhereIdle();
   std::vector<std::string> Problems() const;
   api::PeerFacts Facts();
   std::string Advertised(authz::Listener kind, const std::string& configured) const;
@@ -262,6 +264,7 @@ class Gateway {
   bool stopped_ CDGATE_GUARDED_BY(mu_) = false;
   absl::Duration hourly_due_ CDGATE_GUARDED_BY(mu_);  // by the monotonic clock
   absl::Duration retention_due_ CDGATE_GUARDED_BY(mu_);
+  IdleTrim idle_trim_ CDGATE_GUARDED_BY(mu_);
   IdentityKeys::Configs providers_ CDGATE_GUARDED_BY(mu_) = config_.identity_providers();
 
   // Lets timers and watchers find out that the gateway is gone.

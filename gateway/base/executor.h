@@ -103,9 +103,9 @@ class Strand : public std::enable_shared_from_this<Strand> {
   // False only after the executor refused: the strand is dead then, its queued tasks
   // are dropped, and the owner must end what it stands for.
   [[nodiscard]] bool Post(Task task);
-  // The same for who is a task of the executor and need not go on soon: where nothing of the strand
-  // runs or is queued, `task` runs before this returns, and no other thread is troubled. Hold no
-  // lock.
+  // The same for who can spare the time: where nothing of the strand runs or is queued, `task` runs
+  // on this thread, before this returns, and no other is troubled. For tasks that are over sooner
+  // than a thread wakes up, and callers that end a task of the executor's. Hold no lock.
   [[nodiscard]] bool RunOrPost(Task task);
 
  private:

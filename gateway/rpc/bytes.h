@@ -44,6 +44,10 @@ grpc::ByteBuffer Serialise(const google::protobuf::MessageLite& message);
 // are no such message; `message` is then unspecified.
 absl::Status Parse(const grpc::ByteBuffer& bytes, google::protobuf::MessageLite* message);
 
+// Is what a message asks for done in less time than another thread takes to wake up? Then it is
+// done where it arrived.
+inline bool IsSmall(const grpc::ByteBuffer& message) { return message.Length() <= 4096; }
+
 // A message's bytes as one piece: a reference to the buffer's memory where it is one
 // slice (the usual case: a frame of ours), otherwise a joined copy. What view()
 // returns lives as long as this object. Copyable, cheap: slices are counted.

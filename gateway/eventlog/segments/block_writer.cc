@@ -35,23 +35,23 @@ void BlockWriter::Hold() {
   if (blocks_ == nullptr) throw std::bad_alloc();
 }
 
-int BlockWriter::OpenWith(const std::string& path, int flags) {
+int BlockWriter::Take(int fd) {
   Close();
-  fd_ = open(path.c_str(), flags | O_RDWR | O_CLOEXEC, 0600);
-  if (fd_ < 0) return errno;
+  if (fd < 0) return -fd;
+  fd_ = fd;
   SetDirect(fd_, true);
   return 0;
 }
 
 int BlockWriter::Make(const std::string& path, size_t room) {
-  const int error = OpenWith(path, O_CREAT | O_EXCL);
-  if (error != 0) return error;
-  // Where it is not possible, the file grows as it is written.
-  (void)fallocate(fd_, FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(room));
-  return Seek(0);
+  const int error = Take(disk_.Make(path, room));
+  return error != 0 ? error : Seek(0);
 }
 
-int BlockWriter::Open(const std::string& path) { return OpenWith(path, 0); }
+int BlockWriter::Open(const std::string& path) {
+  const int fd = open(path.c_str(), O_RDWR | O_CLOEXEC);
+  return Take(fd < 0 ? -errno : fd);
+}
 
 void BlockWriter::Close() {
   if (fd_ >= 0) close(fd_);

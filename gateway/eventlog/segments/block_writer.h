@@ -57,7 +57,7 @@ class BlockWriter {
     void operator()(char* memory) const;
   };
 
-  int OpenWith(const std::string& path, int flags);
+  int Take(int fd);
   void Hold();
   int Put(absl::string_view piece);
   int WriteBlocks(size_t bytes);

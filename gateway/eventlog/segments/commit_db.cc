@@ -15,6 +15,7 @@
 #include "gateway/base/status_macros.h"
 #include "gateway/eventlog/backend.h"
 #include "gateway/eventlog/segments/directory.h"
+#include "gateway/eventlog/segments/dropped_file.h"
 
 namespace cdgate::eventlog {
 namespace {
@@ -22,6 +23,9 @@ namespace {
 using base::MakeError;
 using base::MutexLock;
 using base::Reason;
+
+// Who may take so much is about to read on.
+constexpr size_t kStreamBytes = 64 << 10;
 
 absl::Status MissingCommit(uint64_t number) {
   return Corrupt(absl::StrCat("commit ", number), "of the log is missing");
@@ -41,12 +45,14 @@ absl::Status JustTrimmed() {
   return MakeError(Reason::kTrimmed, "retention has just removed the events");
 }
 
-absl::StatusOr<std::vector<std::string>> SegmentPaths(const std::string& directory) {
+// Sorted.
+absl::StatusOr<std::vector<std::string>> PathsIn(const std::string& directory,
+                                                 absl::string_view extension) {
   std::vector<std::string> paths;
   std::error_code error;
   for (std::filesystem::directory_iterator it(directory, error), end; !error && it != end;
        it.increment(error)) {
-    if (it->path().extension() == ".segment") paths.push_back(it->path().string());
+    if (it->path().extension() == std::string(extension)) paths.push_back(it->path().string());
   }
   if (error) {
     return MakeError(Reason::kFileUnreadable,
@@ -98,7 +104,8 @@ CommitDb::~CommitDb() {
 }
 
 absl::Status CommitDb::OpenSegments(std::string* begun) {
-  CDGATE_ASSIGN_OR_RETURN(const std::vector<std::string> paths, SegmentPaths(options_.directory));
+  CDGATE_ASSIGN_OR_RETURN(const std::vector<std::string> paths,
+                          PathsIn(options_.directory, ".segment"));
   MutexLock lock(mu_);
   for (const std::string& path : paths) {
     CDGATE_ASSIGN_OR_RETURN(SegmentPtr segment, Segment::Open(path, disk_));
@@ -127,6 +134,8 @@ absl::Status CommitDb::RecoverLast(std::string begun) {
   }
   // Last, since they are what says that the file before is whole.
   for (const std::string& path : unused) CDGATE_RETURN_IF_ERROR(Remove(path));
+  CDGATE_ASSIGN_OR_RETURN(const auto dropped, PathsIn(options_.directory, kDroppedExtension));
+  for (const std::string& path : dropped) CDGATE_RETURN_IF_ERROR(Remove(path));
   return SyncDirectory(options_.directory);
 }
 
@@ -201,11 +210,13 @@ absl::StatusOr<std::vector<event::CommitPtr>> CommitDb::Read(const ReadFrom& fro
   if (from.commit > last) return out;
   ReadBudget budget(limits);
   const std::vector<SegmentPtr> segments = From(from);
+  const auto way =
+      limits.max_bytes < kStreamBytes ? BlockReader::Way::kLookup : BlockReader::Way::kStream;
   // The caller looked at the first commit before files were dropped.
   if (!segments.empty() && !Reaches(segments.front()->header().first, from)) return JustTrimmed();
   uint64_t expected = from.commit;
   for (const SegmentPtr& segment : segments) {
-    CDGATE_ASSIGN_OR_RETURN(Segment::Cursor cursor, segment->Find(from));
+    CDGATE_ASSIGN_OR_RETURN(Segment::Cursor cursor, segment->Find(from, way));
     for (;;) {
       CDGATE_ASSIGN_OR_RETURN(const std::optional<EntryHeader> header, cursor.Peek());
       if (!header) break;
@@ -240,11 +251,32 @@ CommitDb::SegmentPtr CommitDb::OldestBefore(base::Sequence keep_from) const {
 // One by one, oldest first, each durably: whenever this ends, or the machine does, what
 // is left has no gap.
 absl::Status CommitDb::DropFilesBefore(base::Sequence keep_from) {
-  while (const SegmentPtr oldest = OldestBefore(keep_from)) {
-    CDGATE_RETURN_IF_ERROR(Remove(oldest->path()));
-    CDGATE_RETURN_IF_ERROR(SyncDirectory(options_.directory));
+  while (SegmentPtr oldest = OldestBefore(keep_from)) {
+    CDGATE_RETURN_IF_ERROR(SetAside(oldest->path()));
     MutexLock lock(mu_);
-    if (segments_.front() == oldest) segments_.erase(segments_.begin());
+    if (segments_.front() != oldest) continue;
+    segments_.erase(segments_.begin());
+    dropped_.push_back(std::move(oldest));
+  }
+  return RemoveDropped();
+}
+
+// Empty where all that were dropped are read still.
+std::string CommitDb::TakeUnread() {
+  MutexLock lock(mu_);
+  // Readers take them from segments_, so that none is added.
+  const auto it = std::find_if(dropped_.begin(), dropped_.end(),
+                               [](const SegmentPtr& segment) { return segment.use_count() == 1; });
+  if (it == dropped_.end()) return "";
+  std::string path = (*it)->path();
+  dropped_.erase(it);
+  return path;
+}
+
+// What is read waits for the next time, or the next start.
+absl::Status CommitDb::RemoveDropped() {
+  for (std::string path = TakeUnread(); !path.empty(); path = TakeUnread()) {
+    CDGATE_RETURN_IF_ERROR(RemoveSetAside(path));
   }
   return absl::OkStatus();
 }

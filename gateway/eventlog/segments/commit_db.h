@@ -51,7 +51,8 @@ class CommitDb {
   absl::StatusOr<std::vector<event::CommitPtr>> Read(const ReadFrom& from, ReadLimits limits,
                                                      uint64_t last) const;
 
-  // Removes files that hold only commits before the one that contains `keep_from`.
+  // Removes files that hold only commits before the one that contains `keep_from`, without keeping
+  // a Put waiting; one that is being read goes with a later call. Blocks.
   absl::Status DropFilesBefore(base::Sequence keep_from);
   // The next commit begins a file.
   void CloseFile();
@@ -70,6 +71,8 @@ class CommitDb {
   absl::Status OpenSegments(std::string* begun);
   absl::Status RecoverLast(std::string begun);
   SegmentPtr OldestBefore(base::Sequence keep_from) const;
+  std::string TakeUnread();
+  absl::Status RemoveDropped();
   absl::Status Roll(const CommitKey& first);
   std::vector<SegmentPtr> From(const ReadFrom& from) const;
   SegmentPtr Last() const;
@@ -78,6 +81,7 @@ class CommitDb {
   Disk& disk_;
   mutable base::Mutex mu_;
   std::vector<SegmentPtr> segments_ CDGATE_GUARDED_BY(mu_);  // in order; the last is written
+  std::vector<SegmentPtr> dropped_ CDGATE_GUARDED_BY(mu_);   // of these only the files are left
   bool close_ CDGATE_GUARDED_BY(mu_) = false;
   // The end of the last file is known. The writing thread's.
   bool sound_ = false;

@@ -1,5 +1,6 @@
 #include "gateway/eventlog/segments/disk.h"
 
+#include <fcntl.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -44,6 +45,14 @@ class RealDisk final : public Disk {
 };
 
 }  // namespace
+
+int Disk::Make(const std::string& path, size_t room) {
+  const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (fd < 0) return -errno;
+  // Where it is not possible, the file grows as it is written.
+  (void)fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(room));
+  return fd;
+}
 
 Disk& SystemDisk() {
   static Disk* const disk = new RealDisk;

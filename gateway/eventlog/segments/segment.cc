@@ -62,33 +62,12 @@ absl::Status Corrupt(absl::string_view where, absl::string_view what) {
                    {{"path", std::string(where)}});
 }
 
-File& File::operator=(File&& other) noexcept {
-  std::swap(fd_, other.fd_);
-  return *this;
-}
-
-File::~File() {
-  if (fd_ >= 0) close(fd_);
-}
-
-bool File::Read(uint64_t offset, size_t size, char* out) const {
-  while (size > 0) {
-    const ssize_t n = pread(fd_, out, size, static_cast<off_t>(offset));
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return false;
-    out += n;
-    offset += static_cast<uint64_t>(n);
-    size -= static_cast<size_t>(n);
-  }
-  return true;
-}
-
 // ------------------------------------------------------------------- reading
 
-Segment::Cursor::Cursor(const Segment& segment, File file, uint64_t offset)
+Segment::Cursor::Cursor(const Segment& segment, BlockReader file, uint64_t offset)
     : path_(segment.path_), file_(std::move(file)), end_(segment.bytes()), offset_(offset) {}
 
-absl::StatusOr<std::optional<EntryHeader>> Segment::Cursor::Peek() const {
+absl::StatusOr<std::optional<EntryHeader>> Segment::Cursor::Peek() {
   if (offset_ >= end_) return std::nullopt;
   char bytes[kEntryHeaderBytes];
   if (offset_ + sizeof bytes > end_ || !file_.Read(offset_, sizeof bytes, bytes)) {
@@ -99,7 +78,7 @@ absl::StatusOr<std::optional<EntryHeader>> Segment::Cursor::Peek() const {
   return Corrupt(path_, absl::StrCat("is damaged at byte ", offset_));
 }
 
-absl::StatusOr<event::OwnedBytes> Segment::Cursor::Read(const EntryHeader& header) const {
+absl::StatusOr<event::OwnedBytes> Segment::Cursor::Read(const EntryHeader& header) {
   event::OwnedBytes record({}, header.size);
   if (file_.Read(offset_ + kEntryHeaderBytes, header.size, record.Extend(header.size)) &&
       header.Fits(record)) {
@@ -109,11 +88,12 @@ absl::StatusOr<event::OwnedBytes> Segment::Cursor::Read(const EntryHeader& heade
                  absl::StrCat("is damaged at byte ", offset_, ", in commit ", header.key.number));
 }
 
-absl::StatusOr<Segment::Cursor> Segment::OpenAt(uint64_t offset) const {
-  const int fd = open(path_.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd >= 0) return Cursor(*this, File(fd), offset);
-  if (errno == ENOENT) return MakeError(Reason::kTrimmed, "retention has just removed the events");
-  return SystemError(Reason::kFileUnreadable, "open", path_, errno);
+absl::StatusOr<Segment::Cursor> Segment::OpenAt(uint64_t offset, BlockReader::Way way) const {
+  BlockReader file;
+  const int error = file.Open(path_, way);
+  if (error == 0) return Cursor(*this, std::move(file), offset);
+  if (error == ENOENT) return MakeError(Reason::kTrimmed, "retention has just removed the events");
+  return SystemError(Reason::kFileUnreadable, "open", path_, error);
 }
 
 absl::Status Segment::MakeIndex() const {
@@ -121,7 +101,7 @@ absl::Status Segment::MakeIndex() const {
     MutexLock lock(mu_);
     if (indexed_) return absl::OkStatus();
   }
-  CDGATE_ASSIGN_OR_RETURN(Cursor cursor, OpenAt(kSegmentHeaderBytes));
+  CDGATE_ASSIGN_OR_RETURN(Cursor cursor, OpenAt(kSegmentHeaderBytes, BlockReader::Way::kLookup));
   std::vector<std::pair<CommitKey, uint64_t>> entries;
   for (;;) {
     CDGATE_ASSIGN_OR_RETURN(const std::optional<EntryHeader> header, cursor.Peek());
@@ -142,7 +122,7 @@ void Segment::Index(const CommitKey& key, uint64_t offset) const {
   }
 }
 
-absl::StatusOr<Segment::Cursor> Segment::Find(const ReadFrom& from) const {
+absl::StatusOr<Segment::Cursor> Segment::Find(const ReadFrom& from, BlockReader::Way way) const {
   CDGATE_RETURN_IF_ERROR(MakeIndex());
   uint64_t offset = kSegmentHeaderBytes;
   {
@@ -151,7 +131,7 @@ absl::StatusOr<Segment::Cursor> Segment::Find(const ReadFrom& from) const {
         index_.begin(), index_.end(), [&](const Point& p) { return IsAtOrBefore(p.key, from); });
     if (after != index_.begin()) offset = std::prev(after)->offset;
   }
-  CDGATE_ASSIGN_OR_RETURN(Cursor cursor, OpenAt(offset));
+  CDGATE_ASSIGN_OR_RETURN(Cursor cursor, OpenAt(offset, way));
   for (;;) {
     CDGATE_ASSIGN_OR_RETURN(const std::optional<EntryHeader> here, cursor.Peek());
     if (!here) return cursor;
@@ -166,7 +146,7 @@ absl::StatusOr<Segment::Cursor> Segment::Find(const ReadFrom& from) const {
 
 absl::StatusOr<std::optional<event::OwnedBytes>> Segment::Newest() const {
   if (empty()) return std::nullopt;
-  CDGATE_ASSIGN_OR_RETURN(const Cursor cursor, OpenAt(newest_));
+  CDGATE_ASSIGN_OR_RETURN(Cursor cursor, OpenAt(newest_, BlockReader::Way::kLookup));
   CDGATE_ASSIGN_OR_RETURN(const std::optional<EntryHeader> header, cursor.Peek());
   CDGATE_ASSIGN_OR_RETURN(event::OwnedBytes record, cursor.Read(*header));
   return record;
@@ -219,11 +199,11 @@ absl::Status Segment::Close() {
 // ------------------------------------------------------------------- opening
 
 absl::StatusOr<std::shared_ptr<Segment>> Segment::Open(const std::string& path, Disk& disk) {
-  const File file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  BlockReader file;
   struct stat info {};
-  if (file.fd() < 0 || fstat(file.fd(), &info) != 0) {
-    return SystemError(Reason::kFileUnreadable, "open", path, errno);
-  }
+  int error = file.Open(path, BlockReader::Way::kLookup);
+  if (error == 0 && fstat(file.fd(), &info) != 0) error = errno;
+  if (error != 0) return SystemError(Reason::kFileUnreadable, "open", path, error);
   const auto size = static_cast<uint64_t>(info.st_size);
   std::string bytes(kSegmentHeaderBytes, '\0');
   const bool whole = size >= bytes.size() && file.Read(0, bytes.size(), bytes.data());
@@ -257,7 +237,7 @@ absl::Status Segment::Recover(bool whole) {
 
 // Where the whole entries end, and how many there are.
 absl::StatusOr<uint64_t> Segment::Walk(uint64_t* commits) {
-  CDGATE_ASSIGN_OR_RETURN(Cursor cursor, OpenAt(kSegmentHeaderBytes));
+  CDGATE_ASSIGN_OR_RETURN(Cursor cursor, OpenAt(kSegmentHeaderBytes, BlockReader::Way::kStream));
   MutexLock lock(mu_);
   indexed_ = true;
   for (;; ++*commits) {
@@ -275,10 +255,11 @@ absl::StatusOr<uint64_t> Segment::Walk(uint64_t* commits) {
 }
 
 absl::StatusOr<std::string> Segment::Tail(uint64_t offset) const {
-  const File file(open(path_.c_str(), O_RDONLY | O_CLOEXEC));
+  BlockReader file;
   std::string tail(bytes() - offset, '\0');
-  if (file.fd() >= 0 && file.Read(offset, tail.size(), tail.data())) return tail;
-  return SystemError(Reason::kFileUnreadable, "read", path_, file.fd() < 0 ? errno : EIO);
+  const int error = file.Open(path_, BlockReader::Way::kLookup);
+  if (error == 0 && file.Read(offset, tail.size(), tail.data())) return tail;
+  return SystemError(Reason::kFileUnreadable, "read", path_, error != 0 ? error : EIO);
 }
 
 // What is at `offset`, after `commits` whole ones: true, a write that never ended; false,

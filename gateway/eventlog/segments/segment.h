@@ -3,8 +3,8 @@
 //
 //   CDGATE_ASSIGN_OR_RETURN(auto segment, Segment::Create(directory, header, room, disk));
 //   CDGATE_RETURN_IF_ERROR(segment->Append(key, record));
-//   CDGATE_ASSIGN_OR_RETURN(const auto cursor, segment->Find({.sequence = from}));
-//   CDGATE_ASSIGN_OR_RETURN(auto entry, cursor.Read());
+//   CDGATE_ASSIGN_OR_RETURN(const auto cursor, segment->Find({.sequence = from},
+//   BlockReader::Way::kStream)); CDGATE_ASSIGN_OR_RETURN(auto entry, cursor.Read());
 //
 // One thread appends; any number read at the same time, each over a descriptor of its
 // own, so that a long log costs none. A sparse index (one point for each kIndexBytes) is
@@ -24,6 +24,7 @@
 #include "absl/strings/string_view.h"
 #include "gateway/base/mutex.h"
 #include "gateway/eventlog/event_log.h"
+#include "gateway/eventlog/segments/block_reader.h"
 #include "gateway/eventlog/segments/block_writer.h"
 #include "gateway/eventlog/segments/disk.h"
 #include "gateway/eventlog/segments/entry.h"
@@ -31,22 +32,6 @@
 namespace cdgate::eventlog {
 
 inline constexpr size_t kIndexBytes = 256 << 10;
-
-// An open file. Movable.
-class File {
- public:
-  File() = default;
-  explicit File(int fd) : fd_(fd) {}
-  File(File&& other) noexcept : fd_(other.fd_) { other.fd_ = -1; }
-  File& operator=(File&& other) noexcept;
-  ~File();
-  int fd() const { return fd_; }
-  // Exactly `size` bytes from `offset`; false where they are not there.
-  bool Read(uint64_t offset, size_t size, char* out) const;
-
- private:
-  int fd_ = -1;
-};
 
 // LOG_CORRUPT, with the place and what to do.
 absl::Status Corrupt(absl::string_view where, absl::string_view what);
@@ -58,17 +43,17 @@ class Segment {
   class Cursor {
    public:
     // At the end: none.
-    absl::StatusOr<std::optional<EntryHeader>> Peek() const;
+    absl::StatusOr<std::optional<EntryHeader>> Peek();
     // The record of the entry that Peek() gave. LOG_CORRUPT.
-    absl::StatusOr<event::OwnedBytes> Read(const EntryHeader& header) const;
+    absl::StatusOr<event::OwnedBytes> Read(const EntryHeader& header);
     void Pass(const EntryHeader& header) { offset_ = header.end(offset_); }
     uint64_t offset() const { return offset_; }
 
    private:
     friend class Segment;
-    Cursor(const Segment& segment, File file, uint64_t offset);
+    Cursor(const Segment& segment, BlockReader file, uint64_t offset);
     std::string path_;
-    File file_;
+    BlockReader file_;
     uint64_t end_;
     uint64_t offset_;
   };
@@ -98,8 +83,8 @@ class Segment {
   absl::Status Close();
 
   // At the last entry that begins at or before `from` (at `from.commit`, where that is
-  // set); at the first where there is none.
-  absl::StatusOr<Cursor> Find(const ReadFrom& from) const;
+  // set); at the first where there is none. `way`: kStream where much is read from there on.
+  absl::StatusOr<Cursor> Find(const ReadFrom& from, BlockReader::Way way) const;
   // After Append or Recover; none where it is empty.
   absl::StatusOr<std::optional<event::OwnedBytes>> Newest() const;
 
@@ -115,7 +100,7 @@ class Segment {
   };
 
   Segment(std::string path, const SegmentHeader& header, uint64_t bytes, Disk& disk);
-  absl::StatusOr<Cursor> OpenAt(uint64_t offset) const;
+  absl::StatusOr<Cursor> OpenAt(uint64_t offset, BlockReader::Way way) const;
   void Index(const CommitKey& key, uint64_t offset) const CDGATE_REQUIRES(mu_);
   absl::Status MakeIndex() const;
   absl::StatusOr<uint64_t> Walk(uint64_t* commits);

@@ -22,7 +22,8 @@ void Require(bool holds) {
 
 // Reads all entries; each must follow the one before.
 uint64_t Count(const Segment& segment) {
-  auto cursor = segment.Find({.sequence = {}, .commit = 1});
+  auto cursor =
+      segment.Find({.sequence = {}, .commit = 1}, cdgate::eventlog::BlockReader::Way::kStream);
   Require(cursor.ok());
   uint64_t count = 0;
   for (;; ++count) {
