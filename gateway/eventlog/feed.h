@@ -38,8 +38,8 @@
 namespace cdgate::eventlog {
 
 struct FeedOptions {
-  size_t tail_bytes = 32 << 20;   // of events kept in memory; the newest commit always is
-  size_t concurrent_reads = 2;    // reads of the log at a time, for all readers together
+  size_t tail_bytes = 32 << 20;  // of events kept in memory; the newest commit always is
+  size_t concurrent_reads = 2;   // reads of the log at a time, for all readers together
   size_t cache_bytes = 8 << 20;  // of commits that were read from the log last (CommitCache)
 };
 
