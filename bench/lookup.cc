@@ -1,9 +1,10 @@
 // cdgate_bench_lookup: how long it takes to get one event of a log, over one connection.
 //
 //   cdgate_bench_lookup --port P --ca F --cert F --key F --by sequence --count 1000000
-//   cdgate_bench_lookup ... --by id --run RUN --count 900000     ids that cdgate_bench_pub --run
-//   made cdgate_bench_lookup ... --by absent --run RUN --count 900000 ids like these that no event
-//   has
+//   cdgate_bench_lookup ... --by id --run RUN --count 900000
+//   cdgate_bench_lookup ... --by absent --run RUN --count 900000
+//
+// By id: those that cdgate_bench_pub --run made; absent: ids like these that no event has.
 //
 // --lookups N (default 2,000), one after another, of events drawn from the first --count by --seed.
 // Prints {"lookups":N,"p50_us":X,"p99_us":Y}; ends with status 2 where an answer is not as

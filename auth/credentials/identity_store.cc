@@ -2,6 +2,7 @@
 
 #include <grpcpp/security/tls_certificate_provider.h>
 
+#include <mutex>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -37,7 +38,6 @@ class IdentityStore::State {
 
   absl::Status Load();
   absl::Status PublishRoots();  // after a change of the registry
-  void StartProvider();
 
   bool FilesChanged() const {
     const std::string now = FilesVersion(options_);
@@ -52,7 +52,8 @@ class IdentityStore::State {
     base::MutexLock lock(mu_);
     return material_;
   }
-  std::shared_ptr<CertificateProviderInterface> provider() const { return provider_; }
+  // Made at the first call: it reads the files then, and a second later at the earliest again.
+  std::shared_ptr<CertificateProviderInterface> provider();
   std::shared_ptr<const PublishedDirectory> directory() const { return directory_; }
 
  private:
@@ -70,7 +71,8 @@ class IdentityStore::State {
   const std::shared_ptr<const trust::SnapshotSource> source_;
   const base::Clock& clock_;
   const std::shared_ptr<PublishedDirectory> directory_;
-  std::shared_ptr<CertificateProviderInterface> provider_;  // set before anybody else sees us
+  std::once_flag provided_;
+  std::shared_ptr<CertificateProviderInterface> provider_;  // once provided_
 
   mutable base::Mutex mu_;
   base::CondVar idle_;
@@ -175,10 +177,13 @@ absl::Status IdentityStore::State::Publish() {
   return status;
 }
 
-void IdentityStore::State::StartProvider() {
-  provider_ = std::make_shared<FileWatcherCertificateProvider>(
-      directory_->key_path(), directory_->certificate_path(), directory_->roots_path(),
-      kRefreshSeconds);
+std::shared_ptr<CertificateProviderInterface> IdentityStore::State::provider() {
+  std::call_once(provided_, [this] {
+    provider_ = std::make_shared<FileWatcherCertificateProvider>(
+        directory_->key_path(), directory_->certificate_path(), directory_->roots_path(),
+        kRefreshSeconds);
+  });
+  return provider_;
 }
 
 IdentityStore::IdentityStore(std::shared_ptr<State> state) : state_(std::move(state)) {}
@@ -191,7 +196,6 @@ absl::StatusOr<std::unique_ptr<IdentityStore>> IdentityStore::Create(IdentityOpt
   auto state = std::make_shared<State>(std::move(options), registry, clock,
                                        std::shared_ptr<PublishedDirectory>(std::move(directory)));
   CDGATE_RETURN_IF_ERROR(state->Load());
-  state->StartProvider();
   auto store = std::unique_ptr<IdentityStore>(new IdentityStore(state));
   store->watch_ = registry.Watch([weak = std::weak_ptr<State>(state)] {
     const auto locked = weak.lock();

@@ -10,9 +10,10 @@
 //
 // Published files live in a directory of our own (mode 0700, in memory where the machine
 // has such a place), removed with the last credentials that were made from it: tls.crt, tls.key and
-// roots.pem, replaced together. gRPC looks once a second. roots.pem is the union of all bundles of
-// the TrustRegistry, the TLS library's own check in front of our verifier, and follows the registry
-// by itself.
+// roots.pem, replaced together. gRPC looks when credentials are first made, and
+// then once a second: what is to be trusted from the start is in the registry before that.
+// roots.pem is the union of all bundles of the TrustRegistry, the TLS library's own check in front
+// of our verifier, and follows the registry by itself.
 #pragma once
 
 #include <memory>

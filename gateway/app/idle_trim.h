@@ -14,7 +14,7 @@ namespace cdgate::app {
 
 class IdleTrim {
  public:
-  // At rest: less than this share of one processor, for as long.
+  // At rest: no more than this share of one processor, since the last time that it was more.
   static constexpr double kRestShare = 0.02;
   static constexpr absl::Duration kRestAfterStart = absl::Seconds(4);
   static constexpr absl::Duration kRest = absl::Minutes(1);

@@ -24,8 +24,9 @@ using base::MakeError;
 using base::MutexLock;
 using base::Reason;
 
-// Who may take so much is about to read on.
-constexpr size_t kStreamBytes = 64 << 10;
+// Who may take so much is about to read on. Who takes less would read most of a step again the next
+// time, which the cache spares.
+constexpr size_t kStreamBytes = 1 << 20;
 
 absl::Status MissingCommit(uint64_t number) {
   return Corrupt(absl::StrCat("commit ", number), "of the log is missing");

@@ -93,6 +93,18 @@ TEST_F(RotationTest, ANewPeerGetsInWithoutARestart) {
   EXPECT_TRUE(in);
 }
 
+// As at the start of a gateway, which learns whom it trusts from its log.
+TEST_F(RotationTest, WhoIsTrustedBeforeTheFirstCredentialsIsTrustedAtOnce) {
+  Domain gamma("gamma.example");
+  (void)alpha_.store();
+  (void)gamma.store();
+  alpha_.Trust(gamma);
+  gamma.Trust(alpha_);
+  Server server(alpha_.Serve(ServerSide::kPeers));
+  const grpc::Status status = Call(server, gamma.DialPeer("alpha.example"));
+  EXPECT_TRUE(status.ok()) << status.error_message();
+}
+
 TEST_F(RotationTest, CredentialsOutliveTheirStore) {
   auto gamma = std::make_unique<Domain>("gamma.example");
   gamma->Trust(alpha_);
