@@ -266,16 +266,40 @@ SessionStatus Session::status() const {
 
 // --------------------------------------------------------- strand and stream
 
+void Session::Post(base::Task task) {
+  if (strand_->Post([self = shared_from_this(), task = std::move(task)] {
+        task();
+        self->FinishIfDone();
+      })) {
+    return;
+  }
+  Abandon();
+}
+
+// Without a strand nothing can be worked on. The stream is cut; what is proposed ends by
+// itself. Nothing else runs of the session any more, so this thread may finish it.
+void Session::Abandon() {
+  if (abandoned_.exchange(true)) return;
+  const absl::Status why = base::MakeError(
+      Reason::kOverloaded, "the gateway has no room for the link's work; it is tried again");
+  base::LogError(base::LogLevel::kError, "link abandoned", why, {{"peer", peer_}});
+  metrics_.up.Set(0);
+  stream_->Cancel(why);
+  if (std::exchange(done_, true)) return;
+  if (!std::exchange(ended_, true)) {
+    callbacks_.on_end({.reason = Reason::kOverloaded, .message = std::string(why.message())});
+  }
+  callbacks_.on_done();
+}
+
 void Session::OnMessage(grpc::ByteBuffer bytes) {
   // Reading goes on while there is room for one more, and only when this message has its place on
   // the strand, whoever asks for the next one: that may come on another thread at once. So it is
   // counted after that, and the strand may have worked on it by then.
-  const bool small = rpc::IsSmall(bytes);
-  base::Task task = [this, bytes = std::move(bytes)] {
+  Post([this, bytes = std::move(bytes)] {
     Receive(bytes);
     if (reading_.fetch_sub(1) == kReadAhead) stream_->Read();
-  };
-  small ? RunOrPost(std::move(task)) : Post(std::move(task));
+  });
   if (reading_.fetch_add(1) + 1 < kReadAhead) stream_->Read();
 }
 

@@ -154,12 +154,8 @@ class Session : public std::enable_shared_from_this<Session> {
   void TakeJobs();
   void TakeExportStop();
 
-  // With what follows each task of the strand.
-  base::Task Whole(base::Task task);
   // Runs `task` on the strand; Abandon() where there is none any more.
   void Post(base::Task task);
-  // The same, in this thread where nothing else of the session runs (Strand::RunOrPost).
-  void RunOrPost(base::Task task);
   void Abandon();
 
   void OnMessage(grpc::ByteBuffer bytes);
