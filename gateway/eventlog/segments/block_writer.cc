@@ -14,6 +14,9 @@ namespace {
 
 // Most commits are one write.
 constexpr size_t kBufferBytes = 1 << 20;
+// An append of fewer bytes leaves this much zeros behind it: see Append().
+constexpr size_t kSmallBytes = 32 << 10;
+constexpr size_t kAheadBytes = 128 << 10;
 
 constexpr size_t RoundUp(size_t bytes) { return (bytes + kBlockBytes - 1) & ~(kBlockBytes - 1); }
 
@@ -65,6 +68,7 @@ int BlockWriter::Seek(uint64_t offset) {
   Hold();
   filled_ = static_cast<size_t>(offset % kBlockBytes);
   begin_ = offset - filled_;
+  written_ = 0;
   if (filled_ == 0) return 0;
   for (;;) {
     const ssize_t n = pread(fd_, blocks_.get(), kBlockBytes, static_cast<off_t>(begin_));
@@ -89,7 +93,8 @@ int BlockWriter::WriteBlocks(size_t bytes) {
     error = disk_.Write(fd_, begin_, {blocks});
   }
   if (error != 0) return error;
-  const size_t full = filled_ / kBlockBytes * kBlockBytes;
+  written_ = std::max(written_, begin_ + bytes);
+  const size_t full = std::min(filled_, bytes) / kBlockBytes * kBlockBytes;
   std::memmove(blocks_.get(), blocks_.get() + full, filled_ - full);
   begin_ += full;
   filled_ -= full;
@@ -113,14 +118,25 @@ int BlockWriter::Append(absl::Span<const absl::string_view> pieces) {
   for (const absl::string_view piece : pieces) {
     if (const int error = Put(piece); error != 0) return error;
   }
-  const size_t bytes = RoundUp(filled_);
-  std::memset(blocks_.get() + filled_, 0, bytes - filled_);
-  const int error = bytes == 0 ? 0 : WriteBlocks(bytes);
-  if (error != 0) return error;
+  if (const int error = WriteRest(); error != 0) return error;
   return disk_.Sync(fd_);
 }
 
+// What no whole buffer was made of, filled up with zeros, and where little was appended, with more
+// of them: what is written into blocks that were written before leaves the file's size and the map
+// of its blocks as they are, so that the syncs of the next appends need not write those as well.
+int BlockWriter::WriteRest() {
+  const size_t bytes = RoundUp(filled_);
+  if (bytes == 0) return 0;
+  const bool small = bytes <= kSmallBytes && begin_ + bytes > written_;
+  const size_t all = small ? bytes + kAheadBytes : bytes;
+  std::memset(blocks_.get() + filled_, 0, all - filled_);
+  const int error = WriteBlocks(all);
+  return error == ENOSPC && small ? WriteBlocks(bytes) : error;
+}
+
 int BlockWriter::Cut() {
+  written_ = 0;
   if (ftruncate(fd_, static_cast<off_t>(begin_ + filled_)) != 0) return errno;
   return fsync(fd_) == 0 ? 0 : errno;
 }

@@ -7,7 +7,8 @@
 //   if (int error = writer.Append({head, record})) ...  // durable once it returns 0
 //
 // The last block of what was appended is filled up with zeros, and written again, the
-// same bytes at its beginning, with what is appended next. For one thread. Functions
+// same bytes at its beginning, with what is appended next. Behind small appends more zeros
+// are written, at most kMostZeros together. For one thread. Functions
 // return 0 or an errno; after an error the file's end is unknown and nothing may be
 // appended any more.
 #pragma once
@@ -25,6 +26,8 @@ namespace cdgate::eventlog {
 
 // A multiple of the sectors of all disks and of the pages of memory.
 inline constexpr size_t kBlockBytes = 4096;
+// Behind what was appended last, at most.
+inline constexpr size_t kMostZeros = (128 << 10) + kBlockBytes;
 
 class BlockWriter {
  public:
@@ -60,6 +63,7 @@ class BlockWriter {
   int Take(int fd);
   void Hold();
   int Put(absl::string_view piece);
+  int WriteRest();
   int WriteBlocks(size_t bytes);
 
   Disk& disk_;
@@ -67,6 +71,7 @@ class BlockWriter {
   std::unique_ptr<char, Free> blocks_;  // kBufferBytes
   uint64_t begin_ = 0;                  // of blocks_ in the file
   size_t filled_ = 0;                   // bytes of it
+  uint64_t written_ = 0;                // up to here the file was, as far as is known
 };
 
 }  // namespace cdgate::eventlog

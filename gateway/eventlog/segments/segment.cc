@@ -50,9 +50,16 @@ bool HasLegibleEntry(absl::string_view bytes, uint64_t expected) {
   return false;
 }
 
-// Is `tail` what a BlockWriter fills the last block with?
+// Is `tail` what a BlockWriter leaves behind what was appended last?
 bool IsFilledUp(absl::string_view tail) {
-  return tail.size() < kBlockBytes && tail.find_first_not_of('\0') == absl::string_view::npos;
+  return tail.size() <= kMostZeros && tail.find_first_not_of('\0') == absl::string_view::npos;
+}
+
+// Is it what a BlockWriter leaves where the machine stops before the header is on disk?
+bool IsBlank(BlockReader& file, uint64_t size) {
+  if (size > kMostZeros) return false;
+  std::string bytes(static_cast<size_t>(size), '\0');
+  return file.Read(0, bytes.size(), bytes.data()) && IsFilledUp(bytes);
 }
 
 }  // namespace
@@ -211,7 +218,7 @@ absl::StatusOr<std::shared_ptr<Segment>> Segment::Open(const std::string& path, 
       whole ? SegmentHeader::Decode(bytes) : std::optional<SegmentHeader>();
   if (!header) {
     // Entries are written only once the header is durable.
-    if (size <= kSegmentHeaderBytes) return std::shared_ptr<Segment>();
+    if (size <= kSegmentHeaderBytes || IsBlank(file, size)) return std::shared_ptr<Segment>();
     return Corrupt(path, "does not begin as a segment does");
   }
   if (header->format > kSegmentFormat) {

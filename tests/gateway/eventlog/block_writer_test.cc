@@ -16,6 +16,7 @@ namespace {
 using eventlog::BlockWriter;
 using eventlog::Disk;
 using eventlog::kBlockBytes;
+using eventlog::kMostZeros;
 using eventlog::SystemDisk;
 
 // A disk on which writes past the cache are refused, as by sectors that are too large.
@@ -30,12 +31,28 @@ class CachedOnlyDisk final : public Disk {
   int refusals = 1;
 };
 
+// Counts what is written, and has room for so many bytes.
+class SmallDisk final : public Disk {
+ public:
+  int Write(int fd, uint64_t offset, absl::Span<const absl::string_view> pieces) override {
+    written = 0;
+    for (const absl::string_view piece : pieces) written += piece.size();
+    if (offset + written > room) return ENOSPC;
+    return SystemDisk().Write(fd, offset, pieces);
+  }
+  int Sync(int fd) override { return SystemDisk().Sync(fd); }
+
+  size_t room = SIZE_MAX;
+  size_t written = 0;  // by the last Write()
+};
+
 class BlockWriterTest : public testing::Test {
  protected:
-  // What comes after `whole` in its file: zeros to the end of the block, no more.
+  // What comes after `whole` in its file: zeros.
   void ExpectFile(const std::string& whole) {
     const std::string bytes = ReadBytes(path_);
-    EXPECT_EQ(bytes.size(), (whole.size() + kBlockBytes - 1) / kBlockBytes * kBlockBytes);
+    EXPECT_EQ(bytes.size() % kBlockBytes, 0u);
+    EXPECT_LT(bytes.size(), whole.size() + kMostZeros);
     EXPECT_EQ(bytes.substr(0, whole.size()), whole);
     EXPECT_EQ(bytes.find_first_not_of('\0', whole.size()), std::string::npos);
   }
@@ -61,6 +78,47 @@ TEST_F(BlockWriterTest, PiecesOfEverySizeComeOneBehindTheOther) {
     whole += one + other;
     ExpectFile(whole);
   }
+}
+
+// So that the next ones change neither the file's size nor the map of its blocks.
+TEST_F(BlockWriterTest, SmallAppendsAreWrittenIntoZerosThatAreThere) {
+  SmallDisk disk;
+  BlockWriter writer(disk);
+  ASSERT_EQ(writer.Make(path_, 1 << 20), 0);
+  ASSERT_EQ(writer.Append({Text(1000, 'a')}), 0);
+  const size_t size = ReadBytes(path_).size();
+  EXPECT_GT(size, 100'000u);
+  EXPECT_EQ(disk.written, size);
+  std::string whole = Text(1000, 'a');
+  while (whole.size() + 5000 < size) {
+    ASSERT_EQ(writer.Append({Text(5000, 'A')}), 0);
+    whole += Text(5000, 'A');
+    EXPECT_LE(disk.written, 3 * kBlockBytes);
+  }
+  EXPECT_EQ(ReadBytes(path_).size(), size);
+  ExpectFile(whole);
+  ASSERT_EQ(writer.Append({Text(5000, 'b')}), 0);
+  EXPECT_GT(ReadBytes(path_).size(), size) << "and there are more";
+  ExpectFile(whole + Text(5000, 'b'));
+}
+
+// They would be written twice.
+TEST_F(BlockWriterTest, LargeAppendsLeaveTheirBlockFull) {
+  ASSERT_EQ(writer_.Make(path_, 1 << 20), 0);
+  ASSERT_EQ(writer_.Append({Text(100'001, 'a')}), 0);
+  EXPECT_EQ(ReadBytes(path_).size(), 25 * kBlockBytes);
+  ExpectFile(Text(100'001, 'a'));
+}
+
+TEST_F(BlockWriterTest, ADiskWithoutRoomForZerosTakesWhatIsAppended) {
+  SmallDisk disk;
+  disk.room = 2 * kBlockBytes;
+  BlockWriter writer(disk);
+  ASSERT_EQ(writer.Make(path_, 0), 0);
+  ASSERT_EQ(writer.Append({Text(5000, 'a')}), 0);
+  ASSERT_EQ(writer.Append({Text(3000, 'b')}), 0);
+  ExpectFile(Text(5000, 'a') + Text(3000, 'b'));
+  EXPECT_EQ(writer.Append({Text(3000, 'c')}), ENOSPC);
 }
 
 TEST_F(BlockWriterTest, GoesOnWithinABlock) {

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "gateway/base/random.h"
+#include "gateway/eventlog/segments/block_writer.h"
 #include "gateway/eventlog/segments/commit_db.h"
 #include "tests/gateway/eventlog/event_log_contract.h"
 #include "tests/gateway/eventlog/segment_files.h"
@@ -393,6 +394,21 @@ TEST_F(SegmentLogDamageTest, ANewlyBegunFileThatWasNeverUsedIsRemoved) {
     for (int i = 0; i < 8; ++i) CDGATE_ASSERT_OK(AppendEvents(*log, 3, 2000));
     CDGATE_ASSERT_OK(log->Read({.sequence = Sequence(1)}, {.max_events = 1000}));
   }
+}
+
+TEST_F(SegmentLogDamageTest, ANewlyBegunFileOfWhichNothingArrivedIsRemoved) {
+  Make(8, kSmallFile);
+  const std::vector<std::string> files = Files();
+  Keep();
+  for (const size_t size : {size_t{4096}, eventlog::kMostZeros}) {
+    Restore();
+    WriteBytes(files.back(), std::string(size, '\0'));
+    CDGATE_ASSERT_OK(Open({.file_bytes = kSmallFile}));
+    EXPECT_EQ(Files(), std::vector<std::string>(files.begin(), files.end() - 1)) << size;
+  }
+  Restore();
+  WriteBytes(files.front(), std::string(4096, '\0'));
+  EXPECT_THAT(Open(), HasReasonAndMessage(Reason::kLogCorrupt, HasSubstr(files.front())));
 }
 
 TEST_F(SegmentLogDamageTest, ALogThatWasOnlyBegunIsBegunAgain) {
