@@ -12,6 +12,11 @@ namespace cdgate::crypto {
 
 Sha256Batch::~Sha256Batch() = default;
 
+Sha256Batch& Sha256Batch::OfThread() {
+  thread_local Sha256Batch batch;
+  return batch;
+}
+
 Sha256Digest Sha256Batch::HashAlone(absl::string_view text) {
   alone_.Reset();
   alone_.Update(text);
@@ -24,6 +29,14 @@ namespace {
 
 // The library takes no text of 64 KiB.
 constexpr size_t kMostBytes = 32 << 10;
+// A few take it as long as kLanes do: six as long as one after the other.
+constexpr size_t kFewest = 6;
+
+// Of `texts` those that are worth it: all but a last few.
+size_t SideBySide(size_t texts) {
+  const size_t rest = texts % Sha256Batch::kLanes;
+  return rest < kFewest ? texts - rest : texts;
+}
 
 void Require(bool ok, const char* what) {
   if (ok) return;
@@ -54,9 +67,10 @@ Sha256Batch::Sha256Batch(bool side_by_side) : lanes_(side_by_side ? alloc_mb_mgr
 void Sha256Batch::Hash(absl::Span<const absl::string_view> texts,
                        absl::Span<Sha256Digest> digests) {
   IMB_MGR* const lanes = lanes_.get();
+  const size_t side_by_side = lanes == nullptr ? 0 : SideBySide(texts.size());
   size_t done = 0;
   for (size_t i = 0; i < texts.size(); ++i) {
-    if (lanes == nullptr || texts[i].size() > kMostBytes) {
+    if (i >= side_by_side || texts[i].size() > kMostBytes) {
       digests[i] = HashAlone(texts[i]);
       ++done;
       continue;

@@ -69,8 +69,8 @@ TEST_P(Sha256BatchTest, AgreesWithHashingEachAlone) {
   inputs.emplace_back("the last one is short");
   const std::vector<absl::string_view> texts(inputs.begin(), inputs.end());
   Sha256Batch batch(GetParam());
-  for (const size_t count :
-       {size_t{0}, size_t{1}, size_t{2}, size_t{3}, size_t{64}, texts.size()}) {
+  for (const size_t count : {size_t{0}, size_t{1}, size_t{3}, size_t{5}, size_t{6}, size_t{21},
+                             size_t{64}, texts.size()}) {
     std::vector<Sha256Digest> digests(count);
     batch.Hash(absl::MakeConstSpan(texts).first(count), absl::MakeSpan(digests));
     for (size_t i = 0; i < count; ++i) {
