@@ -12,7 +12,7 @@
 #include "auth/crypto/signature.h"
 #include "auth/crypto/verifying_key.h"
 #include "federation/attestation/field_proof.h"
-#include "federation/attestation/leaves.h"
+#include "federation/attestation/leaf_batch.h"
 #include "federation/attestation/merkle.h"
 #include "gateway/event/event_fields.h"
 #include "io/cloudevents/v1/cloudevents.pb.h"
@@ -90,15 +90,14 @@ void LeavesAndTreeOfBatch(benchmark::State& state, bool content_known) {
   copy.Assign(ViewOf(bytes), std::vector<std::string>(), std::vector<std::string>());
   LeafMaker leaves;
   MerkleTree tree;
-  std::vector<Digest> batch;
+  LeafBatch batch;
   const Digest content = leaves.ContentOf(copy.event);
   for (auto _ : state) {
-    batch.clear();
+    batch.Reset(Salt());
     for (uint32_t i = 0; i < kEvents; ++i) {
-      const CopyDigests digests = leaves.DigestsOf(copy, content_known ? &content : nullptr);
-      batch.push_back(leaves.Export(leaves.Salt(Salt(), i), claim, digests, {}, Digest{}));
+      batch.Add(copy, claim, content_known ? &content : nullptr, {}, Digest{});
     }
-    tree.Build(batch, Salt());
+    tree.Build(batch.Leaves(), Salt());
     benchmark::DoNotOptimize(tree.root());
   }
   state.counters["per_event"] = benchmark::Counter(

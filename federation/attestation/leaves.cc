@@ -39,9 +39,7 @@ void AppendTerms(const TermsView& terms, std::string* out) {
   AppendBigEndian32(terms.onward, out);
   AppendWithLength(terms.classification, out);
   AppendTexts(terms.groups, out);
-  std::string size;
-  AppendBigEndian32(static_cast<uint32_t>(out->size() - at - sizeof(uint32_t)), &size);
-  out->replace(at, size.size(), size);
+  event::PutBigEndian32(static_cast<uint32_t>(out->size() - at - sizeof(uint32_t)), &(*out)[at]);
 }
 
 LeafSalt FirstBytes(const Digest& digest) {
@@ -80,19 +78,28 @@ Digest LeafMaker::Origin(const LeafSalt& salt, const EventClaim& claim, bool out
 
 Digest LeafMaker::Export(const LeafSalt& salt, const EventClaim& claim, const CopyDigests& copy,
                          const TermsView& terms, const Digest& previous) {
-  Begin(kExportLabel, &input_);
-  Append(AsBytes(salt), &input_);
-  Append(claim.commitment, &input_);
-  Append(AsBytes(copy.attributes), &input_);
-  Append(AsBytes(copy.content), &input_);
-  Append(AsBytes(previous), &input_);
-  AppendBigEndian64(static_cast<uint64_t>(claim.accepted_time_nanos), &input_);
-  AppendWithLength(claim.origin, &input_);
-  AppendWithLength(claim.plane, &input_);
-  AppendWithLength(claim.classification, &input_);
-  AppendTerms(terms, &input_);
-  Append(AsBytes(copy.changes), &input_);
+  input_.clear();
+  AppendExport(salt, claim, copy, terms, previous, &input_);
   return Hash(input_);
+}
+
+size_t LeafMaker::AppendExport(const LeafSalt& salt, const EventClaim& claim,
+                               const CopyDigests& copy, const TermsView& terms,
+                               const Digest& previous, std::string* out) {
+  Append({kExportLabel, sizeof kExportLabel}, out);
+  Append(AsBytes(salt), out);
+  Append(claim.commitment, out);
+  const size_t attributes_at = out->size();
+  Append(AsBytes(copy.attributes), out);
+  Append(AsBytes(copy.content), out);
+  Append(AsBytes(previous), out);
+  AppendBigEndian64(static_cast<uint64_t>(claim.accepted_time_nanos), out);
+  AppendWithLength(claim.origin, out);
+  AppendWithLength(claim.plane, out);
+  AppendWithLength(claim.classification, out);
+  AppendTerms(terms, out);
+  Append(AsBytes(copy.changes), out);
+  return attributes_at;
 }
 
 CopyDigests LeafMaker::DigestsOf(const CopyView& copy, const Digest* content) {
@@ -117,17 +124,5 @@ Digest LeafMaker::HashChanges(const CopyView& copy) {
 }
 
 Digest LeafMaker::Hash(absl::string_view bytes) { return hasher_.Hash(bytes); }
-
-std::optional<Digest> ReceivedLeaf(const event::RelayedView& relayed,
-                                   const event::CloudEventView& event, absl::string_view seed,
-                                   uint32_t i, LeafMaker& leaves, const Digest* content) {
-  TermsView terms;
-  if (relayed.has_terms() && !ReadTerms(relayed.terms(), &terms)) return std::nullopt;
-  CopyView copy;
-  copy.Assign(event, relayed.withheld(), relayed.substituted());
-  const CopyDigests digests = leaves.DigestsOf(copy, content);
-  return leaves.Export(leaves.Salt(seed, i), ClaimOf(relayed), digests, terms,
-                       leaves.Previous(relayed.statements()));
-}
 
 }  // namespace cdgate::attestation

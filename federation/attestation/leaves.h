@@ -8,13 +8,14 @@
 //   tree.push_back(leaves.Export(leaves.Salt(seed, i), ClaimOf(stored), digests, terms,
 //                                leaves.Previous(statements)));
 //
+// Of many events of one sender they are made side by side: leaf_batch.h.
+//
 // Every digest that a leaf is made from has 32 bytes; what comes from elsewhere is checked before
 // (statement.h, chain.h). Keeps its memory; not thread-safe.
 #pragma once
 
 #include <array>
 #include <cstdint>
-#include <optional>
 #include <string>
 
 #include "absl/strings/string_view.h"
@@ -51,6 +52,10 @@ class LeafMaker {
   Digest Export(const LeafSalt& salt, const EventClaim& claim, const CopyDigests& copy,
                 const TermsView& terms, const Digest& previous);
 
+  // Appends what Export() is the digest of; where in `out` the digest of the attributes is.
+  static size_t AppendExport(const LeafSalt& salt, const EventClaim& claim, const CopyDigests& copy,
+                             const TermsView& terms, const Digest& previous, std::string* out);
+
   // Those of `copy`. `content`: SHA-256 of its data where that is known, else null.
   CopyDigests DigestsOf(const CopyView& copy, const Digest* content = nullptr);
   Digest AttributesOf(const event::CloudEventView& event) {
@@ -75,12 +80,5 @@ class LeafMaker {
   crypto::Sha256Hasher hasher_;
   std::string input_;
 };
-
-// The leaf of an event that came in a batch, the i-th of it: what the sender must have signed.
-// `event` is that of `relayed`; `content`: SHA-256 of its data where that is known, else null. None
-// where its terms are not such.
-std::optional<Digest> ReceivedLeaf(const event::RelayedView& relayed,
-                                   const event::CloudEventView& event, absl::string_view seed,
-                                   uint32_t i, LeafMaker& leaves, const Digest* content = nullptr);
 
 }  // namespace cdgate::attestation

@@ -31,37 +31,27 @@ BatchVerifier::BatchVerifier(const SessionDeps& deps, std::string peer, std::str
       chain_(*deps.attestors) {}
 
 // What was admitted was read and digested before.
-std::optional<Digest> BatchVerifier::LeafOf(const event::RelayedView& event,
-                                            const admission::Imported& admitted,
-                                            absl::string_view seed, uint32_t i) {
-  attestation::LeafMaker& leaves = chain_.statements().leaves();
+bool BatchVerifier::AddLeaf(const event::RelayedView& event, const admission::Imported& admitted) {
   event::CloudEventView view;
   if (admitted.status.ok()) {
     const event::StoredView stored = state::ViewOf(admitted.event);
     const auto content = attestation::ReadDigest(stored.content_digest());
     view.AssignStored(stored.cloud_event());
-    return attestation::ReceivedLeaf(event, view, seed, i, leaves, content ? &*content : nullptr);
+    return leaves_.AddReceived(event, view, content ? &*content : nullptr);
   }
-  if (!view.Assign(event.cloud_event())) return std::nullopt;
-  return attestation::ReceivedLeaf(event, view, seed, i, leaves);
+  return view.Assign(event.cloud_event()) && leaves_.AddReceived(event, view, nullptr);
 }
 
-absl::StatusOr<std::vector<Digest>> BatchVerifier::LeavesOf(
+absl::StatusOr<absl::Span<const Digest>> BatchVerifier::LeavesOf(
     const link::RelayedEvents& events, absl::Span<const admission::Imported> admitted,
     absl::string_view seed) {
-  std::vector<Digest> leaves;
-  leaves.reserve(events.size());
+  leaves_.Reset(seed);
   for (size_t i = 0; i < events.size(); ++i) {
-    const std::optional<Digest> leaf =
-        LeafOf(events.views[i], admitted[i], seed, static_cast<uint32_t>(i));
-    if (!leaf) {
-      return base::MakeError(
-          base::Reason::kAttestationInvalid,
-          absl::StrCat("a signed batch has something that is no event, at ", leaves.size()));
-    }
-    leaves.push_back(*leaf);
+    if (AddLeaf(events.views[i], admitted[i])) continue;
+    return base::MakeError(base::Reason::kAttestationInvalid,
+                           absl::StrCat("a signed batch has something that is no event, at ", i));
   }
-  return leaves;
+  return leaves_.Leaves();
 }
 
 absl::StatusOr<BatchVerifier::Signed> BatchVerifier::Take(
@@ -69,7 +59,7 @@ absl::StatusOr<BatchVerifier::Signed> BatchVerifier::Take(
   Signed out;
   if (!import.statement) return out;
   const storage::v1::TreeSignature& signature = *import.statement;
-  CDGATE_ASSIGN_OR_RETURN(const std::vector<Digest> leaves,
+  CDGATE_ASSIGN_OR_RETURN(const absl::Span<const Digest> leaves,
                           LeavesOf(import.events, admitted, signature.seed()));
   tree_.Build(leaves, signature.seed());
   const auto count = static_cast<uint32_t>(leaves.size());

@@ -17,6 +17,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "federation/attestation/chain.h"
+#include "federation/attestation/leaf_batch.h"
 #include "federation/link/messages.h"
 #include "federation/session/session_types.h"
 
@@ -54,11 +55,10 @@ class BatchVerifier {
   const std::string& digest() const { return digest_; }
 
  private:
-  // None where it is no event.
-  std::optional<attestation::Digest> LeafOf(const event::RelayedView& event,
-                                            const admission::Imported& admitted,
-                                            absl::string_view seed, uint32_t i);
-  absl::StatusOr<std::vector<attestation::Digest>> LeavesOf(
+  // False where it is no event.
+  bool AddLeaf(const event::RelayedView& event, const admission::Imported& admitted);
+  // Good until the next call.
+  absl::StatusOr<absl::Span<const attestation::Digest>> LeavesOf(
       const link::RelayedEvents& events, absl::Span<const admission::Imported> admitted,
       absl::string_view seed);
 
@@ -66,6 +66,7 @@ class BatchVerifier {
   const std::string peer_, agreement_;
   std::string digest_;
   attestation::ChainVerifier chain_;
+  attestation::LeafBatch leaves_;
   attestation::MerkleTree tree_;
 };
 

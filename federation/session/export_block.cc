@@ -23,7 +23,7 @@ storage::v1::LedgerException MakeException(const event::Record& record, absl::st
 
 ExportBlock::ExportBlock(uint64_t request, storage::v1::PolicyEpoch epoch, const Limits& limits,
                          std::string seed)
-    : limits_(limits) {
+    : limits_(limits), leaves_(seed) {
   decided_.tree.seed = std::move(seed);
   decided_.request = request;
   decided_.policy_epoch = std::move(epoch);
@@ -33,7 +33,7 @@ ExportBlock::ExportBlock(uint64_t request, storage::v1::PolicyEpoch epoch, const
 const link::BatchTree& ExportBlock::Tree() {
   if (in_tree_ == leaves_.size()) return decided_.tree;
   attestation::MerkleTree tree;
-  tree.Build(leaves_, decided_.tree.seed);
+  tree.Build(leaves_.Leaves(), decided_.tree.seed);
   decided_.tree.root = std::string(event::AsBytes(tree.root()));
   in_tree_ = leaves_.size();
   return decided_.tree;
@@ -50,10 +50,7 @@ void ExportBlock::Send(RelayWriter& relay, const event::Record& record) {
     return;
   }
   relay.Append(&decided_.events);
-  if (!decided_.tree.seed.empty()) {
-    const auto place = static_cast<uint32_t>(leaves_.size());
-    leaves_.push_back(relay.Leaf(salts_.Salt(decided_.tree.seed, place)));
-  }
+  if (!decided_.tree.seed.empty()) relay.AddLeaf(&leaves_);
   decided_.sequences.push_back(record.sequence());
   Pass(record);
   full_ = decided_.sequences.size() >= limits_.max_events;

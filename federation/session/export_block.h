@@ -66,9 +66,8 @@ class ExportBlock {
   const Limits limits_;
   link::Decided decided_;
   std::vector<storage::v1::DeadLetter> dead_letters_;
-  attestation::LeafMaker salts_;
-  std::vector<attestation::Digest> leaves_;  // of what is sent, where it is signed
-  size_t in_tree_ = 0;                       // of these: in decided_.tree
+  attestation::LeafBatch leaves_;  // of what is sent, where it is signed
+  size_t in_tree_ = 0;             // of these: in decided_.tree
   bool full_ = false;
 };
 

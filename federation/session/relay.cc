@@ -98,7 +98,7 @@ void RelayWriter::TakeStatements(const event::Record& record, const policy::Deci
   if (!ours || decision.terms.onward > 0) statements_ = source_.Of(record);
 }
 
-attestation::Digest RelayWriter::Leaf(const attestation::LeafSalt& salt) {
+void RelayWriter::AddLeaf(attestation::LeafBatch* leaves) {
   const event::StoredView& stored = record_->stored();
   const policy::Outgoing* const outgoing = decision_->outgoing;
   auto content = attestation::ReadDigest(stored.content_digest());
@@ -110,11 +110,10 @@ attestation::Digest RelayWriter::Leaf(const attestation::LeafSalt& salt) {
     copy_.Assign(sent, outgoing->withheld, outgoing->substituted);
     content.reset();
   }
-  const attestation::CopyDigests digests = leaves_.DigestsOf(copy_, content ? &*content : nullptr);
   const policy::TermsView& terms = decision_->terms;
-  return leaves_.Export(salt, attestation::ClaimOf(stored), digests,
-                        {terms.onward, terms.classification, terms.groups},
-                        leaves_.Previous(statements_));
+  leaves->Add(copy_, attestation::ClaimOf(stored), content ? &*content : nullptr,
+              {terms.onward, terms.classification, terms.groups},
+              leaves->maker().Previous(statements_));
 }
 
 void RelayWriter::WriteNotes(uint32_t notes, const policy::Outgoing* outgoing) {

@@ -7,7 +7,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "federation/attestation/field_proof.h"
-#include "federation/attestation/leaves.h"
+#include "federation/attestation/leaf_batch.h"
 #include "federation/policy/policy.h"
 #include "federation/session/statement_source.h"
 #include "gateway/event/record.h"
@@ -34,8 +34,8 @@ class RelayWriter {
   // Bytes that Append() will append.
   size_t size() const;
   void Append(std::string* events) const;
-  // What a statement over the event as it is written signs. `salt` is that of its place.
-  attestation::Digest Leaf(const attestation::LeafSalt& salt);
+  // Adds what a statement over the event as it is written signs.
+  void AddLeaf(attestation::LeafBatch* leaves);
   // Serialised; what goes with the event, by us and by others.
   absl::Span<const std::string> statements() const { return statements_; }
 
@@ -48,7 +48,6 @@ class RelayWriter {
 
   const std::string domain_;
   StatementSource source_;
-  attestation::LeafMaker leaves_;
   attestation::CopyView copy_, before_;
   attestation::FieldProver prover_;
   const event::Record* record_ = nullptr;

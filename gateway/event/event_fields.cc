@@ -218,18 +218,23 @@ std::optional<crypto::Sha256Digest> FieldCommitter::Commit(absl::string_view sal
 }
 
 crypto::Sha256Digest FieldCommitter::AttributesDigest(const CloudEventView& event) {
+  input_.clear();
+  AppendAttributes(event, &input_);
+  return hasher_.Hash(input_);
+}
+
+void FieldCommitter::AppendAttributes(const CloudEventView& event, std::string* out) {
   attributes_.Read(event);
   const absl::string_view label = WithZero(kAttributesLabel);
-  input_.assign(label.data(), label.size());
-  AppendBigEndian32(static_cast<uint32_t>(attributes_.size()), &input_);
+  out->append(label.data(), label.size());
+  AppendBigEndian32(static_cast<uint32_t>(attributes_.size()), out);
   for (size_t i = 0; i < attributes_.size(); ++i) {
-    AppendWithLength(attributes_[i].name, &input_);
-    const size_t at = input_.size();
-    AppendBigEndian32(0, &input_);
-    AppendAttributeValue(attributes_[i], &input_);
-    PutBigEndian32(static_cast<uint32_t>(input_.size() - at - sizeof(uint32_t)), &input_[at]);
+    AppendWithLength(attributes_[i].name, out);
+    const size_t at = out->size();
+    AppendBigEndian32(0, out);
+    AppendAttributeValue(attributes_[i], out);
+    PutBigEndian32(static_cast<uint32_t>(out->size() - at - sizeof(uint32_t)), &(*out)[at]);
   }
-  return hasher_.Hash(input_);
 }
 
 }  // namespace cdgate::event

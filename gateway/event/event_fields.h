@@ -147,6 +147,8 @@ class FieldCommitter {
 
   // Of the attributes alone, `id` included. About a microsecond.
   crypto::Sha256Digest AttributesDigest(const CloudEventView& event);
+  // Appends what that is the digest of.
+  void AppendAttributes(const CloudEventView& event, std::string* out);
 
  private:
   FieldReader reader_;

@@ -10,7 +10,7 @@
 #include "absl/time/clock.h"
 #include "auth/credentials/attestor.h"
 #include "cdgate/federation/v1/link.pb.h"
-#include "federation/attestation/leaves.h"
+#include "federation/attestation/leaf_batch.h"
 #include "federation/attestation/merkle.h"
 #include "federation/attestation/signed_text.h"
 #include "gateway/base/clock.h"
@@ -68,24 +68,21 @@ class Signer {
   static uint32_t Count(const Batch& batch) { return static_cast<uint32_t>(batch.events_size()); }
   Digest Root(const Batch& batch) {
     const std::string& seed = batch.export_statement().seed();
-    std::vector<Digest> leaves;
+    leaves_.Reset(seed);
     for (const RelayedEvent& event : batch.events()) {
       const std::string bytes = event.SerializeAsString();
       event::RelayedView relayed;
       event::CloudEventView view;
       if (!relayed.Assign(bytes) || !view.Assign(relayed.cloud_event())) GiveUp("no event");
-      const auto leaf = attestation::ReceivedLeaf(relayed, view, seed,
-                                                  static_cast<uint32_t>(leaves.size()), leaves_);
-      if (!leaf) GiveUp("no terms");
-      leaves.push_back(*leaf);
+      if (!leaves_.AddReceived(relayed, view, nullptr)) GiveUp("no terms");
     }
-    tree_.Build(leaves, seed);
+    tree_.Build(leaves_.Leaves(), seed);
     return tree_.root();
   }
 
   const std::string domain_;
   std::unique_ptr<credentials::AttestorStore> attestor_;
-  attestation::LeafMaker leaves_;
+  attestation::LeafBatch leaves_;
   attestation::MerkleTree tree_;
 };
 

@@ -12,7 +12,7 @@
 #include "auth/crypto/certificate_authority.h"
 #include "federation/attestation/chain.h"
 #include "federation/attestation/field_proof.h"
-#include "federation/attestation/leaves.h"
+#include "federation/attestation/leaf_batch.h"
 #include "federation/attestation/statement.h"
 #include "gateway/base/errors.h"
 
@@ -75,8 +75,9 @@ void TryEvent(absl::string_view bytes, ChainVerifier* verifier) {
   CopyView copy;
   copy.Assign(event, relayed.withheld(), relayed.substituted());
   TryProof(copy, relayed.field_proof());
-  LeafMaker leaves;
-  ReceivedLeaf(relayed, event, std::string(kSeedBytes, 's'), 1, leaves);
+  LeafBatch leaves(std::string(kSeedBytes, 's'));
+  const size_t added = leaves.AddReceived(relayed, event, nullptr) ? 1 : 0;
+  Require(leaves.Leaves().size() == added);
   const auto proof = verifier->Verify(
       relayed, event, {"gamma.example", [](absl::string_view, absl::string_view) { return true; }});
   if (!proof.ok()) return RequireReason(proof.status());

@@ -197,6 +197,17 @@ Holding Accept(const std::string& domain, const io::cloudevents::v1::CloudEvent&
   return out;
 }
 
+// That of an event at some place of a batch.
+Digest LeafOf(const event::RelayedView& relayed, const event::CloudEventView& event,
+              attestation::LeafSalt salt, attestation::LeafMaker& leaves) {
+  attestation::TermsView terms;
+  if (relayed.has_terms() && !attestation::ReadTerms(relayed.terms(), &terms)) std::abort();
+  attestation::CopyView copy;
+  copy.Assign(event, relayed.withheld(), relayed.substituted());
+  return leaves.Export(salt, attestation::ClaimOf(relayed), leaves.DigestsOf(copy), terms,
+                       leaves.Previous(relayed.statements()));
+}
+
 std::string StatementOf(const std::string& sender, const std::string& receiver,
                         const RelayedEvent& event, int others, int64_t sign_time_nanos) {
   const std::string bytes = event.SerializeAsString();
@@ -208,7 +219,7 @@ std::string StatementOf(const std::string& sender, const std::string& receiver,
   std::vector<Digest> all;
   AddOthers(others, &all);
   const auto place = static_cast<uint32_t>(all.size());
-  all.push_back(attestation::ReceivedLeaf(relayed, view, seed, place, leaves).value());
+  all.push_back(LeafOf(relayed, view, leaves.Salt(seed, place), leaves));
   attestation::MerkleTree tree;
   tree.Build(all, seed);
   const Digest link = attestation::LinkDigest({.seed = seed,
