@@ -78,7 +78,10 @@ state::NewEvent Finish(event::ValidEvent&& valid, const event::StoredFields& fie
                        const state::IdentityKey& identity) {
   const auto row = state::IdentityRow::Of(
       fields.accepted_time_nanos, event::AsBytes(valid.content_digest()), fields.commitment);
-  return {.stored = std::move(valid).IntoStored(fields), .identity = identity, .row = row};
+  return {.stored = std::move(valid).IntoStored(fields),
+          .identity = identity,
+          .row = row,
+          .received = !fields.received_from.empty()};
 }
 
 // What the event is noted with by the schema that it names; 0 where it names none.

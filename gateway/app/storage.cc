@@ -12,6 +12,7 @@
 #include "gateway/base/file.h"
 #include "gateway/base/logging.h"
 #include "gateway/base/mutex.h"
+#include "gateway/base/run_delay.h"
 #include "gateway/base/status_macros.h"
 #include "gateway/event/digests.h"
 #include "gateway/eventlog/memory/memory_log.h"
@@ -149,6 +150,7 @@ absl::Status Storage::OpenStore(const config::v1::GatewayConfig& config) {
                         .space = on_disk ? state::SpaceOf(config.data_dir()) : nullptr,
                         .fold_outcomes = deps_.fold_outcomes,
                         .sign_origin = deps_.sign_origin,
+                        .run_delay = base::ThreadRunDelay,
                         .on_fatal = deps_.on_fatal};
   CDGATE_ASSIGN_OR_RETURN(store_, state::Store::Open(options, std::move(deps), std::move(kv_)));
   return absl::OkStatus();

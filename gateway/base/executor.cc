@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "gateway/base/turns.h"
+
 namespace cdgate::base {
 
 namespace {
@@ -69,6 +71,7 @@ size_t ThreadPool::queued() const {
 
 void ThreadPool::Run(Worker* self) {
   pthread_setname_np(pthread_self(), options_.name.substr(0, 15).c_str());
+  if (options_.long_turns) TakeLongTurns();
   pool_of_thread = this;
   while (const Task task = Take(self)) {
     task();

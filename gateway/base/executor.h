@@ -36,6 +36,7 @@ struct ThreadPoolOptions {
   std::string name;          // of the threads, first 15 characters; also in logs
   size_t threads = 1;        // at least 1
   size_t max_queued = 4096;  // tasks waiting; beyond, TryPost refuses
+  bool long_turns = false;   // for work that nobody waits for: TakeLongTurns()
 };
 
 // Fixed threads over one bounded FIFO queue. The destructor calls Shutdown().

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "gateway/base/errors.h"
 #include "gateway/base/logging.h"
 #include "gateway/base/status_macros.h"
@@ -43,6 +44,7 @@ Committer::Committer(const StoreOptions& options, const StoreDeps& deps, const F
       canonical_digest_(deps.canonical_digest),
       on_fatal_(deps.on_fatal),
       sign_origin_(deps.sign_origin),
+      run_delay_(deps.run_delay),
       applier_(applier),
       space_(space),
       metrics_(metrics),
@@ -109,15 +111,32 @@ void Committer::Run() {
   }
 }
 
-void Committer::AwaitProposals() {
-  for (;;) {
+// Whether some were there already.
+bool Committer::AwaitProposals() {
+  for (bool slept = false;; slept = true) {
     {
       MutexLock lock(mu_);
-      if (!queue_.empty() || stopping_) return;
+      if (!queue_.empty() || stopping_) return !slept;
       asleep_ = true;
     }
     parker_.Park();
   }
+}
+
+void Committer::AwaitMore(bool crowded) {
+  if (run_delay_ == nullptr) return;
+  size_t events = 0;
+  {
+    MutexLock lock(mu_);
+    events = stopping_ ? CommitPace::kEnoughEvents : pending_events_;
+  }
+  CommitPace::Moment moment{clock_.Monotonic(), run_delay_()};
+  if (const absl::Duration wait = pace_.Wait(moment, crowded, events);
+      wait > absl::ZeroDuration()) {
+    absl::SleepFor(wait);
+    moment.now = clock_.Monotonic();
+  }
+  pace_.Begin(moment);
 }
 
 // Waits for proposals; none: the committer stops.
@@ -125,7 +144,7 @@ Committer::Batch Committer::TakeBatch() {
   Batch batch;
   size_t events = 0;
   size_t bytes = 0;
-  AwaitProposals();
+  AwaitMore(AwaitProposals());
   MutexLock lock(mu_);
   while (!queue_.empty()) {
     events += queue_.front()->proposal.events.size();

@@ -20,6 +20,7 @@
 #include "gateway/event/record.h"
 #include "gateway/eventlog/event_log.h"
 #include "gateway/state/applier.h"
+#include "gateway/state/commit_pace.h"
 #include "gateway/state/options.h"
 #include "gateway/state/pending.h"
 #include "gateway/state/resolver.h"
@@ -50,7 +51,8 @@ class Committer {
 
   absl::Status Admit(const Pending& pending) CDGATE_REQUIRES(mu_);
   void Run();
-  void AwaitProposals();
+  bool AwaitProposals();
+  void AwaitMore(bool crowded);
   Batch TakeBatch();
   void CommitBatch(Batch batch);
   // Where the batch is to be refused as a whole, why.
@@ -78,10 +80,12 @@ class Committer {
   const CanonicalDigest canonical_digest_;
   const std::function<void(absl::Status)> on_fatal_;
   const SignOrigin sign_origin_;
+  absl::Duration (*const run_delay_)();
   Applier& applier_;
   SpaceGuard& space_;
   StoreMetrics& metrics_;
   Resolver resolver_;                              // the thread's
+  CommitPace pace_;                                // likewise
   const std::shared_ptr<base::Strand> callbacks_;  // null: on the thread
   const std::shared_ptr<TaskGate> comparisons_;
 

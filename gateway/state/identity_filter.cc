@@ -5,9 +5,12 @@
 namespace cdgate::state {
 namespace {
 
-constexpr size_t kBitsPerIdentity = 12;
 constexpr size_t kLeastIdentities = 1 << 16;
 constexpr size_t kMostIdentities = 1 << 23;
+
+// Of a filter for so many identities. One that is wrong costs a look into the database; the first
+// filters are asked about every event, and small.
+constexpr size_t BitsPerIdentity(size_t identities) { return identities > 1 << 19 ? 12 : 20; }
 
 // Odd, and otherwise of no meaning: those of Impala's and Parquet's filters.
 constexpr std::array<uint32_t, 8> kSalts = {0x47b6137b, 0x44974d91, 0x8824ad5b, 0xa2b7289d,
@@ -25,15 +28,15 @@ uint32_t IdentityFilter::BitOf(const IdentityKey& key, size_t word) {
 }
 
 bool IdentityFilter::Grow() {
-  const size_t last = parts_.empty() ? 0 : parts_.back().blocks.size() * sizeof(Block) * 8;
-  const size_t room = std::clamp(2 * last / kBitsPerIdentity, kLeastIdentities, kMostIdentities);
-  const size_t blocks = room * kBitsPerIdentity / 8 / sizeof(Block);
+  const size_t room = std::clamp(2 * identities_, kLeastIdentities, kMostIdentities);
+  const size_t blocks = room * BitsPerIdentity(room) / 8 / sizeof(Block);
   if (bytes_ + blocks * sizeof(Block) > max_bytes_) {
     given_up_ = true;
     parts_ = {};
     return false;
   }
   bytes_ += blocks * sizeof(Block);
+  identities_ = room;
   parts_.push_back({.blocks = std::vector<Block>(blocks), .room = room});
   return true;
 }

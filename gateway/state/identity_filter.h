@@ -1,7 +1,8 @@
 // Says of nearly every identity that the index does not have it, without looking: split
 // block Bloom filters (Putze, Sanders, Singler: "Cache-, Hash- and Space-Efficient Bloom
 // Filters"), one cache line for a question, 12 bits for an identity, and wrong, in that it
-// says "maybe", about once in 200 times for each filter there is.
+// says "maybe", about once in 200 times for each filter there is; the first million of identities
+// have 20 bits, and are taken for others once in some thousand times.
 //
 //   IdentityFilter filter(64 << 20);
 //   filter.Add(key);
@@ -49,6 +50,7 @@ class IdentityFilter {
 
   const size_t max_bytes_;
   std::vector<Part> parts_;  // the last one is filled
+  size_t identities_ = 0;    // that one has room for
   size_t bytes_ = 0;
   bool given_up_ = false;
 };

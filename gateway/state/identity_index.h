@@ -11,7 +11,7 @@
 // there can be, however many identities the horizon has: those are on disk, 52 bytes each,
 // and of their filters (10 bits each) the block cache holds what it has room for.
 //
-// The filter takes 12 bits for each identity, up to kFilterBytes (44 million identities);
+// The filter takes 12 bits for each identity, up to kFilterBytes (42 million identities);
 // beyond, and where the disk has more than memory, every question is one to the KvStore.
 //
 // Find and FindById are thread-safe; Apply is called by one thread at a time, and so are

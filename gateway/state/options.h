@@ -80,6 +80,9 @@ struct StoreDeps {
   // Null: rows of removed events do not say what became of them for peers.
   FoldOutcomes fold_outcomes = {};
   SignOrigin sign_origin = {};  // null: nothing is signed
+  // How long the calling thread has been kept from running (base::ThreadRunDelay). Null: commits
+  // never wait for more events.
+  absl::Duration (*run_delay)() = nullptr;
   // Called once where the log or the fold cannot be written any more. Everything that
   // waits has been refused with LOG_WRITE_FAILED; the process has to end.
   std::function<void(absl::Status)> on_fatal = {};

@@ -35,6 +35,8 @@ struct NewEvent {
   IdentityKey identity = {};
   // What the index keeps of it, all but its sequence: from `stored`, while that is at hand.
   IdentityRow row = {};
+  // Another domain sent it: `stored` has a received_from.
+  bool received = false;
   // Of an event that was published here: its leaf in the origin's statement
   // (federation/attestation); none: nobody signs.
   std::optional<crypto::Sha256Digest> leaf = {};
@@ -45,7 +47,10 @@ inline NewEvent MakeNewEvent(absl::string_view stored, IdentityKey identity) {
   event::StoredView view;
   view.Assign(stored);
   const IdentityRow row = IdentityRow::Of(view, base::Sequence());
-  return {.stored = event::OwnedBytes(stored), .identity = identity, .row = row};
+  return {.stored = event::OwnedBytes(stored),
+          .identity = identity,
+          .row = row,
+          .received = !view.received_from().empty()};
 }
 
 // What was admitted can be read.

@@ -39,8 +39,6 @@ absl::Status EtagMismatch(absl::string_view what, uint64_t expected, uint64_t is
                                                        "; read it again and repeat the change"));
 }
 
-bool IsReceived(const event::StoredView& stored) { return !stored.received_from().empty(); }
-
 }  // namespace
 
 void Resolver::Begin(const ResolveContext& context) {
@@ -174,10 +172,9 @@ Comparison Resolver::ComparisonWith(const IdentityRow& first, size_t index) cons
 // The identity exists, as `first`.
 EventResult Resolver::DecideAgain(size_t index, const IdentityRow& first, Pending* pending) {
   const NewEvent& event = pending->proposal.events[index];
-  const event::StoredView stored = ViewOf(event);
   const IdentityRow& row = event.row;
   const EventResult duplicate = {.sequence = first.sequence, .duplicate = true};
-  if (IsReceived(stored)) {
+  if (event.received) {
     if (row.commitment != first.commitment) return {.status = Conflict(first.sequence)};
     return {.sequence = first.sequence, .duplicate = true, .variant = row.content != first.content};
   }
@@ -244,8 +241,7 @@ void Resolver::TakeEvents(Pending* pending) {
     NewEvent& event = pending->proposal.events[i];
     const EventResult& result = pending->outcome.events[i];
     if (!result.status.ok()) {
-      const event::StoredView stored = ViewOf(event);
-      if (IsReceived(stored)) QuarantineReceived(stored, result.status);
+      if (event.received) QuarantineReceived(ViewOf(event), result.status);
     } else if (!result.duplicate) {
       TakeEvent(result.sequence, records.empty() ? nullptr : &records[i], &event);
     }
@@ -260,7 +256,7 @@ void Resolver::TakeEvent(base::Sequence sequence, const event::Record* read, New
   IdentityEntry& entry = identities_.emplace_back(IdentityEntry{event->identity, event->row});
   entry.row.sequence = sequence;
   if (event->leaf) leaves_.push_back(*event->leaf);
-  if (event->leaf || !IsReceived(ViewOf(*event))) ++published_;
+  if (!event->received) ++published_;
   events_.push_back(std::move(event->stored));
   read_.push_back(read);
 }

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "gateway/base/turns.h"
 #include "tests/support/manual_executor.h"
 
 namespace cdgate::base {
@@ -77,6 +78,18 @@ TEST(ThreadPoolTest, RefusesBeyondItsQueueAndTakesAgainAfterwards) {
   gate.Open();
   ran.get_future().wait();
   EXPECT_TRUE(pool.TryPost([] {}));
+}
+
+TEST(ThreadPoolTest, WorkThatNobodyWaitsForRunsInLongTurns) {
+  const absl::Duration usual = LengthOfTurns();
+  absl::Duration length;
+  {
+    ThreadPool pool({.name = "patient", .long_turns = true});
+    EXPECT_TRUE(pool.TryPost([&length] { length = LengthOfTurns(); }));
+  }
+  if (length == absl::ZeroDuration()) GTEST_SKIP() << "this system knows no lengths of turns";
+  EXPECT_GT(length, usual);
+  EXPECT_EQ(LengthOfTurns(), usual) << "of others nothing changes";
 }
 
 TEST(ThreadPoolTest, ShutdownRunsWhatIsQueuedAndRefusesTheRest) {

@@ -80,6 +80,7 @@ class StoreWorld {
                                       .canonical_digest = &event::CanonicalJsonDigest,
                                       .space = space,
                                       .fold_outcomes = fold_outcomes,
+                                      .run_delay = run_delay,
                                       .on_fatal = [this](absl::Status s) { Fatal(std::move(s)); }},
                                      std::move(memory));
     if (!opened.ok()) return opened.status();
@@ -184,6 +185,7 @@ class StoreWorld {
   state::FoldOutcomes fold_outcomes;
   // What the store sees in place of the log; empty: the log.
   std::function<eventlog::EventLog&(eventlog::MemoryLog&)> in_front;
+  absl::Duration (*run_delay)() = nullptr;
   std::shared_ptr<eventlog::MemoryLogStorage> log_storage =
       std::make_shared<eventlog::MemoryLogStorage>();
   std::shared_ptr<state::MemoryKvStorage> kv_storage = std::make_shared<state::MemoryKvStorage>();

@@ -288,6 +288,26 @@ TEST_F(StoreTest, AnEventWaitsForTheCommitToComplete) {
   EXPECT_EQ(waiting.Get().events[0].sequence, Sequence(1));
 }
 
+// One second more each time: no processor is ever free.
+absl::Duration AlwaysKeptFromRunning() {
+  static std::atomic<int> calls = 0;
+  return absl::Seconds(++calls);
+}
+
+TEST_F(StoreTest, WhatWaitsForMoreIsCommittedWhereNothingComes) {
+  StoreWorld busy(eventlog::MemoryLog::Mode::kRemote);
+  busy.run_delay = AlwaysKeptFromRunning;
+  busy.Open();
+  auto first = busy.Begin(busy.OfEvents({Published("a", "{}", busy.clock.Now())}));
+  while (busy.log->outstanding() == 0) std::this_thread::yield();
+  auto second = busy.Begin(busy.OfEvents({Published("b", "{}", busy.clock.Now())}));
+  busy.log->Complete(1);
+  const uint64_t commit = first.Get().commit;
+  while (busy.log->outstanding() == 0) std::this_thread::yield();
+  busy.log->Complete(1);
+  EXPECT_EQ(second.Get().commit, commit + 1);
+}
+
 TEST_F(StoreTest, LostLeadershipRefusesAndTheStoreFollowsTheOther) {
   StoreWorld remote(eventlog::MemoryLog::Mode::kRemote);
   remote.Open();
