@@ -6,6 +6,8 @@
 //
 //   --name S   a durable subscription S-<connection>, whose position the gateway keeps;
 //              without it the position is kept here
+#include <malloc.h>
+
 #include <mutex>
 #include <utility>
 #include <vector>
@@ -228,6 +230,9 @@ class Connection {
 };
 
 int Main(int argc, char** argv) {
+  // Frames are larger than what malloc by itself keeps for the next.
+  (void)mallopt(M_MMAP_THRESHOLD, 32 << 20);
+  (void)mallopt(M_TRIM_THRESHOLD, 64 << 20);
   const Args args(argc, argv);
   SubState state(args);
   std::vector<std::unique_ptr<Connection>> connections;

@@ -79,6 +79,7 @@
 #include "gateway/base/random.h"
 #include "gateway/base/timer_queue.h"
 #include "gateway/delivery/delivered_cache.h"
+#include "gateway/delivery/frame_room.h"
 #include "gateway/delivery/letter_expiry.h"
 #include "gateway/delivery/live_matcher.h"
 #include "gateway/delivery/rounds.h"
@@ -219,6 +220,7 @@ class Gateway {
   std::unique_ptr<delivery::LiveMatcher> live_matcher_;
   std::unique_ptr<delivery::RoundGroups> rounds_;
   delivery::DeliveredCache delivered_cache_;
+  delivery::FrameRoom frame_room_;
   delivery::SubscriptionHolders subscriptions_;
   std::unique_ptr<delivery::SharedSubscriptions> shared_subscriptions_;
   std::unique_ptr<delivery::LetterExpiry> letter_expiry_;

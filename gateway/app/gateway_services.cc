@@ -338,6 +338,7 @@ absl::Status Gateway::RegisterServices() {
                                                           .matcher = *live_matcher_,
                                                           .rounds = *rounds_,
                                                           .delivered = delivered_cache_,
+                                                          .frame_room = frame_room_,
                                                           .grants = grants_,
                                                           .holders = subscriptions_,
                                                           .shared = *shared_subscriptions_,

@@ -68,6 +68,7 @@ std::shared_ptr<SubscribeStream> SubscribeStream::Watch(rpc::ServerStreamPtr str
 SubscribeStream::SubscribeStream(rpc::ServerStreamPtr stream, const SubscribeDeps& deps, Kind kind)
     : stream_(std::move(stream)),
       deps_(deps),
+      frame_room_(deps_.frame_room.Take()),
       kind_(kind),
       strand_(base::Strand::Create(deps.pool)) {}
 

@@ -45,6 +45,7 @@
 #include "gateway/delivery/ack_box.h"
 #include "gateway/delivery/converter.h"
 #include "gateway/delivery/delivered_cache.h"
+#include "gateway/delivery/frame_room.h"
 #include "gateway/delivery/live_matcher.h"
 #include "gateway/delivery/read_scope.h"
 #include "gateway/delivery/rounds.h"
@@ -69,6 +70,7 @@ struct SubscribeDeps {
   LiveMatcher& matcher;
   RoundGroups& rounds;
   DeliveredCache& delivered;
+  FrameRoom& frame_room;
   const authz::GrantRegistry& grants;
   SubscriptionHolders& holders;
   SharedSubscriptions& shared;
@@ -189,6 +191,7 @@ class SubscribeStream : public SharedConsumer,
 
   const rpc::ServerStreamPtr stream_;
   const SubscribeDeps deps_;
+  const FrameRoom::Place frame_room_;
   const Kind kind_;
   const std::shared_ptr<base::Strand> strand_;
   AckBox acks_;

@@ -16,7 +16,7 @@ bool SubscribeStream::WriteControl() {
 
 bool SubscribeStream::WriteNext() {
   if (WriteControl()) return true;
-  const std::optional<Window::Frame> frame = window_->Next(*scope_);
+  const std::optional<Window::Frame> frame = window_->Next(*scope_, frame_room_.bytes());
   if (frame) {
     AllowAcks();
     WriteFrame(*frame);

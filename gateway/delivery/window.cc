@@ -26,7 +26,7 @@ bool Window::HasRoom(const event::Record& record, const Frame& frame) const {
   if (frame.records.empty() && outstanding_.empty()) return true;  // however large
   if (outstanding_bytes_ + record.byte_size() > limits_.max_bytes) return false;
   if (frame.records.empty()) return true;
-  return !limits_.one_per_frame && frame.bytes + record.byte_size() <= kFrameBytes;
+  return !limits_.one_per_frame && frame.bytes + record.byte_size() <= frame_bytes_;
 }
 
 void Window::Deliver(const event::Record& record, Frame* frame) {
@@ -60,7 +60,8 @@ bool Window::Scan(const event::Commit& commit, ReadScope& scope, Frame* frame) {
   return true;
 }
 
-std::optional<Window::Frame> Window::Next(ReadScope& scope) {
+std::optional<Window::Frame> Window::Next(ReadScope& scope, size_t frame_bytes) {
+  frame_bytes_ = frame_bytes;
   Frame frame;
   bool room = true;
   while (commit_ < commits_.size() && (room = Scan(*commits_[commit_], scope, &frame))) {

@@ -27,7 +27,7 @@
 
 namespace cdgate::delivery {
 
-// A frame is closed once it has so many bytes.
+// A frame is closed once it has so many bytes, if nothing else is said.
 inline constexpr size_t kFrameBytes = 64 * 1024;
 
 struct WindowLimits {
@@ -54,7 +54,7 @@ class Window {
 
   // The next events to deliver that `scope` covers, as many as fit a frame and the
   // window; none where there are none or no room is left. They count as delivered.
-  std::optional<Frame> Next(ReadScope& scope);
+  std::optional<Frame> Next(ReadScope& scope, size_t frame_bytes = kFrameBytes);
   // Lets go of what was offered, looked at or not: nothing of the log is held for a consumer
   // that does not read or acknowledge. Then the feed is asked again.
   void Release();
@@ -92,6 +92,7 @@ class Window {
   void Deliver(const event::Record& record, Frame* frame);
 
   const WindowLimits limits_;
+  size_t frame_bytes_ = kFrameBytes;  // of the frame that is being filled
   std::vector<event::CommitPtr> commits_;
   size_t commit_ = 0;  // looked at before this one
   size_t record_ = 0;  // and before this one of its events

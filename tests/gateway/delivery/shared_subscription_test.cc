@@ -122,6 +122,7 @@ class SharedSubscriptionTest : public testing::Test {
                                         .matcher = *matcher_,
                                         .rounds = *rounds_,
                                         .delivered = delivered_,
+                                        .frame_room = frame_room_,
                                         .grants = grants_,
                                         .holders = *holders_,
                                         .shared = *shared_,
@@ -195,6 +196,7 @@ class SharedSubscriptionTest : public testing::Test {
   std::unique_ptr<LiveMatcher> matcher_;
   std::unique_ptr<RoundGroups> rounds_;
   DeliveredCache delivered_;
+  FrameRoom frame_room_;
   std::unique_ptr<SubscriptionHolders> holders_;
   std::unique_ptr<SharedSubscriptions> shared_;
   Streams streams_;

@@ -51,6 +51,7 @@ class SubscribeStreamTest : public testing::Test {
                                         .matcher = *matcher_,
                                         .rounds = *rounds_,
                                         .delivered = delivered_,
+                                        .frame_room = frame_room_,
                                         .grants = grants_,
                                         .holders = *holders_,
                                         .shared = *shared_,
@@ -108,6 +109,7 @@ class SubscribeStreamTest : public testing::Test {
   std::unique_ptr<LiveMatcher> matcher_;
   std::unique_ptr<RoundGroups> rounds_;
   DeliveredCache delivered_;
+  FrameRoom frame_room_;
   std::unique_ptr<SharedSubscriptions> shared_;
   int events_ = 0;
   int turns_ = 0;

@@ -134,6 +134,17 @@ TEST(WindowTest, EndsAfterTheTotal) {
   EXPECT_FALSE(window.hungry());
 }
 
+TEST(WindowTest, AFrameIsAsLargeAsIsSaid) {
+  ReadScope scope = Scope("", "");
+  const event::CommitPtr commit = test::SampleCommit(1, 9);
+  const size_t one = commit->events[0].byte_size();
+  Window window({}, base::Sequence(0));
+  window.Offer({commit});
+  EXPECT_THAT(Sequences(window.Next(scope, 2 * one)), ElementsAre(1, 2));
+  EXPECT_THAT(Sequences(window.Next(scope, 3 * one)), ElementsAre(3, 4, 5));
+  EXPECT_THAT(Sequences(window.Next(scope)), ElementsAre(6, 7, 8, 9));
+}
+
 TEST(WindowTest, AnAckOfWhatWasNotDeliveredIsRefused) {
   ReadScope scope = Scope("", "");
   Window window({}, base::Sequence(0));
