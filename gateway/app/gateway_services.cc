@@ -178,7 +178,11 @@ absl::Status Gateway::BuildSubscriptions() {
 absl::Status Gateway::BuildApis() {
   state::Store& store = storage_->store();
   BuildPublishing();
-  search_index_ = std::make_unique<eventlog::SearchIndex>(storage_->log(), clock_);
+  search_index_ = std::make_unique<eventlog::SearchIndex>(
+      storage_->log(), clock_, eventlog::SearchIndex::kMaxBytes,
+      [this](base::Sequence from, eventlog::ReadLimits limits) {
+        return storage_->feed().FromTail(from, limits);
+      });
   event_queries_ =
       std::make_unique<api::EventQueries>(store, storage_->log(), *search_index_, grants_, pool_);
   trace_api_ =

@@ -30,10 +30,16 @@ absl::StatusOr<absl::Span<const LogWalk::Place>> LogWalk::Next() {
   return absl::MakeConstSpan(piece_);
 }
 
+absl::Status LogWalk::ReadFrom(base::Sequence begin) {
+  constexpr ReadLimits kLimits = {.max_events = kMostEvents, .max_bytes = kMostBytes};
+  if (recent_) commits_ = recent_(begin, kLimits);
+  if (recent_ && !commits_.empty()) return absl::OkStatus();
+  CDGATE_ASSIGN_OR_RETURN(commits_, log_.Read({.sequence = begin}, kLimits));
+  return absl::OkStatus();
+}
+
 absl::Status LogWalk::ReadForward() {
-  CDGATE_ASSIGN_OR_RETURN(
-      commits_,
-      log_.Read({.sequence = range_.begin}, {.max_events = kMostEvents, .max_bytes = kMostBytes}));
+  CDGATE_RETURN_IF_ERROR(ReadFrom(range_.begin));
   if (commits_.empty()) {
     range_.begin = range_.end;
     return absl::OkStatus();

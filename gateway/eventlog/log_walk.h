@@ -50,9 +50,14 @@ class LogWalk {
   // The gap that has this event; an empty one where none is known to.
   using Gaps = std::function<Gap(base::Sequence)>;
 
-  // `log` outlives the walk, and so does what `gaps` (may be null) knows.
-  LogWalk(const EventLog& log, const Range& range, Gaps gaps = nullptr)
-      : log_(log), range_(range), gaps_(std::move(gaps)) {}
+  // Commits from that which has the event on, in order, where they are at hand; else none:
+  // Feed::FromTail(), say.
+  using Recent = std::function<std::vector<event::CommitPtr>(base::Sequence, ReadLimits)>;
+
+  // `log` outlives the walk, and so does what `gaps` and `recent` (may be null) know. What `recent`
+  // has is not read from the log on the way forward.
+  LogWalk(const EventLog& log, const Range& range, Gaps gaps = nullptr, Recent recent = nullptr)
+      : log_(log), range_(range), gaps_(std::move(gaps)), recent_(std::move(recent)) {}
 
   // The next events in the direction of the walk, good until the next call; none at its end.
   // Errors of EventLog::Read but TRIMMED.
@@ -60,6 +65,7 @@ class LogWalk {
 
  private:
   absl::Status ReadForward();
+  absl::Status ReadFrom(base::Sequence begin);
   absl::Status ReadBackward();
   // The events of [begin, end) that the commits have.
   void Take(base::Sequence begin, base::Sequence end);
@@ -70,6 +76,7 @@ class LogWalk {
   const EventLog& log_;
   Range range_;  // what is left
   const Gaps gaps_;
+  const Recent recent_;
   size_t step_ = 512;
   std::vector<event::CommitPtr> commits_;
   std::vector<Place> piece_;

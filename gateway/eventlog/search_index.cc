@@ -76,8 +76,13 @@ class SearchIndex::Summary {
   std::vector<uint64_t> bits_;
 };
 
-SearchIndex::SearchIndex(const EventLog& log, base::Clock& clock, size_t max_bytes)
-    : log_(log), clock_(clock), max_bytes_(max_bytes), low_(BlockOf(log.head().sequence.Next())) {}
+SearchIndex::SearchIndex(const EventLog& log, base::Clock& clock, size_t max_bytes,
+                         LogWalk::Recent recent)
+    : log_(log),
+      clock_(clock),
+      max_bytes_(max_bytes),
+      recent_(std::move(recent)),
+      low_(BlockOf(log.head().sequence.Next())) {}
 
 size_t SearchIndex::blocks() const {
   base::MutexLock lock(mu_);
@@ -133,7 +138,7 @@ bool SearchIndex::Choose(uint64_t* block) {
 
 absl::Status SearchIndex::Summarise(uint64_t block) {
   std::vector<uint64_t> hashes;
-  LogWalk walk(log_, {.begin = BeginOf(block), .end = BeginOf(block + 1)});
+  LogWalk walk(log_, {.begin = BeginOf(block), .end = BeginOf(block + 1)}, nullptr, recent_);
   for (;;) {
     CDGATE_ASSIGN_OR_RETURN(const auto piece, walk.Next());
     if (piece.empty()) break;

@@ -13,7 +13,7 @@
 // Advance() is told. In memory alone, at most `max_bytes`, the oldest blocks left out; what is not
 // summarised may hold anything. 4,096 events of different subjects and chains take about 10 KB.
 //
-// Thread-safe. Advance() reads the disk.
+// Thread-safe. Advance() may read the disk.
 #pragma once
 
 #include <atomic>
@@ -60,8 +60,10 @@ class SearchIndex {
   static constexpr uint64_t kBlockEvents = 4096;
   static constexpr size_t kMaxBytes = 32 << 20;
 
-  // Both outlive it.
-  SearchIndex(const EventLog& log, base::Clock& clock, size_t max_bytes = kMaxBytes);
+  // All outlive it, also what `recent` (may be null) knows: new blocks are summarised from what is
+  // in memory, where they are, so that the disk is left to the commits.
+  SearchIndex(const EventLog& log, base::Clock& clock, size_t max_bytes = kMaxBytes,
+              LogWalk::Recent recent = nullptr);
 
   // Summarises blocks until there is no more to do or `budget` has passed; at least one where there
   // is one. Nothing where another thread is at it. Errors of the log but TRIMMED.
@@ -88,6 +90,7 @@ class SearchIndex {
   const EventLog& log_;
   base::Clock& clock_;
   const size_t max_bytes_;
+  const LogWalk::Recent recent_;
   std::atomic<bool> advancing_{false};
   event::LinkReader reader_;  // of whoever is at it
 

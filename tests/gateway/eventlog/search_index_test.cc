@@ -105,6 +105,29 @@ TEST_F(SearchIndexTest, NearlyAllThatIsNotThereIs) {
   EXPECT_EQ(gap.end, base::Sequence(2 * kBlock + 1));
 }
 
+// Where the newest are in memory the log is not asked for them.
+TEST_F(SearchIndexTest, WhatIsAtHandIsNotReadFromTheLog) {
+  Append(2 * kBlock);
+  size_t given = 0;
+  // The second block is at hand, and what comes from there differs from what the log has.
+  index_ = std::make_unique<SearchIndex>(
+      log_, clock_, SearchIndex::kMaxBytes, [&](base::Sequence from, ReadLimits /*limits*/) {
+        std::vector<event::CommitPtr> commits;
+        if (from.value() <= kBlock) return commits;
+        eventlog::Head before;
+        before.sequence = base::Sequence(from.value() - 1);
+        commits.push_back(test::NextCommit(before, {Event("one", "dev.example", "at hand")}));
+        ++given;
+        return commits;
+      });
+  AdvanceAll();
+  EXPECT_EQ(index_->blocks(), 2u);
+  EXPECT_EQ(given, kBlock);
+  EXPECT_TRUE(MayHold(kBlock + 1, SearchKeys::kChain, "at hand"));
+  EXPECT_FALSE(MayHold(kBlock + 1, SearchKeys::kChain, "c5"));
+  EXPECT_TRUE(MayHold(1, SearchKeys::kChain, "c3")) << "which only the log has";
+}
+
 TEST_F(SearchIndexTest, WhatIsNotSummarisedMayHoldAnything) {
   Append(kBlock + 10);
   EXPECT_TRUE(MayHold(1, SearchKeys::kChain, "x"));
