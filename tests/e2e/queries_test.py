@@ -135,9 +135,9 @@ class QueriesTest(harness.DomainsTest):
         self.publish(cdevent("turns-3", source="/alpha/turns"))
         harness.wait_until(lambda: "turns-3" in second.ids(), "the second has its turn")
         third = self.reader(*arguments)
+        self.assertEqual(second.process.wait(timeout=harness.PATIENCE_S), 1, "one that does not wait takes over")
         self.publish(cdevent("turns-4", source="/alpha/turns"))
-        harness.wait_until(lambda: third.ids()[-1:] == ["turns-4"], "one that does not wait takes over")
-        self.assertEqual(second.process.wait(timeout=harness.PATIENCE_S), 1)
+        harness.wait_until(lambda: third.ids()[-1:] == ["turns-4"], "and reads")
         self.assertEqual(third.interrupt(), 0)
 
     def test_a_worker_takes_so_many_and_leaves_the_rest(self):
