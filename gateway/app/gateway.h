@@ -185,6 +185,7 @@ class Gateway {
   const absl::Time start_time_ = clock_.Now();
 
   base::Metrics metrics_;
+  delivery::FrameRoom frame_room_;  // streams leave it when the last of their tasks is gone
   base::ThreadTimerQueue timers_{clock_};
   // Blocking work that may take long: retention, flushes.
   base::ThreadPool background_;
@@ -220,7 +221,6 @@ class Gateway {
   std::unique_ptr<delivery::LiveMatcher> live_matcher_;
   std::unique_ptr<delivery::RoundGroups> rounds_;
   delivery::DeliveredCache delivered_cache_;
-  delivery::FrameRoom frame_room_;
   delivery::SubscriptionHolders subscriptions_;
   std::unique_ptr<delivery::SharedSubscriptions> shared_subscriptions_;
   std::unique_ptr<delivery::LetterExpiry> letter_expiry_;
