@@ -2,7 +2,7 @@
 // (auth/crypto/sha256_batch.h): the same as LeafMaker makes one by one.
 //
 //   LeafBatch batch(seed);                                        // of one tree
-//   batch.Add(copy, ClaimOf(stored), &content, terms, statements);    // what a sender sends
+//   batch.Add(copy, ClaimOf(stored), &content, terms, previous);  // what a sender sends
 //   if (!batch.AddReceived(relayed, cloud_event, &content)) ...       // or what came
 //   tree.Build(batch.Leaves(), seed);
 //
@@ -41,7 +41,7 @@ class LeafBatch {
 
   size_t size() const { return leaves_.size() + waiting_.size(); }
   bool empty() const { return size() == 0; }
-  const std::string& seed() const { return seed_; }
+  // For Previous(). Owned by the batch.
   LeafMaker& maker() { return maker_; }
   // Of all that were added, in order. Good until the next Add().
   absl::Span<const Digest> Leaves();

@@ -15,6 +15,7 @@
 #include "auth/crypto/digest.h"
 #include "gateway/base/encoding.h"
 #include "gateway/base/errors.h"
+#include "gateway/base/fd.h"
 #include "gateway/base/file.h"
 #include "gateway/base/status_macros.h"
 
@@ -40,20 +41,6 @@ absl::Status Unwritable(const std::string& path, int error) {
   return FileError(Reason::kFileUnwritable, "write", path, std::strerror(error));
 }
 
-class Fd {
- public:
-  explicit Fd(int fd) : fd_(fd) {}
-  ~Fd() {
-    if (fd_ >= 0) close(fd_);
-  }
-  Fd(const Fd&) = delete;
-  Fd& operator=(const Fd&) = delete;
-  int get() const { return fd_; }
-
- private:
-  const int fd_;
-};
-
 bool WriteAll(int fd, absl::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t n = write(fd, bytes.data(), bytes.size());
@@ -65,8 +52,8 @@ bool WriteAll(int fd, absl::string_view bytes) {
 }
 
 // Reads `from` up to `bytes`, and writes what it reads to `to` (-1: nowhere).
-absl::StatusOr<Content> Pass(const Fd& from, const std::string& from_path, uint64_t bytes, int to,
-                             const std::string& to_path) {
+absl::StatusOr<Content> Pass(const base::Fd& from, const std::string& from_path, uint64_t bytes,
+                             int to, const std::string& to_path) {
   crypto::Sha256Hasher hasher;
   const auto piece = std::make_unique<char[]>(kPieceBytes);
   Content out;
@@ -86,7 +73,7 @@ absl::StatusOr<Content> Pass(const Fd& from, const std::string& from_path, uint6
 }
 
 absl::Status SyncFolder(const std::string& path) {
-  const Fd fd(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const base::Fd fd(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (fd.get() < 0 || fsync(fd.get()) != 0) return Unwritable(path, errno);
   return absl::OkStatus();
 }
@@ -94,10 +81,10 @@ absl::Status SyncFolder(const std::string& path) {
 }  // namespace
 
 absl::StatusOr<Content> CopyFile(const std::string& from, uint64_t bytes, const std::string& to) {
-  const Fd in(open(from.c_str(), O_RDONLY | O_CLOEXEC));
+  const base::Fd in(open(from.c_str(), O_RDONLY | O_CLOEXEC));
   if (in.get() < 0) return Unreadable(from, errno);
   CDGATE_RETURN_IF_ERROR(base::MakeDirectories(fs::path(to).parent_path().string(), 0700));
-  const Fd out(open(to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  const base::Fd out(open(to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (out.get() < 0) return Unwritable(to, errno);
   CDGATE_ASSIGN_OR_RETURN(Content content, Pass(in, from, bytes, out.get(), to));
   if (content.size < bytes) {
@@ -109,7 +96,7 @@ absl::StatusOr<Content> CopyFile(const std::string& from, uint64_t bytes, const 
 }
 
 absl::StatusOr<Content> DigestFile(const std::string& path) {
-  const Fd in(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const base::Fd in(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (in.get() < 0) return Unreadable(path, errno);
   return Pass(in, path, std::numeric_limits<uint64_t>::max(), -1, "");
 }

@@ -10,24 +10,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "gateway/base/errors.h"
+#include "gateway/base/fd.h"
 #include "gateway/base/status_macros.h"
 
 namespace cdgate::base {
 namespace {
-
-class Fd {
- public:
-  explicit Fd(int fd) : fd_(fd) {}
-  ~Fd() {
-    if (fd_ >= 0) close(fd_);
-  }
-  Fd(const Fd&) = delete;
-  Fd& operator=(const Fd&) = delete;
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 absl::Status Unreadable(const std::string& path, int error) {
   return MakeError(Reason::kFileUnreadable,
