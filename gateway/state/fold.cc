@@ -56,9 +56,9 @@ bool Holds(const storage::v1::OutcomeRow& row, absl::string_view peer) {
 
 }  // namespace
 
-Fold::Fold(std::unique_ptr<KvStore> kv, FoldMeta meta, size_t expected)
+Fold::Fold(std::unique_ptr<KvStore> kv, FoldMeta meta)
     : kv_(std::move(kv)), batch_(kv_->NewBatch()) {
-  identities_ = std::make_unique<IdentityIndex>(*kv_, meta.identity_key(), expected);
+  identities_ = std::make_unique<IdentityIndex>(*kv_, meta.identity_key());
   resources_ = std::make_unique<ResourceTable>(*kv_);
   ledger_ = std::make_unique<Ledger>(*kv_, cursors_);
   letters_ = std::make_unique<Letters>(*kv_, identities_->hasher());
@@ -69,10 +69,10 @@ Fold::Fold(std::unique_ptr<KvStore> kv, FoldMeta meta, size_t expected)
   meta_ = std::move(meta);
 }
 
-absl::StatusOr<std::unique_ptr<Fold>> Fold::Open(std::unique_ptr<KvStore> kv, base::Random& random,
-                                                 size_t expected) {
+absl::StatusOr<std::unique_ptr<Fold>> Fold::Open(std::unique_ptr<KvStore> kv,
+                                                 base::Random& random) {
   CDGATE_ASSIGN_OR_RETURN(FoldMeta meta, ReadMeta(*kv, random));
-  std::unique_ptr<Fold> fold(new Fold(std::move(kv), std::move(meta), expected));
+  std::unique_ptr<Fold> fold(new Fold(std::move(kv), std::move(meta)));
   CDGATE_RETURN_IF_ERROR(fold->Load());
   return fold;
 }

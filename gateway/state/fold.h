@@ -37,9 +37,9 @@ struct FoldPosition {
 
 class Fold {
  public:
-  // Reads what `kv` has. `expected`: events between two flushes. LOG_FORMAT_NEWER, LOG_CORRUPT.
+  // Reads what `kv` has. LOG_FORMAT_NEWER, LOG_CORRUPT.
   static absl::StatusOr<std::unique_ptr<Fold>> Open(std::unique_ptr<KvStore> kv,
-                                                    base::Random& random, size_t expected = 0);
+                                                    base::Random& random);
 
   // Applies the commit after position(). `identities`: the index entries of its events, where the
   // caller has them at hand; empty otherwise. After an error nothing can be applied or flushed any
@@ -95,7 +95,7 @@ class Fold {
   const Outcomes& outcomes() const { return *outcomes_; }
 
  private:
-  Fold(std::unique_ptr<KvStore> kv, storage::v1::FoldMeta meta, size_t expected);
+  Fold(std::unique_ptr<KvStore> kv, storage::v1::FoldMeta meta);
   absl::Status Load();
   // Everything but the identities.
   absl::Status ApplyRows(const event::Commit& commit) CDGATE_REQUIRES(write_mu_);

@@ -21,38 +21,7 @@ absl::Status Damaged() {
 // How far ahead memory is fetched.
 constexpr size_t kAhead = 8;
 
-// Places of the entries by key, and of those with one key the last.
-std::vector<uint32_t> InOrder(absl::Span<const IdentityEntry> entries) {
-  std::vector<std::pair<IdentityKey, uint32_t>> sorted;
-  sorted.reserve(entries.size());
-  for (const IdentityEntry& entry : entries) {
-    sorted.emplace_back(entry.key, static_cast<uint32_t>(sorted.size()));
-  }
-  // Keys are encoded big endian: their order is that of the numbers.
-  std::sort(sorted.begin(), sorted.end());
-  std::vector<uint32_t> out;
-  out.reserve(sorted.size());
-  for (size_t i = 0; i < sorted.size(); ++i) {
-    if (i + 1 < sorted.size() && sorted[i + 1].first == sorted[i].first) continue;
-    out.push_back(sorted[i].second);
-  }
-  return out;
-}
-
 }  // namespace
-
-IdentityIndex::Tier::Tier(size_t expected) : index(expected, HashOf{&entries}, SameKey{&entries}) {
-  entries.reserve(expected);
-}
-
-void IdentityIndex::Tier::Put(const IdentityEntry& entry) {
-  const auto at = static_cast<uint32_t>(entries.size());
-  entries.push_back(entry);
-  const auto [before, is_new] = index.insert(at);
-  if (is_new) return;
-  index.erase(before);
-  index.insert(at);
-}
 
 IdentityIndex::Entries IdentityIndex::EntriesOf(const event::Commit& commit) const {
   Entries entries;
@@ -79,15 +48,9 @@ void IdentityIndex::Apply(const event::Commit& commit, absl::Span<const Identity
   }
 }
 
-const IdentityRow* IdentityIndex::FindIn(const TierPtr& tier, const IdentityKey& key) {
-  if (tier == nullptr) return nullptr;
-  const auto it = tier->index.find(key);
-  return it == tier->index.end() ? nullptr : &tier->entries[*it].row;
-}
-
 const IdentityRow* IdentityIndex::FindInMemory(const IdentityKey& key) const {
-  const IdentityRow* const row = FindIn(recent_, key);
-  return row != nullptr ? row : FindIn(writing_, key);
+  const IdentityRow* const row = recent_->Find(key);
+  return row != nullptr || writing_ == nullptr ? row : writing_->Find(key);
 }
 
 bool IdentityIndex::IsNew(const IdentityKey& key) const { return filled_ && !filter_.MayHold(key); }
@@ -141,9 +104,8 @@ absl::StatusOr<std::vector<base::Sequence>> IdentityIndex::FindById(absl::string
     MutexLock lock(mu_);
     for (const TierPtr& tier : {recent_, writing_}) {
       if (tier == nullptr) continue;
-      for (const IdentityEntry& entry : tier->entries) {
-        if (entry.key.id_hash == hash) out.push_back(entry.row.sequence);
-      }
+      tier->ForEachOfId(hash,
+                        [&out](const IdentityEntry& entry) { out.push_back(entry.row.sequence); });
     }
   }
   const std::string prefix = IdPrefix(hash);
@@ -164,11 +126,11 @@ absl::StatusOr<std::vector<base::Sequence>> IdentityIndex::FindById(absl::string
 
 size_t IdentityIndex::unwritten() const {
   MutexLock lock(mu_);
-  return recent_->entries.size();
+  return recent_->size();
 }
 
 void IdentityIndex::BeginWrite() {
-  auto fresh = std::make_shared<Tier>(std::max(expected_, unwritten()));
+  auto fresh = std::make_shared<IdentityTier>();
   MutexLock lock(mu_);
   writing_ = std::exchange(recent_, std::move(fresh));
 }
@@ -180,19 +142,15 @@ absl::Status IdentityIndex::Write() {
     tier = writing_;
   }
   if (tier == nullptr) return absl::OkStatus();
-  const std::vector<uint32_t> sorted = InOrder(tier->entries);
-  size_t next = 0;
+  IdentityTier::Sorted sorted(*tier);
   IdentityKeyBytes key;
   IdentityRowBytes value;
   CDGATE_RETURN_IF_ERROR(kv_.WriteSorted(
       Table::kIdentity, [&](absl::string_view* key_view, absl::string_view* value_view) {
-        if (next == sorted.size()) return false;
-        if (next + kAhead < sorted.size()) {
-          __builtin_prefetch(&tier->entries[sorted[next + kAhead]]);
-        }
-        const IdentityEntry& entry = tier->entries[sorted[next++]];
-        key = EncodeIdentityKey(entry.key);
-        value = EncodeIdentityRow(entry.row);
+        const IdentityEntry* const entry = sorted.Next();
+        if (entry == nullptr) return false;
+        key = EncodeIdentityKey(entry->key);
+        value = EncodeIdentityRow(entry->row);
         *key_view = ViewOf(key);
         *value_view = ViewOf(value);
         return true;

@@ -1,15 +1,14 @@
 // Which events the log has or had, by identity, as long as the deduplication horizon.
 //
-// Rows are applied to a tier in memory and written to the KvStore in sorted runs: nearly
-// every event brings a row and asks for one that is not there, so a row must cost no
-// more than an entry in a hash table, and a question about one no more than a cache line:
-// a filter over all rows answers nearly every one (IdentityFilter). Rows from before the
-// start are in it once Fill() has read them; until then the KvStore is asked.
+// Rows are applied to a tier in memory (IdentityTier) and written to the KvStore in sorted runs:
+// nearly every event brings a row and asks for one that is not there, so a question about one must
+// cost no more than a cache line: a filter over all rows answers nearly every one (IdentityFilter).
+// Rows from before the start are in it once Fill() has read them; until then the KvStore is asked.
 //
-// Memory: an entry takes 56 bytes, and 5 to 10 of the index, so the 200,000 events after which
-// the store writes them (StoreOptions::flush_events) take 13 MB in each of the two tiers
-// there can be, however many identities the horizon has: those are on disk, 52 bytes each,
-// and of their filters (10 bits each) the block cache holds what it has room for.
+// Memory: a row takes 56 bytes, so the 200,000 events after which the store writes them
+// (StoreOptions::flush_events) take 12 MB in each of the two tiers there can be, however many
+// identities the horizon has: those are on disk, 52 bytes each, and of their filters (10 bits each)
+// the block cache holds what it has room for.
 //
 // The filter takes 12 bits for each identity, up to kFilterBytes (42 million identities);
 // beyond, and where the disk has more than memory, every question is one to the KvStore.
@@ -18,7 +17,6 @@
 // Write and Fill, maybe others.
 #pragma once
 
-#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -26,7 +24,6 @@
 #include <string>
 #include <vector>
 
-#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -36,6 +33,7 @@
 #include "gateway/event/record.h"
 #include "gateway/state/identity.h"
 #include "gateway/state/identity_filter.h"
+#include "gateway/state/identity_tier.h"
 #include "gateway/state/kv_store.h"
 #include "gateway/state/rows.h"
 
@@ -45,14 +43,9 @@ inline constexpr size_t kFilterBytes = 64 << 20;
 
 class IdentityIndex {
  public:
-  // `kv` outlives the index. `key`: 32 bytes, the same for all rows. `expected`: events between
-  // two calls of Write, for which a tier has room from the beginning: it need not be copied as it
-  // grows, which may be as much as to fill it.
-  IdentityIndex(KvStore& kv, absl::string_view key, size_t expected = 0)
-      : kv_(kv),
-        hasher_(key),
-        expected_(std::min(expected, kMostExpected)),
-        recent_(std::make_shared<Tier>(expected_)) {}
+  // `kv` outlives the index. `key`: 32 bytes, the same for all rows.
+  IdentityIndex(KvStore& kv, absl::string_view key)
+      : kv_(kv), hasher_(key), recent_(std::make_shared<IdentityTier>()) {}
 
   const IdentityHasher& hasher() const { return hasher_; }
 
@@ -82,46 +75,19 @@ class IdentityIndex {
   absl::Status RollBack(base::Sequence next, KvBatch* batch) const;
 
  private:
-  static constexpr size_t kMostExpected = 1 << 20;
   using Entries = std::vector<IdentityEntry>;
-  // Entries in the order they came; the index has the place of the last one of each key.
-  struct HashOf {
-    using is_transparent = void;
-    size_t operator()(uint32_t at) const { return (*entries)[at].key.full_hash; }
-    size_t operator()(const IdentityKey& key) const { return key.full_hash; }
-    const Entries* entries;
-  };
-  struct SameKey {
-    using is_transparent = void;
-    bool operator()(uint32_t a, uint32_t b) const { return KeyAt(a) == KeyAt(b); }
-    bool operator()(uint32_t at, const IdentityKey& key) const { return KeyAt(at) == key; }
-    bool operator()(const IdentityKey& key, uint32_t at) const { return KeyAt(at) == key; }
-    const IdentityKey& KeyAt(uint32_t at) const { return (*entries)[at].key; }
-    const Entries* entries;
-  };
-  struct Tier {
-    explicit Tier(size_t expected);
-    Tier(const Tier&) = delete;
-    Tier& operator=(const Tier&) = delete;
-    void Put(const IdentityEntry& entry);
-
-    Entries entries;
-    absl::flat_hash_set<uint32_t, HashOf, SameKey> index;
-  };
-  using TierPtr = std::shared_ptr<Tier>;
+  using TierPtr = std::shared_ptr<IdentityTier>;
 
   // The row that memory has; null where it has none.
   const IdentityRow* FindInMemory(const IdentityKey& key) const CDGATE_REQUIRES(mu_);
   bool IsNew(const IdentityKey& key) const CDGATE_REQUIRES(mu_);
   bool AddToFilter(absl::Span<const IdentityKey> keys);
-  static const IdentityRow* FindIn(const TierPtr& tier, const IdentityKey& key);
   Entries EntriesOf(const event::Commit& commit) const;
   absl::Status FindWritten(absl::Span<const IdentityKey> keys, const std::vector<size_t>& which,
                            std::vector<std::optional<IdentityRow>>* rows) const;
 
   KvStore& kv_;
   const IdentityHasher hasher_;
-  const size_t expected_;
   mutable base::Mutex mu_;
   TierPtr recent_ CDGATE_GUARDED_BY(mu_);
   TierPtr writing_ CDGATE_GUARDED_BY(mu_);  // not changed any more; null: nothing

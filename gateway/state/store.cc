@@ -214,7 +214,7 @@ Store::~Store() { Shutdown(); }
 
 absl::StatusOr<std::unique_ptr<Store>> Store::Open(StoreOptions options, StoreDeps deps,
                                                    std::unique_ptr<KvStore> kv) {
-  CDGATE_ASSIGN_OR_RETURN(auto fold, Fold::Open(std::move(kv), deps.random, options.flush_events));
+  CDGATE_ASSIGN_OR_RETURN(auto fold, Fold::Open(std::move(kv), deps.random));
   auto impl = std::make_unique<Impl>(options, std::move(deps), std::move(fold));
   CDGATE_RETURN_IF_ERROR(impl->Begin());
   return std::unique_ptr<Store>(new Store(std::move(impl)));

@@ -1,0 +1,58 @@
+#include "gateway/state/identity_tier.h"
+
+#include <algorithm>
+
+namespace cdgate::state {
+
+IdentityTier::Chunk* IdentityTier::NewChunk(Chunk* before) {
+  if (slab_used_ == kSlabChunks) {
+    slabs_.push_back(std::make_unique<Chunk[]>(kSlabChunks));
+    slab_used_ = 0;
+  }
+  Chunk* const chunk = &slabs_.back()[slab_used_++];
+  chunk->before = before;
+  chunk->used = 0;
+  return chunk;
+}
+
+void IdentityTier::Put(const IdentityEntry& entry) {
+  Chunk*& last = last_[BucketOf(entry.key.id_hash)];
+  if (last == nullptr || last->used == kChunkEntries) last = NewChunk(last);
+  last->entries[last->used++] = entry;
+  ++size_;
+}
+
+const IdentityRow* IdentityTier::Find(const IdentityKey& key) const {
+  const IdentityRow* found = nullptr;
+  ForEach(BucketOf(key.id_hash), [&](const IdentityEntry& entry) {
+    if (entry.key == key) found = &entry.row;
+    return found == nullptr;
+  });
+  return found;
+}
+
+// The order of keys is that of the table: they are encoded big endian.
+void IdentityTier::Sorted::Sort() {
+  sorted_.clear();
+  next_ = 0;
+  tier_.ForEach(bucket_++, [this](const IdentityEntry& entry) {
+    sorted_.emplace_back(entry.key, &entry);
+    return true;
+  });
+  std::stable_sort(sorted_.begin(), sorted_.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  // The latest came first.
+  const auto end = std::unique(sorted_.begin(), sorted_.end(),
+                               [](const auto& a, const auto& b) { return a.first == b.first; });
+  sorted_.erase(end, sorted_.end());
+}
+
+const IdentityEntry* IdentityTier::Sorted::Next() {
+  while (next_ == sorted_.size()) {
+    if (bucket_ == kBuckets) return nullptr;
+    Sort();
+  }
+  return sorted_[next_++].second;
+}
+
+}  // namespace cdgate::state
