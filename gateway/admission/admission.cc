@@ -242,9 +242,10 @@ void Admission::CountOutcome(const Result& result) {
 absl::Status Admission::AdmitPublished(const authz::Principal& principal,
                                        const authz::Grants& grants,
                                        const schema::SchemaSet& schemas,
-                                       absl::StatusOr<event::ValidEvent> event, Worker& worker,
+                                       absl::StatusOr<event::ValidEvent>&& event, Worker& worker,
                                        state::NewEvent* out) const {
-  CDGATE_ASSIGN_OR_RETURN(event::ValidEvent valid, std::move(event));
+  CDGATE_RETURN_IF_ERROR(event.status());
+  event::ValidEvent& valid = *event;
   authz::PublishRight right;
   CDGATE_RETURN_IF_ERROR(grants.MayPublish(principal, valid.source(), valid.type(), &right));
   if ((valid.notes() & event::kNoteUnknownType) != 0 && !right.accept_unknown) {
@@ -303,12 +304,14 @@ state::Proposal Admission::AdmitAll(const authz::Principal& principal,
   ForGroups(cloud_events.size(), [&](size_t first, size_t count) {
     auto valid = (*worker).admitter.AdmitAll(cloud_events.subspan(first, count));
     for (size_t k = 0; k < count; ++k) {
-      state::NewEvent event;
       absl::Status& status = pending.results[first + k].status;
-      status = AdmitPublished(principal, *grants, *schemas, std::move(valid[k]), *worker, &event);
-      if (!status.ok()) continue;
-      proposal.events.push_back(std::move(event));
-      pending.proposed.push_back(first + k);
+      status = AdmitPublished(principal, *grants, *schemas, std::move(valid[k]), *worker,
+                              &proposal.events.emplace_back());
+      if (status.ok()) {
+        pending.proposed.push_back(first + k);
+      } else {
+        proposal.events.pop_back();
+      }
     }
   });
   return proposal;
@@ -368,9 +371,10 @@ absl::Status Admission::CheckRelayed(absl::string_view peer, const event::Relaye
 
 absl::Status Admission::AdmitRelayed(absl::string_view peer, const event::RelayedView& relayed,
                                      const schema::SchemaSet& schemas,
-                                     absl::StatusOr<event::ValidEvent> event, bool replayed,
+                                     absl::StatusOr<event::ValidEvent>&& event, bool replayed,
                                      Worker& worker, state::NewEvent* out) const {
-  CDGATE_ASSIGN_OR_RETURN(event::ValidEvent valid, std::move(event));
+  CDGATE_RETURN_IF_ERROR(event.status());
+  event::ValidEvent& valid = *event;
   CDGATE_RETURN_IF_ERROR(CheckRelayed(peer, relayed, worker.now));
   CDGATE_RETURN_IF_ERROR(CheckCommitment(relayed, valid, worker.committers));
   const auto identity = deps_.store.identities().Of(relayed.origin(), valid.source(), valid.id());
@@ -412,9 +416,10 @@ absl::Status Admission::CheckOwn(const event::RelayedView& relayed, absl::Time n
 
 absl::Status Admission::AdmitOwn(absl::string_view peer, const event::RelayedView& relayed,
                                  const schema::SchemaSet& schemas,
-                                 absl::StatusOr<event::ValidEvent> event, Worker& worker,
+                                 absl::StatusOr<event::ValidEvent>&& event, Worker& worker,
                                  state::NewEvent* out) const {
-  CDGATE_ASSIGN_OR_RETURN(event::ValidEvent valid, std::move(event));
+  CDGATE_RETURN_IF_ERROR(event.status());
+  event::ValidEvent& valid = *event;
   CDGATE_RETURN_IF_ERROR(CheckOwn(relayed, worker.now));
   CDGATE_RETURN_IF_ERROR(CheckCommitment(relayed, valid, worker.committers));
   const auto identity = deps_.store.identities().Of(deps_.domain, valid.source(), valid.id());
@@ -456,7 +461,7 @@ std::vector<Imported> Admission::Import(absl::string_view peer,
                                         absl::Span<const event::RelayedView> events,
                                         bool replayed) {
   const std::shared_ptr<const schema::SchemaSet> schemas = deps_.schemas.Current();
-  return AdmitEach(events, [&](const event::RelayedView& relayed, auto event, Worker& worker,
+  return AdmitEach(events, [&](const event::RelayedView& relayed, auto&& event, Worker& worker,
                                state::NewEvent* out) {
     return AdmitRelayed(peer, relayed, *schemas, std::move(event), replayed, worker, out);
   });
@@ -465,7 +470,7 @@ std::vector<Imported> Admission::Import(absl::string_view peer,
 std::vector<Imported> Admission::Recover(absl::string_view peer,
                                          absl::Span<const event::RelayedView> events) {
   const std::shared_ptr<const schema::SchemaSet> schemas = deps_.schemas.Current();
-  return AdmitEach(events, [&](const event::RelayedView& relayed, auto event, Worker& worker,
+  return AdmitEach(events, [&](const event::RelayedView& relayed, auto&& event, Worker& worker,
                                state::NewEvent* out) {
     return AdmitOwn(peer, relayed, *schemas, std::move(event), worker, out);
   });

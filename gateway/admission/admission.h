@@ -131,20 +131,20 @@ class Admission {
 
   absl::Status AdmitPublished(const authz::Principal& principal, const authz::Grants& grants,
                               const schema::SchemaSet& schemas,
-                              absl::StatusOr<event::ValidEvent> event, Worker& worker,
+                              absl::StatusOr<event::ValidEvent>&& event, Worker& worker,
                               state::NewEvent* out) const;
   static crypto::Sha256Digest Commit(const event::ValidEvent& valid, absl::string_view salt,
                                      Worker& worker, uint32_t* notes);
   absl::Status AdmitRelayed(absl::string_view peer, const event::RelayedView& relayed,
                             const schema::SchemaSet& schemas,
-                            absl::StatusOr<event::ValidEvent> event, bool replayed, Worker& worker,
-                            state::NewEvent* out) const;
+                            absl::StatusOr<event::ValidEvent>&& event, bool replayed,
+                            Worker& worker, state::NewEvent* out) const;
   using AdmitOne = absl::FunctionRef<absl::Status(const event::RelayedView& relayed,
-                                                  absl::StatusOr<event::ValidEvent> event,
+                                                  absl::StatusOr<event::ValidEvent>&& event,
                                                   Worker& worker, state::NewEvent* out)>;
   std::vector<Imported> AdmitEach(absl::Span<const event::RelayedView> events, AdmitOne admit);
   absl::Status AdmitOwn(absl::string_view peer, const event::RelayedView& relayed,
-                        const schema::SchemaSet& schemas, absl::StatusOr<event::ValidEvent> event,
+                        const schema::SchemaSet& schemas, absl::StatusOr<event::ValidEvent>&& event,
                         Worker& worker, state::NewEvent* out) const;
   absl::Status CheckOwn(const event::RelayedView& relayed, absl::Time now) const;
   // Its leaf in the statement over the commit, where commits are signed.

@@ -3,6 +3,7 @@
 #include <google/protobuf/descriptor.h>
 
 #include <algorithm>
+#include <cstring>
 #include <string>
 #include <utility>
 
@@ -48,6 +49,24 @@ absl::string_view TakeCustomSubject(absl::string_view* text) {
   return whole.substr(0, whole.size() - text->size());
 }
 
+template <typename Word>
+bool SameWord(const char* a, const char* b) {
+  Word left;
+  Word right;
+  std::memcpy(&left, a, sizeof left);
+  std::memcpy(&right, b, sizeof right);
+  return left == right;
+}
+
+// Without a call: names are short, and most have 8 to 16 bytes.
+bool SameName(absl::string_view a, absl::string_view b) {
+  const size_t size = a.size();
+  if (size != b.size()) return false;
+  if (size < 8 || size > 16) return a == b;
+  return SameWord<uint64_t>(a.data(), b.data()) &&
+         SameWord<uint64_t>(a.data() + size - 8, b.data() + size - 8);
+}
+
 size_t Index(Family family) { return static_cast<size_t>(family); }
 
 }  // namespace
@@ -63,7 +82,7 @@ const Member* Object::Find(absl::string_view name, size_t hint) const {
   for (size_t i = 0; i < size; ++i) {
     if (hint >= size) hint = 0;
     const Member& member = members[hint++];
-    if (member.name == name) return &member;
+    if (SameName(member.name, name)) return &member;
   }
   return nullptr;
 }

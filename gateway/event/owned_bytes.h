@@ -26,7 +26,11 @@ class OwnedBytes {
   // A copy in memory of its own, with `room` bytes behind it.
   explicit OwnedBytes(absl::string_view bytes, size_t room = 0);
   OwnedBytes(const OwnedBytes& other) : OwnedBytes(other.view()) {}
-  OwnedBytes(OwnedBytes&& other) noexcept { Swap(&other); }
+  OwnedBytes(OwnedBytes&& other) noexcept
+      : memory_(std::move(other.memory_)),
+        data_(std::exchange(other.data_, nullptr)),
+        size_(std::exchange(other.size_, 0)),
+        room_(std::exchange(other.room_, 0)) {}
   OwnedBytes& operator=(OwnedBytes other) noexcept {
     Swap(&other);
     return *this;

@@ -321,10 +321,11 @@ ValidEvent Admitter::Render(CloudEventFields* fields, const CdEventEnvelope& inn
   if (inner.unknown_type) event.notes_ |= kNoteUnknownType;
   if (FindIn(fields, kDsseMaterial) == nullptr) {
     Normalise(agreement, inner, fields);
-  } else {
-    if (!agreement.id) event.inner_id_ = std::string(inner.id);
-    if (!agreement.subject) event.inner_subject_ = std::string(inner.subject);
-    if (!agreement.time) event.inner_time_ = std::string(inner.timestamp);
+  } else if (!agreement.id || !agreement.subject || !agreement.time) {
+    event.beside_ = std::make_shared<ValidEvent::Beside>(
+        ValidEvent::Beside{.id = std::string(agreement.id ? "" : inner.id),
+                           .subject = std::string(agreement.subject ? "" : inner.subject),
+                           .time = std::string(agreement.time ? "" : inner.timestamp)});
   }
   event.seconds_ = inner.seconds;
   event.nanos_ = inner.nanos;
@@ -355,17 +356,21 @@ OwnedBytes ValidEvent::IntoStored(StoredFields fields) && {
 }
 
 size_t ValidEvent::OwnFieldsSize() const {
-  return BytesFieldSize(kStoredContentDigest, content_digest_.size()) +
-         (inner_id_.empty() ? 0 : BytesFieldSize(kStoredInnerId, inner_id_.size())) +
-         (inner_subject_.empty() ? 0 : BytesFieldSize(kStoredInnerSubject, inner_subject_.size())) +
-         (inner_time_.empty() ? 0 : BytesFieldSize(kStoredInnerTime, inner_time_.size()));
+  const size_t digest = BytesFieldSize(kStoredContentDigest, content_digest_.size());
+  if (beside_ == nullptr) return digest;
+  const auto size_of = [](uint32_t field, absl::string_view text) {
+    return text.empty() ? 0 : BytesFieldSize(field, text.size());
+  };
+  return digest + size_of(kStoredInnerId, beside_->id) +
+         size_of(kStoredInnerSubject, beside_->subject) + size_of(kStoredInnerTime, beside_->time);
 }
 
 void ValidEvent::PutOwnFields(char* at) const {
   at = PutBytesField(kStoredContentDigest, AsBytes(content_digest_), at);
-  if (!inner_id_.empty()) at = PutBytesField(kStoredInnerId, inner_id_, at);
-  if (!inner_subject_.empty()) at = PutBytesField(kStoredInnerSubject, inner_subject_, at);
-  if (!inner_time_.empty()) PutBytesField(kStoredInnerTime, inner_time_, at);
+  if (beside_ == nullptr) return;
+  if (!beside_->id.empty()) at = PutBytesField(kStoredInnerId, beside_->id, at);
+  if (!beside_->subject.empty()) at = PutBytesField(kStoredInnerSubject, beside_->subject, at);
+  if (!beside_->time.empty()) PutBytesField(kStoredInnerTime, beside_->time, at);
 }
 
 }  // namespace cdgate::event

@@ -23,6 +23,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -58,11 +59,13 @@ class ValidEvent {
   const crypto::Sha256Digest& content_digest() const { return content_digest_; }
 
   // The CDEvent's own values.
-  absl::string_view id() const { return inner_id_.empty() ? At(spans_.id) : inner_id_; }
+  absl::string_view id() const {
+    return beside_ == nullptr || beside_->id.empty() ? At(spans_.id) : beside_->id;
+  }
   absl::string_view source() const { return At(spans_.source); }
   absl::string_view type() const { return At(spans_.type); }
   absl::string_view subject() const {
-    return inner_subject_.empty() ? At(spans_.subject) : inner_subject_;
+    return beside_ == nullptr || beside_->subject.empty() ? At(spans_.subject) : beside_->subject;
   }
   absl::Time time() const { return absl::FromUnixSeconds(seconds_) + absl::Nanoseconds(nanos_); }
   absl::string_view data() const { return At(spans_.data); }
@@ -81,6 +84,12 @@ class ValidEvent {
 
  private:
   friend class Admitter;
+  // What few events have: of the CDEvent's own values those whose outer attribute was kept although
+  // it says something else.
+  struct Beside {
+    std::string id, subject, time;
+  };
+
   ValidEvent() = default;
   void Render(CloudEventFields* fields, ByteArena* memory);
   // What the event itself decides besides its CloudEvent and notes.
@@ -97,9 +106,8 @@ class ValidEvent {
   int64_t seconds_ = 0;
   int32_t nanos_ = 0;
   uint32_t notes_ = 0;
-  // Set only where the outer attribute was kept although it says something else.
-  std::string inner_id_, inner_subject_, inner_time_;
   absl::InlinedVector<char, 64> schema_uri_;
+  std::shared_ptr<const Beside> beside_;  // not in the event, which is moved often; null: nothing
 };
 
 // Not thread-safe; reuses its memory from event to event.
