@@ -30,24 +30,22 @@ BatchVerifier::BatchVerifier(const SessionDeps& deps, std::string peer, std::str
       digest_(std::move(digest)),
       chain_(*deps.attestors) {}
 
-// What was admitted was read and digested before.
-bool BatchVerifier::AddLeaf(const event::RelayedView& event, const admission::Imported& admitted) {
-  event::CloudEventView view;
-  if (admitted.status.ok()) {
-    const event::StoredView stored = state::ViewOf(admitted.event);
-    const auto content = attestation::ReadDigest(stored.content_digest());
-    view.AssignStored(stored.cloud_event());
-    return leaves_.AddReceived(event, view, content ? &*content : nullptr);
+bool BatchVerifier::AddLeaf(const event::RelayedView& event, const event::Record* record) {
+  if (record != nullptr) {
+    const auto content = attestation::ReadDigest(record->stored().content_digest());
+    return leaves_.AddReceived(event, record->cloud_event(), content ? &*content : nullptr);
   }
+  event::CloudEventView view;
   return view.Assign(event.cloud_event()) && leaves_.AddReceived(event, view, nullptr);
 }
 
 absl::StatusOr<absl::Span<const Digest>> BatchVerifier::LeavesOf(
-    const link::RelayedEvents& events, absl::Span<const admission::Imported> admitted,
-    absl::string_view seed) {
-  leaves_.Reset(seed);
-  for (size_t i = 0; i < events.size(); ++i) {
-    if (AddLeaf(events.views[i], admitted[i])) continue;
+    const link::CommitImport& import, absl::Span<const admission::Imported> admitted,
+    absl::Span<const event::Record> records) {
+  leaves_.Reset(import.statement->seed());
+  const event::Record* next = records.data();
+  for (size_t i = 0; i < import.events.size(); ++i) {
+    if (AddLeaf(import.events.views[i], admitted[i].status.ok() ? next++ : nullptr)) continue;
     return base::MakeError(base::Reason::kAttestationInvalid,
                            absl::StrCat("a signed batch has something that is no event, at ", i));
   }
@@ -55,12 +53,13 @@ absl::StatusOr<absl::Span<const Digest>> BatchVerifier::LeavesOf(
 }
 
 absl::StatusOr<BatchVerifier::Signed> BatchVerifier::Take(
-    const link::CommitImport& import, absl::Span<const admission::Imported> admitted) {
+    const link::CommitImport& import, absl::Span<const admission::Imported> admitted,
+    absl::Span<const event::Record> records) {
   Signed out;
   if (!import.statement) return out;
   const storage::v1::TreeSignature& signature = *import.statement;
   CDGATE_ASSIGN_OR_RETURN(const absl::Span<const Digest> leaves,
-                          LeavesOf(import.events, admitted, signature.seed()));
+                          LeavesOf(import, admitted, records));
   tree_.Build(leaves, signature.seed());
   const auto count = static_cast<uint32_t>(leaves.size());
   const uint64_t first = import.first_position.value();

@@ -1,7 +1,7 @@
 // What the peer signed of a batch, judged, and kept as it can be shown to others.
 //
 //   BatchVerifier verifier(deps, peer, agreement, digest_on_disk);
-//   CDGATE_ASSIGN_OR_RETURN(auto signed_by, verifier.Take(import));
+//   CDGATE_ASSIGN_OR_RETURN(auto signed_by, verifier.Take(import, admitted, records));
 //   Store(event, signed_by.Leaf(i)); Store(signed_by.statement);
 //   verifier.digest();                       // rolling, behind the batch
 //
@@ -40,10 +40,11 @@ class BatchVerifier {
 
   // ATTESTATION_INVALID where what is signed is not what came, ATTESTATION_UNPROVEN where its key
   // is not trusted: nothing of the batch may be taken then, nor of what comes behind it.
-  // `admitted`: its events, as Admission::Import() has them; what is digested is not digested
-  // again.
+  // `admitted`: its events, as Admission::Import() has them; `records`: those that passed, in
+  // order, read. What is digested is not digested again, nor read.
   absl::StatusOr<Signed> Take(const link::CommitImport& import,
-                              absl::Span<const admission::Imported> admitted);
+                              absl::Span<const admission::Imported> admitted,
+                              absl::Span<const event::Record> records);
 
   // Whether an event that others passed on shows whose it is; OK of the peer's own.
   absl::Status CheckChain(const event::RelayedView& event, const policy::Environment& environment);
@@ -55,12 +56,12 @@ class BatchVerifier {
   const std::string& digest() const { return digest_; }
 
  private:
-  // False where it is no event.
-  bool AddLeaf(const event::RelayedView& event, const admission::Imported& admitted);
+  // False where it is no event. `record`: null where it did not pass.
+  bool AddLeaf(const event::RelayedView& event, const event::Record* record);
   // Good until the next call.
   absl::StatusOr<absl::Span<const attestation::Digest>> LeavesOf(
-      const link::RelayedEvents& events, absl::Span<const admission::Imported> admitted,
-      absl::string_view seed);
+      const link::CommitImport& import, absl::Span<const admission::Imported> admitted,
+      absl::Span<const event::Record> records);
 
   const SessionDeps& deps_;
   const std::string peer_, agreement_;

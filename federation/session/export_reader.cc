@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "federation/link/blocks.h"
+#include "gateway/base/prefetch.h"
 #include "gateway/base/status_macros.h"
 
 namespace cdgate::session {
@@ -196,8 +197,12 @@ absl::Status ExportReader::Fill(absl::Span<const event::CommitPtr> commits, Expo
     if (const PolicyPtr& policy = policy_.current().compiled; policy && !accounting_) {
       rules_ = deps_.shared.Of(policy->exports(), *commit, context_, &memo_);
     }
-    for (const event::Record& record : commit->events) {
+    for (size_t i = 0; i < commit->events.size(); ++i) {
+      const event::Record& record = commit->events[i];
       if (record.sequence() < need_->from) continue;
+      if (i + 1 < commit->events.size()) {
+        base::Prefetch(commit->events[i + 1].stored().bytes());  // the committer wrote it
+      }
       if (need_->through != Sequence(0) && record.sequence() > need_->through) {
         return absl::OkStatus();
       }

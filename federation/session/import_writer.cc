@@ -19,6 +19,16 @@ using base::Reason;
 // What a refusal keeps of texts that may be anything.
 constexpr size_t kMaxQuotedBytes = 512;
 
+// Of what was admitted, in order.
+std::vector<event::Record> Read(const std::vector<admission::Imported>& imported) {
+  std::vector<event::Record> records;
+  records.reserve(imported.size());
+  for (const admission::Imported& in : imported) {
+    if (in.status.ok()) records.emplace_back(base::Sequence(0), in.event.stored);
+  }
+  return records;
+}
+
 storage::v1::CursorMove ToMove(const std::string& peer, const link::ImportCursor& cursor) {
   storage::v1::CursorMove move;
   move.set_reader(ImportCursorName(peer));
@@ -92,14 +102,15 @@ bool ImportWriter::IsItsTurn(const Pending& pending) {
 
 // Once for each, in order: the digest goes on with every batch.
 absl::Status ImportWriter::Verify(Pending* pending,
-                                  const std::vector<admission::Imported>& imported) {
+                                  const std::vector<admission::Imported>& imported,
+                                  const std::vector<event::Record>& records) {
   if (pending->signed_by) return absl::OkStatus();
   pending->signed_by.emplace();
   if (!verifier_) {
     if (!pending->import.statement) return absl::OkStatus();
     return base::MakeError(Reason::kProtocolError, "a signed batch without the capability");
   }
-  CDGATE_ASSIGN_OR_RETURN(*pending->signed_by, verifier_->Take(pending->import, imported));
+  CDGATE_ASSIGN_OR_RETURN(*pending->signed_by, verifier_->Take(pending->import, imported, records));
   pending->import.cursor.digest = verifier_->digest();
   return absl::OkStatus();
 }
@@ -114,12 +125,14 @@ void ImportWriter::Propose(uint64_t number) {
   const std::vector<event::RelayedView>& events = pending.import.events.views;
   std::vector<admission::Imported> imported =
       deps_.admission.Import(peer_, events, pending.import.replay);
-  if (const absl::Status verified = Verify(&pending, imported); !verified.ok()) {
+  state::Proposal proposal;
+  proposal.records = Read(imported);
+  const absl::Status verified = Verify(&pending, imported, proposal.records);
+  if (!verified.ok()) {
     stopped_ = true;
     pending_.resize(number - first_number_);  // neither it nor what came behind it
     return failed_(verified);
   }
-  state::Proposal proposal;
   Decide(std::move(imported), &pending, &proposal);
   proposal.cursors.push_back({.move = ToMove(peer_, pending.import.cursor),
                               .expected_position = pending.expected.value()});
@@ -148,7 +161,9 @@ void ImportWriter::Decide(std::vector<admission::Imported> imported, Pending* pe
   pending->positions.clear();
   const std::vector<event::RelayedView>& events = pending->import.events.views;
   proposal->events.reserve(imported.size());
-  proposal->records.reserve(imported.size());
+  std::vector<event::Record>& records = proposal->records;
+  size_t next = 0;
+  size_t taken = 0;
   Position position = pending->import.first_position;
   for (size_t i = 0; i < events.size(); ++i, position = position.Next()) {
     admission::Imported& in = imported[i];
@@ -157,20 +172,20 @@ void ImportWriter::Decide(std::vector<admission::Imported> imported, Pending* pe
       Refuse(events[i], position, reason, "", pending, proposal);
       continue;
     }
-    const event::Record& record =
-        proposal->records.emplace_back(base::Sequence(0), in.event.stored);
+    const event::Record& record = records[next++];
     const policy::Decision decision = DecideOne(events[i], record);
     if (!decision.allow) {
       Refuse(events[i], position, decision.reason, decision.rule, pending, proposal);
       if (decision.keep) Keep(record, decision.reason, proposal);
-      proposal->records.pop_back();
       continue;
     }
     tally_.Add(decision.reason);
     event::AppendImport(decision.rule, pending->signed_by->Leaf(i), &in.event.stored);
     proposal->events.push_back(std::move(in.event));
     pending->positions.push_back(position);
+    if (++taken != next) records[taken - 1] = record;
   }
+  records.erase(records.begin() + static_cast<ptrdiff_t>(taken), records.end());
   tally_.Flush(metrics_);
   if (pending->signed_by->root.empty()) return;
   proposal->import_statements.push_back(pending->signed_by->statement);

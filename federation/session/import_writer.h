@@ -79,7 +79,9 @@ class ImportWriter {
   void ProposeWaiting();
   bool IsItsTurn(const Pending& pending);
   void Propose(uint64_t number);
-  absl::Status Verify(Pending* pending, const std::vector<admission::Imported>& imported);
+  absl::Status Verify(Pending* pending, const std::vector<admission::Imported>& imported,
+                      const std::vector<event::Record>& records);
+  // The proposal has the records of what was admitted; of what is refused they go.
   void Decide(std::vector<admission::Imported> imported, Pending* pending,
               state::Proposal* proposal);
   policy::Decision DecideOne(const event::RelayedView& event, const event::Record& record);

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "gateway/base/errors.h"
+#include "gateway/base/prefetch.h"
 #include "gateway/event/wire_reader.h"
 #include "gateway/event/wire_writer.h"
 
@@ -45,21 +46,21 @@ void TakeHead(Commit* commit) {
   commit->byte_size = kCommitOverhead;
 }
 
-// `events` point into the commit's bytes.
-void TakeEvents(absl::Span<const CommitEvent> events, Commit* commit) {
-  commit->events.reserve(events.size());
-  base::Sequence sequence = commit->first_sequence;
-  for (const CommitEvent& event : events) {
-    if (event.read != nullptr) {
-      commit->events.push_back(*event.read);
-      commit->events.back().Move(sequence, event.stored);
-    } else {
-      commit->events.emplace_back(sequence, event.stored);
-    }
-    commit->byte_size += commit->events.back().byte_size();
-    sequence = sequence.Next();
+// `event` points into the commit's bytes.
+void TakeEvent(const CommitEvent& event, Commit* commit) {
+  const base::Sequence sequence(commit->first_sequence.value() + commit->events.size());
+  if (event.read != nullptr) {
+    commit->events.push_back(*event.read);
+    commit->events.back().Move(sequence, event.stored);
+  } else {
+    commit->events.emplace_back(sequence, event.stored);
   }
-  commit->last_sequence = base::Sequence(sequence.value() == 0 ? 0 : sequence.value() - 1);
+  commit->byte_size += commit->events.back().byte_size();
+}
+
+void SetLast(Commit* commit) {
+  const uint64_t end = commit->first_sequence.value() + commit->events.size();
+  commit->last_sequence = base::Sequence(end == 0 ? 0 : end - 1);
 }
 
 CommitPtr Share(std::shared_ptr<OwningCommit> owner) {
@@ -133,13 +134,17 @@ CommitPtr MakeCommit(storage::v1::CommitRecord record, absl::Span<const CommitEv
   char* at = owner->bytes.Extend(size);
   record.SerializeWithCachedSizesToArray(reinterpret_cast<uint8_t*>(at));
   at += head;
-  for (CommitEvent& event : all) {
-    at = PutBytesField(kEvents, event.stored, at);
-    event.stored = {at - event.stored.size(), event.stored.size()};
-  }
   owner->commit.record = std::move(record);
   TakeHead(&owner->commit);
-  TakeEvents(all, &owner->commit);
+  owner->commit.events.reserve(all.size());
+  for (size_t i = 0; i < all.size(); ++i) {
+    if (i + 1 < all.size()) base::Prefetch(all[i + 1].stored);  // other threads wrote it
+    CommitEvent& event = all[i];
+    at = PutBytesField(kEvents, event.stored, at);
+    event.stored = {at - event.stored.size(), event.stored.size()};
+    TakeEvent(event, &owner->commit);  // while the copy is at hand
+  }
+  SetLast(&owner->commit);
   return Share(std::move(owner));
 }
 
@@ -159,13 +164,15 @@ absl::StatusOr<CommitPtr> ParseCommit(OwnedBytes bytes) {
                      ", this release knows ", kCommitFormatVersion));
   }
   TakeHead(&owner->commit);
-  TakeEvents(std::vector<CommitEvent>(stored.begin(), stored.end()), &owner->commit);
-  for (size_t i = 0; i < stored.size(); ++i) {
-    const Record& event = owner->commit.events[i];
-    if (event.stored().bytes().size() == stored[i].size()) continue;
+  owner->commit.events.reserve(stored.size());
+  for (const absl::string_view text : stored) {
+    TakeEvent(text, &owner->commit);
+    const Record& event = owner->commit.events.back();
+    if (event.stored().bytes().size() == text.size()) continue;
     return base::MakeError(base::Reason::kLogCorrupt,
                            absl::StrCat("event ", event.sequence().value(), " does not parse"));
   }
+  SetLast(&owner->commit);
   return Share(std::move(owner));
 }
 
