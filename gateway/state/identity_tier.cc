@@ -16,15 +16,35 @@ IdentityTier::Chunk* IdentityTier::NewChunk(Chunk* before) {
 }
 
 void IdentityTier::Put(const IdentityEntry& entry) {
-  Chunk*& last = last_[BucketOf(entry.key.id_hash)];
+  const size_t bucket = BucketOf(entry.key.id_hash);
+  Chunk*& last = last_[bucket];
   if (last == nullptr || last->used == kChunkEntries) last = NewChunk(last);
   last->entries[last->used++] = entry;
   ++size_;
+  ++rows_[bucket];
+  if (IsLong(bucket)) Index(bucket);
+}
+
+void IdentityTier::Index(size_t bucket) {
+  if (rows_[bucket] > kMostWalked + 1) {
+    const IdentityEntry& latest = last_[bucket]->entries[last_[bucket]->used - 1];
+    of_long_[latest.key] = &latest.row;
+    return;
+  }
+  ForEach(bucket, [this](const IdentityEntry& entry) {
+    of_long_.try_emplace(entry.key, &entry.row);  // the latest comes first
+    return true;
+  });
 }
 
 const IdentityRow* IdentityTier::Find(const IdentityKey& key) const {
+  const size_t bucket = BucketOf(key.id_hash);
+  if (IsLong(bucket)) {
+    const auto it = of_long_.find(key);
+    return it == of_long_.end() ? nullptr : it->second;
+  }
   const IdentityRow* found = nullptr;
-  ForEach(BucketOf(key.id_hash), [&](const IdentityEntry& entry) {
+  ForEach(bucket, [&](const IdentityEntry& entry) {
     if (entry.key == key) found = &entry.row;
     return found == nullptr;
   });

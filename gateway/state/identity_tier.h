@@ -10,11 +10,14 @@
 // asks for one mostly hears from a filter that there is none (identity_filter.h). So rows stand in
 // the order they came, in 2,048 buckets by the first bits of their key: to put one is to append it,
 // sorting sorts a bucket at a time, and finding one walks through a bucket, a hundred rows where
-// there are 200,000. A hash table costs twice as much for each row: a cache line of its own,
-// at random.
+// there are 200,000. A hash table costs twice as much for each row: a cache line of its own, at
+// random.
 //
-// 56 bytes a row, and at most 1.7 MB for the ends of buckets. Not thread-safe; a const one may be
-// read by several threads.
+// The first bits are those of the id, and events of many sources may all have one id. A bucket of
+// more than kMostWalked rows has a hash table beside it, so that nobody can make others walk far.
+//
+// 56 bytes a row, as much again for one in a long bucket, and at most 1.7 MB for the ends of
+// buckets. Not thread-safe; a const one may be read by several threads.
 #pragma once
 
 #include <array>
@@ -24,6 +27,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "gateway/state/identity.h"
 #include "gateway/state/rows.h"
 
@@ -32,6 +36,7 @@ namespace cdgate::state {
 class IdentityTier {
  public:
   class Sorted;
+  static constexpr size_t kMostWalked = 1024;
 
   IdentityTier() = default;
   IdentityTier(const IdentityTier&) = delete;
@@ -66,6 +71,9 @@ class IdentityTier {
 
   static size_t BucketOf(uint64_t id_hash) { return id_hash >> (64 - kBucketBits); }
   Chunk* NewChunk(Chunk* before);
+  bool IsLong(size_t bucket) const { return rows_[bucket] > kMostWalked; }
+  // After a row was put there.
+  void Index(size_t bucket);
   // Calls f(entry), the latest first, until it returns false.
   template <typename F>
   void ForEach(size_t bucket, F&& f) const {
@@ -76,7 +84,9 @@ class IdentityTier {
     }
   }
 
-  std::array<Chunk*, kBuckets> last_ = {};  // chunk of each bucket; null: it is empty
+  std::array<Chunk*, kBuckets> last_ = {};    // chunk of each bucket; null: it is empty
+  std::array<uint32_t, kBuckets> rows_ = {};  // of each bucket
+  absl::flat_hash_map<IdentityKey, const IdentityRow*> of_long_;  // the latest; of long buckets
   std::vector<std::unique_ptr<Chunk[]>> slabs_;
   size_t slab_used_ = kSlabChunks;
   size_t size_ = 0;

@@ -63,6 +63,21 @@ TEST(IdentityTierTest, OfAnIdAllRowsAreFoundAndOfItsNeighboursNone) {
   EXPECT_EQ(found, (std::set<uint64_t>{1, 3, 4}));
 }
 
+// As events of many sources may have it: all in one bucket, which nobody walks through then.
+TEST(IdentityTierTest, OfOneIdTheLatestRowIsFoundHoweverManyThereAre) {
+  IdentityTier tier;
+  const auto key = [](uint64_t source) { return IdentityKey{0xabcdef, source}; };
+  const uint64_t most = IdentityTier::kMostWalked;
+  for (uint64_t n = 1; n <= 3 * most; ++n) {
+    tier.Put(Entry(key(n % (2 * most)), n));
+    EXPECT_EQ(tier.Find(key(n % (2 * most)))->sequence, Sequence(n));
+    EXPECT_EQ(tier.Find(key(1))->sequence, Sequence(n <= 2 * most ? 1 : 2 * most + 1));
+  }
+  EXPECT_EQ(tier.Find(key(2 * most)), nullptr);
+  EXPECT_EQ(tier.Find({1, 1}), nullptr);
+  EXPECT_EQ(AllOf(tier).size(), 2 * most);
+}
+
 // Against a map, with keys at the ends of buckets, keys that come again, and buckets that are
 // longer than what memory is taken for at once.
 TEST(IdentityTierTest, HasWhatAMapHasInItsOrder) {
