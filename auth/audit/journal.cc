@@ -61,20 +61,6 @@ FileCalls FileCalls::OfSystem() {
           .sync = [](int fd) { return ::fdatasync(fd); }};
 }
 
-class Journal::Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return fd_; }
-
- private:
-  const int fd_;
-};
-
 // What a start finds in the last file.
 struct Journal::Tail {
   Head head = {};
@@ -104,7 +90,7 @@ absl::StatusOr<std::unique_ptr<Journal>> Journal::Open(JournalOptions options,
 
 absl::Status Journal::Lock() {
   const std::string& folder = options_.folder;
-  folder_ = std::make_unique<Descriptor>(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  folder_ = std::make_unique<base::Fd>(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (folder_->get() < 0) return Unwritable(folder, errno);
   if (flock(folder_->get(), LOCK_EX | LOCK_NB) == 0) return absl::OkStatus();
   if (errno != EWOULDBLOCK) return Unwritable(folder, errno);
@@ -134,7 +120,7 @@ absl::Status Journal::Continue(const Seen& seen) {
     CDGATE_RETURN_IF_ERROR(Append({found}));
     return Sync();
   }
-  file_ = std::make_unique<Descriptor>(open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC));
+  file_ = std::make_unique<base::Fd>(open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC));
   if (file_->get() < 0) return Unwritable(path_, errno);
   size_ = tail.whole_bytes;
   // A crash between making a file and its first line leaves an empty one.
@@ -193,7 +179,7 @@ absl::Status Journal::CutTorn(const Tail& tail, const std::string& path) {
 absl::Status Journal::BeginFile() {
   if (file_ != nullptr) CDGATE_RETURN_IF_ERROR(Sync());
   path_ = base::JoinPath(options_.folder, FileName(head_.number + 1));
-  file_ = std::make_unique<Descriptor>(
+  file_ = std::make_unique<base::Fd>(
       open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600));
   if (file_->get() < 0) return Unwritable(path_, errno);
   size_ = 0;

@@ -22,6 +22,7 @@
 #include "auth/audit/checkpoint.h"
 #include "auth/audit/line.h"
 #include "gateway/base/clock.h"
+#include "gateway/base/fd.h"
 
 namespace cdgate::audit {
 
@@ -87,7 +88,6 @@ class Journal {
   const absl::Status& signing() const { return signing_; }
 
  private:
-  class Descriptor;
   struct Tail;
 
   Journal(JournalOptions options, const base::Clock& clock, SignerSource signer);
@@ -104,8 +104,8 @@ class Journal {
   const JournalOptions options_;
   const base::Clock& clock_;
   const SignerSource signer_;
-  std::unique_ptr<Descriptor> folder_;
-  std::unique_ptr<Descriptor> file_;
+  std::unique_ptr<base::Fd> folder_;
+  std::unique_ptr<base::Fd> file_;
   std::string path_;
   uint64_t size_ = 0;
   Head head_;
