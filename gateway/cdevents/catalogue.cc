@@ -49,10 +49,9 @@ absl::string_view TakeCustomSubject(absl::string_view* text) {
   return whole.substr(0, whole.size() - text->size());
 }
 
-template <typename Word>
 bool SameWord(const char* a, const char* b) {
-  Word left;
-  Word right;
+  uint64_t left;
+  uint64_t right;
   std::memcpy(&left, a, sizeof left);
   std::memcpy(&right, b, sizeof right);
   return left == right;
@@ -63,8 +62,7 @@ bool SameName(absl::string_view a, absl::string_view b) {
   const size_t size = a.size();
   if (size != b.size()) return false;
   if (size < 8 || size > 16) return a == b;
-  return SameWord<uint64_t>(a.data(), b.data()) &&
-         SameWord<uint64_t>(a.data() + size - 8, b.data() + size - 8);
+  return SameWord(a.data(), b.data()) && SameWord(a.data() + size - 8, b.data() + size - 8);
 }
 
 size_t Index(Family family) { return static_cast<size_t>(family); }
