@@ -68,7 +68,8 @@ class LinkManager::Core : public std::enable_shared_from_this<LinkManager::Core>
   void SetState(const std::string& domain, PeerLink& link, LinkState state, std::string reason,
                 std::string message);
   void Publish(const std::string& domain, const PeerLink& link);
-  void CountSessions();
+  // Counts a session until what is returned is given back.
+  std::shared_ptr<void> LeaseSession();
   absl::Duration Monotonic() const { return deps_.session.clock.Monotonic(); }
   absl::Time Soon(absl::Duration delay) const { return absl::UnixEpoch() + Monotonic() + delay; }
 
@@ -194,10 +195,7 @@ void LinkManager::Core::StartSession(const std::string& domain, PeerLink& link,
   options.retry_after_offence = link.suspension.AfterNext(Monotonic());
   options.paces = link.paces;
   options.heartbeat = deps_.heartbeat;
-  {
-    base::MutexLock lock(mu_);
-    ++sessions_;
-  }
+  options.lease = LeaseSession();
   // The callbacks of a session may outlive the manager's users, not its core.
   const auto self = shared_from_this();
   const auto tell = [self, domain](auto listener) {
@@ -217,11 +215,7 @@ void LinkManager::Core::StartSession(const std::string& domain, PeerLink& link,
           [self, domain, number](const link::CloseStream& close) {
             self->Post([=] { self->OnEnd(domain, number, close); });
           },
-      .on_done =
-          [self, domain, number] {
-            self->Post([=] { self->OnDone(domain, number); });
-            self->CountSessions();
-          }};
+      .on_done = [self, domain, number] { self->Post([=] { self->OnDone(domain, number); }); }};
   if (deps_.on_count_request) {
     callbacks.on_count_request = tell(&LinkManagerDeps::on_count_request);
     callbacks.on_count_answer = tell(&LinkManagerDeps::on_count_answer);
@@ -250,10 +244,16 @@ void LinkManager::Core::GiveNews(const std::string& domain, PeerLink& link) {
   link.session->SetGroups(std::move(groups));
 }
 
-void LinkManager::Core::CountSessions() {
-  base::MutexLock lock(mu_);
-  --sessions_;
-  idle_.SignalAll();
+std::shared_ptr<void> LinkManager::Core::LeaseSession() {
+  {
+    base::MutexLock lock(mu_);
+    ++sessions_;
+  }
+  return std::shared_ptr<void>(nullptr, [self = shared_from_this()](void*) {
+    base::MutexLock lock(self->mu_);
+    --self->sessions_;
+    self->idle_.SignalAll();
+  });
 }
 
 // Whether the link we have stays although the peer opened another stream. Both sides

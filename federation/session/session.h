@@ -10,7 +10,9 @@
 // stream before they are worked on; beyond, the transport holds the peer back.
 //
 // Thread-safe. Hold it by shared_ptr until on_done has run: then nothing of it is on its
-// way to disk any more, and the peer's next session may begin.
+// way to disk any more, and the peer's next session may begin. A thread of the stream may hold
+// it for a moment longer: what SessionDeps names must live until SessionOptions::lease is
+// given back.
 #pragma once
 
 #include <atomic>
@@ -57,6 +59,8 @@ struct SessionOptions {
   std::shared_ptr<link::Paces> paces;
   absl::Duration heartbeat = absl::Seconds(5);
   uint32_t max_frame_bytes = 2 << 20;
+  // Given back when the session is no more, on whichever thread had it last. May be null.
+  std::shared_ptr<void> lease;
 };
 
 // Through which sequence of our log the peer has everything, as it is on disk: for peers

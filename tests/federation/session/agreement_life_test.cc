@@ -3,7 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <future>
+#include <memory>
 #include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -25,6 +30,36 @@ using testing::StartsWith;
 constexpr char kBuild[] = "dev.cdevents.build.finished.0.2.0";
 constexpr char kAlpha[] = "alpha.example";
 constexpr char kBeta[] = "beta.example";
+
+// A stream on which nothing ever comes, and whose thread, once it has told that it is over, holds
+// the callbacks until it is let go.
+class LateStream final : public rpc::FrameStream {
+ public:
+  ~LateStream() override { ending_.join(); }
+  void Start(Callbacks callbacks) override { callbacks_ = std::move(callbacks); }
+  void Read() override {}
+  void Send(grpc::ByteBuffer, rpc::SendHint, Written written) override { written(true); }
+  void Close(const absl::Status& status) override { End(status); }
+  void Cancel(const absl::Status& why) override { End(why); }
+  std::string PeerAddress() const override { return "late"; }
+
+  void WaitUntilOver() { over_.get_future().wait(); }
+  void LetGo() { let_go_.set_value(); }
+
+ private:
+  void End(const absl::Status& status) {
+    if (ending_.joinable()) return;
+    ending_ = std::thread([this, status, callbacks = std::exchange(callbacks_, {})] {
+      callbacks.on_closed(status);
+      over_.set_value();
+      let_go_.get_future().wait();
+    });
+  }
+
+  Callbacks callbacks_;
+  std::thread ending_;
+  std::promise<void> over_, let_go_;
+};
 
 class AgreementLifeTest : public testing::Test {
  protected:
@@ -205,6 +240,20 @@ TEST_F(AgreementLifeTest, TheOtherSideRemembersWhoEndedTheAgreement) {
   ASSERT_TRUE(Eventually([&] { return network_.dials() > dials + 1; }));
   EXPECT_EQ(alpha_.LinkTo(kBeta).reason(), "no_agreement");
   EXPECT_THAT(alpha_.LinkTo(kBeta).message(), StartsWith("beta.example ended the agreement at 2"));
+}
+
+// Its destructor still uses what the gateway is about to take down.
+TEST_F(AgreementLifeTest, AGatewayStopsWhenNoThreadHasALinkAnyMore) {
+  network_.SetDown(true);
+  network_.Peer(kAlpha, kBeta);
+  ASSERT_TRUE(Eventually([&] { return beta_.LinkTo(kAlpha).state() == LINK_STATE_DOWN; }));
+  const auto stream = std::make_shared<LateStream>();
+  network_.Accept(kAlpha, kBeta, stream);
+  std::future<void> stopped = std::async(std::launch::async, [this] { beta_.Stop(); });
+  stream->WaitUntilOver();
+  EXPECT_EQ(stopped.wait_for(std::chrono::milliseconds(50)), std::future_status::timeout);
+  stream->LetGo();
+  stopped.get();
 }
 
 }  // namespace

@@ -441,6 +441,12 @@ void TestNetwork::SetLinks(const std::string& domain, manager::LinkManager* link
   if (links != nullptr) links_[domain] = links;
 }
 
+void TestNetwork::Accept(const std::string& from, const std::string& at,
+                         rpc::FrameStreamPtr stream) {
+  base::MutexLock lock(mu_);
+  links_.at(at)->Accept(from, std::move(stream));
+}
+
 size_t TestNetwork::dials() const {
   base::MutexLock lock(mu_);
   return wires_.size();

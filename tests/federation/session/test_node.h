@@ -159,6 +159,8 @@ class TestNetwork {
   TestAttestors& attestors() { return attestors_; }
   // No stream can be opened.
   void SetDown(bool down);
+  // A stream that `from` opened to `at`, which runs.
+  void Accept(const std::string& from, const std::string& at, rpc::FrameStreamPtr stream);
 
  private:
   friend class TestNode;
