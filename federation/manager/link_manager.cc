@@ -9,6 +9,7 @@
 #include "federation/manager/link_refusal.h"
 #include "federation/manager/peer_link.h"
 #include "federation/manager/published_links.h"
+#include "federation/manager/session_leases.h"
 #include "federation/manager/timestamp.h"
 #include "gateway/base/errors.h"
 #include "gateway/base/logging.h"
@@ -22,6 +23,8 @@ using session::Session;
 // All links are looked at this often; an agreement that ends before the next time is looked at
 // when it does.
 constexpr absl::Duration kTick = absl::Seconds(1);
+
+absl::Status ShuttingDown() { return base::MakeError(base::Reason::kDraining, "shutting down"); }
 
 }  // namespace
 
@@ -41,10 +44,12 @@ class LinkManager::Core : public std::enable_shared_from_this<LinkManager::Core>
   void Reconcile(const state::ResourceSnapshot& resources);
   void Accept(const std::string& peer, rpc::FrameStreamPtr stream);
   void EndDialled(const std::string& peer, base::Reason reason, const std::string& message);
-  void Drain();
+  void PostDrain();
   void EndAll();
   void Unfreeze();
-  bool WaitIdle(absl::Duration limit);
+  // Whether what was posted before PostDrain() has run and no session is left, after at most
+  // `limit`. Then none begins any more.
+  bool WaitIdle(absl::Duration limit) { return leases_.Close(limit); }
   const PublishedLinks& published() const { return published_; }
   const std::string& domain() const { return deps_.session.domain; }
 
@@ -68,8 +73,7 @@ class LinkManager::Core : public std::enable_shared_from_this<LinkManager::Core>
   void SetState(const std::string& domain, PeerLink& link, LinkState state, std::string reason,
                 std::string message);
   void Publish(const std::string& domain, const PeerLink& link);
-  // Counts a session until what is returned is given back.
-  std::shared_ptr<void> LeaseSession();
+  void Drain();
   absl::Duration Monotonic() const { return deps_.session.clock.Monotonic(); }
   absl::Time Soon(absl::Duration delay) const { return absl::UnixEpoch() + Monotonic() + delay; }
 
@@ -82,9 +86,7 @@ class LinkManager::Core : public std::enable_shared_from_this<LinkManager::Core>
   bool draining_ = false;
   bool frozen_ = false;
 
-  mutable base::Mutex mu_;
-  base::CondVar idle_;
-  size_t sessions_ CDGATE_GUARDED_BY(mu_) = 0;
+  SessionLeases leases_{deps_.session.clock};
   PublishedLinks published_;
 };
 
@@ -182,6 +184,8 @@ void LinkManager::Core::DialIfDue(const std::string& domain, PeerLink& link) {
 
 void LinkManager::Core::StartSession(const std::string& domain, PeerLink& link,
                                      rpc::FrameStreamPtr stream, bool dialled) {
+  std::shared_ptr<void> lease = leases_.Take(shared_from_this());
+  if (lease == nullptr) return stream->Close(ShuttingDown());
   const uint64_t number = next_number_++;
   link.session_number = number;
   link.dialled = dialled;
@@ -195,7 +199,7 @@ void LinkManager::Core::StartSession(const std::string& domain, PeerLink& link,
   options.retry_after_offence = link.suspension.AfterNext(Monotonic());
   options.paces = link.paces;
   options.heartbeat = deps_.heartbeat;
-  options.lease = LeaseSession();
+  options.lease = std::move(lease);
   // The callbacks of a session may outlive the manager's users, not its core.
   const auto self = shared_from_this();
   const auto tell = [self, domain](auto listener) {
@@ -242,18 +246,6 @@ void LinkManager::Core::GiveNews(const std::string& domain, PeerLink& link) {
   if (bytes == link.groups) return;
   link.groups = std::move(bytes);
   link.session->SetGroups(std::move(groups));
-}
-
-std::shared_ptr<void> LinkManager::Core::LeaseSession() {
-  {
-    base::MutexLock lock(mu_);
-    ++sessions_;
-  }
-  return std::shared_ptr<void>(nullptr, [self = shared_from_this()](void*) {
-    base::MutexLock lock(self->mu_);
-    --self->sessions_;
-    self->idle_.SignalAll();
-  });
 }
 
 // Whether the link we have stays although the peer opened another stream. Both sides
@@ -374,15 +366,21 @@ void LinkManager::Core::Tick() {
   }
 }
 
+void LinkManager::Core::PostDrain() {
+  leases_.ExpectStep();
+  if (!strand_->Post([self = shared_from_this()] { self->Drain(); })) leases_.StepIsDone();
+}
+
 void LinkManager::Core::Drain() {
   draining_ = true;
   for (auto& [domain, link] : links_) {
     if (link->waiting != nullptr) {
-      link->waiting->Close(base::MakeError(base::Reason::kDraining, "shutting down"));
+      link->waiting->Close(ShuttingDown());
       link->waiting = nullptr;
     }
     if (link->session != nullptr) link->session->Drain();
   }
+  leases_.StepIsDone();
 }
 
 void LinkManager::Core::Unfreeze() {
@@ -395,17 +393,6 @@ void LinkManager::Core::EndAll() {
   for (auto& [domain, link] : links_) {
     if (link->session != nullptr) link->session->End(base::Reason::kDraining, "shutting down");
   }
-}
-
-bool LinkManager::Core::WaitIdle(absl::Duration limit) {
-  const absl::Duration end = Monotonic() + limit;
-  base::MutexLock lock(mu_);
-  while (sessions_ > 0) {
-    const absl::Duration left = end - Monotonic();
-    if (left <= absl::ZeroDuration()) return false;
-    idle_.WaitFor(mu_, left);
-  }
-  return true;
 }
 
 void LinkManager::Core::SetState(const std::string& domain, PeerLink& link, LinkState state,
@@ -461,9 +448,7 @@ void LinkManager::Unfreeze() {
   core_->Post([core = core_] { core->Unfreeze(); });
 }
 
-void LinkManager::Drain() {
-  core_->Post([core = core_] { core->Drain(); });
-}
+void LinkManager::Drain() { core_->PostDrain(); }
 
 void LinkManager::Shutdown(absl::Duration limit) {
   Drain();

@@ -32,7 +32,7 @@ constexpr char kAlpha[] = "alpha.example";
 constexpr char kBeta[] = "beta.example";
 
 // A stream on which nothing ever comes, and whose thread, once it has told that it is over, holds
-// the callbacks until it is let go.
+// the callbacks until it is let go. It is started before it is closed.
 class LateStream final : public rpc::FrameStream {
  public:
   ~LateStream() override { ending_.join(); }
