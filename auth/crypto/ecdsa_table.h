@@ -24,7 +24,7 @@ namespace cdgate::crypto {
 // Immutable; thread-safe. 150 KiB, and as much for all of them together.
 class EcdsaTable {
  public:
-  // Takes some 20 milliseconds, the first time twice that. Null where `key` is not of P-256, or
+  // Takes some two milliseconds, the first time twice that. Null where `key` is not of P-256, or
   // OpenSSL makes no table here.
   static std::unique_ptr<const EcdsaTable> Of(const EVP_PKEY* key);
 

@@ -113,6 +113,8 @@ class FieldElement {
   }
   friend FieldElement Square(const FieldElement& a) { return a.Squared(); }
   friend FieldElement Double(const FieldElement& a) { return a + a; }
+  // 1 / a; 0 where a is. Some 300 products.
+  friend FieldElement Inverse(const FieldElement& a) { return a.ToPowerOfPMinus2(); }
 
  private:
   // The words of p, of which one is 0.
@@ -165,6 +167,18 @@ class FieldElement {
     const uint64_t keep = 0 - uint64_t{borrow};  // all ones where it was less than p
     return FieldElement((s0 & keep) | (d0 & ~keep), (s1 & keep) | (d1 & ~keep),
                         (s2 & keep) | (d2 & ~keep), (s3 & keep) | (d3 & ~keep));
+  }
+
+  // Fermat: a^(p - 1) is 1.
+  FieldElement ToPowerOfPMinus2() const {
+    FieldElement power = One();
+    for (const uint64_t word : {kP3, uint64_t{0}, kP1, kP0 - 2}) {
+      for (int bit = 63; bit >= 0; --bit) {
+        power = Square(power);
+        if ((word >> bit & 1) != 0) power = power * *this;
+      }
+    }
+    return power;
   }
 
   // Products of two different words count twice.

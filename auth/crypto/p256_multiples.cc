@@ -74,27 +74,69 @@ void P256Sum::SetDouble(const P256Point& point) {
   z_ = Double(point.y);
 }
 
+P256Point P256Sum::ByInverse(const FieldElement& inverse) const {
+  const FieldElement squared = Square(inverse);
+  return {x_ * squared, y_ * squared * inverse};
+}
+
 std::unique_ptr<const P256Multiples> P256Multiples::Of(const EC_GROUP* curve,
                                                        const EC_POINT* point) {
   const ContextPtr context(BN_CTX_new());
-  const PointPtr unit(EC_POINT_dup(point, curve));
-  const PointPtr multiple(EC_POINT_new(curve));
-  CheckOpenSsl(context != nullptr && unit != nullptr && multiple != nullptr, "P-256");
+  CheckOpenSsl(context != nullptr, "P-256");
+  std::optional<P256Point> unit = Read(curve, point, context.get());
+  if (!unit) return nullptr;
   auto made = std::unique_ptr<P256Multiples>(new P256Multiples);
   made->points_.reserve(kDigits * kMultiples);
   for (size_t digit = 0; digit < kDigits; ++digit) {
-    if (EC_POINT_copy(multiple.get(), unit.get()) != 1) return nullptr;
-    for (size_t i = 0; i < kMultiples; ++i) {
-      const auto read = Read(curve, multiple.get(), context.get());
-      if (!read) return nullptr;
-      made->points_.push_back(*read);
-      // Twice the last one is the first of the next digit.
-      EC_POINT* const next = i + 1 < kMultiples ? multiple.get() : unit.get();
-      const EC_POINT* const more = i + 1 < kMultiples ? unit.get() : multiple.get();
-      if (EC_POINT_add(curve, next, multiple.get(), more, context.get()) != 1) return nullptr;
-    }
+    made->Keep(MultiplesOf(*unit));
+    // Twice the last one is the first of the next digit.
+    P256Sum next;
+    next.Add(made->points_.back());
+    next.Add(made->points_.back());
+    unit = next.ByInverse(Inverse(next.z()));
   }
-  return made;
+  return made->EndsAsOpenSslSays(curve, point, context.get()) ? std::move(made) : nullptr;
+}
+
+P256Multiples::Sums P256Multiples::MultiplesOf(const P256Point& unit) {
+  Sums sums;
+  P256Sum sum;
+  for (P256Sum& multiple : sums) {
+    sum.Add(unit);
+    multiple = sum;
+  }
+  return sums;
+}
+
+// None is at infinity: of a prime order neither powers of two nor numbers up to 64 are multiples.
+void P256Multiples::Keep(const Sums& sums) {
+  std::array<FieldElement, kMultiples> before;  // products of the z before each
+  FieldElement product = FieldElement::One();
+  for (size_t i = 0; i < kMultiples; ++i) {
+    before[i] = product;
+    product = product * sums[i].z();
+  }
+  FieldElement inverse = Inverse(product);
+  points_.resize(points_.size() + kMultiples);
+  for (size_t i = kMultiples; i-- > 0;) {
+    points_[points_.size() - kMultiples + i] = sums[i].ByInverse(inverse * before[i]);
+    inverse = inverse * sums[i].z();
+  }
+}
+
+bool P256Multiples::EndsAsOpenSslSays(const EC_GROUP* curve, const EC_POINT* point,
+                                      BN_CTX* context) const {
+  const BignumPtr scalar(BN_new());
+  const PointPtr multiple(EC_POINT_new(curve));
+  CheckOpenSsl(scalar != nullptr && multiple != nullptr, "P-256");
+  constexpr int kLast = kDigitBits * kDigits - 1;  // 64 is the highest bit of a digit
+  const bool multiplied =
+      BN_set_bit(scalar.get(), kLast) == 1 &&
+      BN_nnmod(scalar.get(), scalar.get(), EC_GROUP_get0_order(curve), context) == 1 &&
+      EC_POINT_mul(curve, multiple.get(), nullptr, point, scalar.get(), context) == 1;
+  if (!multiplied) return false;
+  const auto said = Read(curve, multiple.get(), context);
+  return said && said->x == points_.back().x && said->y == points_.back().y;
 }
 
 // A digit above 64 is taken as negative, and one more is in the next.

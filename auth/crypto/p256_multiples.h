@@ -48,6 +48,10 @@ class P256Sum {
   // Likewise y.
   bool HasY(const FieldElement& y) const { return !at_infinity() && y * Square(z_) * z_ == y_; }
 
+  // It as a point, for who knows what 1 / z() is. Not at infinity.
+  const FieldElement& z() const { return z_; }
+  P256Point ByInverse(const FieldElement& inverse) const;
+
  private:
   void SetDouble(const P256Point& point);
 
@@ -60,8 +64,8 @@ class P256Sum {
 // Immutable; thread-safe. 150 KiB.
 class P256Multiples {
  public:
-  // Takes some 20 milliseconds. `curve` is P-256; null where `point` is at infinity, or OpenSSL
-  // fails.
+  // Takes some two milliseconds. `curve` is P-256; null where `point` is at infinity, or OpenSSL
+  // does not say the same of the last multiple, on which all others are on the way.
   static std::unique_ptr<const P256Multiples> Of(const EC_GROUP* curve, const EC_POINT* point);
 
   // Any scalar of 256 bits.
@@ -72,10 +76,18 @@ class P256Multiples {
   static constexpr size_t kDigits = 37;  // 259 bits
   static constexpr size_t kMultiples = size_t{1} << (kDigitBits - 1);
 
+  using Sums = std::array<P256Sum, kMultiples>;
+  // Its multiples from 1 on.
+  static Sums MultiplesOf(const P256Point& unit);
+
   using Digits = std::array<int, kDigits>;
   static Digits DigitsOf(const Number256& scalar);
 
   P256Multiples() = default;
+  // Keeps them, by one inverse for all (P. Montgomery, Speeding the Pollard and elliptic curve
+  // methods of factorization, 1987, 10.3.1).
+  void Keep(const Sums& sums);
+  bool EndsAsOpenSslSays(const EC_GROUP* curve, const EC_POINT* point, BN_CTX* context) const;
 
   std::vector<P256Point> points_;  // that of a digit's place and its value from 1 on
 };

@@ -31,7 +31,7 @@ class VerifyingKey {
   // SignatureFits() of the certificate.
   [[nodiscard]] bool Fits(absl::string_view bytes, absl::string_view signature) const;
 
-  // Takes some 20 milliseconds and 150 KiB; verifications go on meanwhile. False where nothing
+  // Takes some two milliseconds and 150 KiB; verifications go on meanwhile. False where nothing
   // can be prepared: the key is not of P-256. Does nothing where it is prepared.
   bool Prepare();
   // False once Prepare() said so.

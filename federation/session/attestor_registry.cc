@@ -27,7 +27,7 @@ constexpr size_t kDomainsShare = 16;
 constexpr size_t kMaxWaiting = 64;
 // A key that has verified so many signatures is worth what it takes to prepare it; no more than so
 // many are at once, 10 MiB.
-constexpr uint64_t kManyUses = 500;
+constexpr uint64_t kManyUses = 32;
 constexpr size_t kMaxPrepared = 64;
 constexpr absl::Duration kPreparedFor = absl::Hours(1);  // after its last use
 

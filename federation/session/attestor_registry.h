@@ -116,7 +116,7 @@ class AttestorRegistry {
 
   // Stores what could not be stored when it was taken, as while the disk was full, and has keys
   // that many statements are verified by prepared (crypto::VerifyingKey), one at each call, which
-  // takes 25 milliseconds: 64 at once, none for longer than an hour after its last use. For every
+  // takes two milliseconds: 64 at once, none for longer than an hour after its last use. For every
   // few seconds, on a thread that has time.
   void Tick();
 

@@ -99,6 +99,7 @@ TEST_F(P256Test, SumsAndProductsAreThoseOfTheField) {
     BN_mod_sqr(out.get(), a.get(), field_.get(), context_.get());
     EXPECT_TRUE(Square(x) == ElementOf(out.get()));
     EXPECT_EQ(x.IsZero(), BN_is_zero(a.get()) == 1);
+    EXPECT_TRUE(x * Inverse(x) == (x.IsZero() ? x : FieldElement::One()));
     for (const BignumPtr& b : numbers) {
       const FieldElement y = ElementOf(b.get());
       BN_mod_mul(out.get(), a.get(), b.get(), field_.get(), context_.get());
