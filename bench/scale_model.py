@@ -445,7 +445,7 @@ def print_recovery(args):
         rates = (catchup_rate(load, cost, costs.CATCHUP_SHARE), catchup_rate(load, cost, args.cores),
                  catchup_rate(load, cost, args.cores, better))
         rows.append((name, load.received, rates[0], *(after_outage(load, rate) for rate in rates),
-                     load.links * costs.HANDSHAKE / 1e6 / args.cores, load.links**2 * costs.TICK / 1e6))
+                     load.links * costs.HANDSHAKE / 1e6 / args.cores, load.links * costs.TICK / 1e6))
     table(("gateway", "comes, events/s", "caught up beside it, events/s", "1 h away: h behind", "by all processors",
            "keys prepared, off the strand", "handshakes, s", "manager, s"), rows)
 

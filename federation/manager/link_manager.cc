@@ -56,11 +56,15 @@ class LinkManager::Core : public std::enable_shared_from_this<LinkManager::Core>
  private:
   void ArmTick();
   void Tick();
+  // What a tick does with one link.
+  void LookAt(const std::string& domain);
+  // The same at that time of Clock::Monotonic().
+  void LookAtLater(const std::string& domain, absl::Duration when);
   void Adopt(const std::string& domain, const state::StoredResource& resource);
   // Why the link may not carry events now; none where it may.
   std::optional<link::Refuse> RefusalNow(const PeerLink& link) const;
   void Settle(const std::string& domain, PeerLink& link);
-  void TimeTheEnd(PeerLink& link);
+  void TimeTheEnd(const std::string& domain, PeerLink& link);
   void DialIfDue(const std::string& domain, PeerLink& link);
   void GiveNews(const std::string& domain, PeerLink& link);
   void StartSession(const std::string& domain, PeerLink& link, rpc::FrameStreamPtr stream,
@@ -70,6 +74,8 @@ class LinkManager::Core : public std::enable_shared_from_this<LinkManager::Core>
   void OnEnd(const std::string& domain, uint64_t number, const link::CloseStream& close);
   void OnDone(const std::string& domain, uint64_t number);
   PeerLink* Find(const std::string& domain, uint64_t number);
+  // How many links there are to dial that do not carry events.
+  size_t Down() const;
   void SetState(const std::string& domain, PeerLink& link, LinkState state, std::string reason,
                 std::string message);
   void Publish(const std::string& domain, const PeerLink& link);
@@ -160,19 +166,17 @@ void LinkManager::Core::Settle(const std::string& domain, PeerLink& link) {
   if (link.state == admin::v1::LINK_STATE_STOPPED) {
     SetState(domain, link, admin::v1::LINK_STATE_DOWN, "", "not connected yet");
   }
-  TimeTheEnd(link);
+  TimeTheEnd(domain, link);
   DialIfDue(domain, link);
   Publish(domain, link);
 }
 
 // The wall clock may be set, so only what the next look would miss has a timer.
-void LinkManager::Core::TimeTheEnd(PeerLink& link) {
+void LinkManager::Core::TimeTheEnd(const std::string& domain, PeerLink& link) {
   const absl::Duration left = EndOf(link.peer) - deps_.session.clock.Now();
   if (left > 2 * kTick || link.end_is_timed) return;
   link.end_is_timed = true;
-  deps_.session.timers.At(Monotonic() + left, [weak = weak_from_this()] {
-    if (const auto self = weak.lock()) self->Post([self] { self->Tick(); });
-  });
+  LookAtLater(domain, Monotonic() + left);
 }
 
 void LinkManager::Core::DialIfDue(const std::string& domain, PeerLink& link) {
@@ -314,7 +318,7 @@ void LinkManager::Core::OnEnd(const std::string& domain, uint64_t number,
   // The peer cannot read our place any more (its log began a new life, or it lost its
   // key): from the beginning of the agreement; duplicates are told by identity.
   if (close.by_peer && close.reason == base::Reason::kTokenInvalid) link->begin_anew = true;
-  link->next_try = Soon(link->NoteEnd(close, Monotonic(), deps_.session.random.Unit()));
+  link->next_try = Soon(link->NoteEnd(close, Down(), Monotonic(), deps_.session.random.Unit()));
   base::Log(base::LogLevel::kInfo, "link down",
             {{"peer", domain},
              {"reason", base::ReasonLabel(close.reason)},
@@ -338,10 +342,7 @@ void LinkManager::Core::OnDone(const std::string& domain, uint64_t number) {
     return;
   }
   if (link->peer.dial() && !draining_ && !link->removed) {
-    const absl::Duration due = link->next_try - absl::UnixEpoch();
-    deps_.session.timers.At(due, [weak = weak_from_this()] {
-      if (const auto self = weak.lock()) self->Post([self] { self->Tick(); });
-    });
+    LookAtLater(domain, link->next_try - absl::UnixEpoch());
   }
   Settle(domain, *link);
 }
@@ -358,12 +359,20 @@ void LinkManager::Core::ArmTick() {
 void LinkManager::Core::Tick() {
   std::vector<std::string> domains;
   for (const auto& [domain, link] : links_) domains.push_back(domain);
-  for (const std::string& domain : domains) {
-    const auto it = links_.find(domain);
-    if (it == links_.end()) continue;
-    GiveNews(domain, *it->second);
-    Settle(domain, *it->second);  // may erase it
-  }
+  for (const std::string& domain : domains) LookAt(domain);  // which may erase it
+}
+
+void LinkManager::Core::LookAt(const std::string& domain) {
+  const auto it = links_.find(domain);
+  if (it == links_.end()) return;
+  GiveNews(domain, *it->second);
+  Settle(domain, *it->second);
+}
+
+void LinkManager::Core::LookAtLater(const std::string& domain, absl::Duration when) {
+  deps_.session.timers.At(when, [weak = weak_from_this(), domain] {
+    if (const auto self = weak.lock()) self->Post([self, domain] { self->LookAt(domain); });
+  });
 }
 
 void LinkManager::Core::PostDrain() {
@@ -393,6 +402,15 @@ void LinkManager::Core::EndAll() {
   for (auto& [domain, link] : links_) {
     if (link->session != nullptr) link->session->End(base::Reason::kDraining, "shutting down");
   }
+}
+
+size_t LinkManager::Core::Down() const {
+  return static_cast<size_t>(std::count_if(links_.begin(), links_.end(), [](const auto& entry) {
+    const PeerLink& link = *entry.second;
+    const bool trying = link.ended || link.state == admin::v1::LINK_STATE_DOWN ||
+                        link.state == admin::v1::LINK_STATE_CONNECTING;
+    return link.peer.dial() && trying;
+  }));
 }
 
 void LinkManager::Core::SetState(const std::string& domain, PeerLink& link, LinkState state,

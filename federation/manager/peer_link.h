@@ -39,8 +39,9 @@ struct PeerLink {
     redial.OnUp(now);
     suspension.OnUp(now);
   }
-  // How long it is not dialled after its link ended like this. `unit` as Redial's.
-  absl::Duration NoteEnd(const link::CloseStream& close, absl::Duration now, double unit) {
+  // How long it is not dialled after its link ended like this. `down` and `unit` as Redial's.
+  absl::Duration NoteEnd(const link::CloseStream& close, size_t down, absl::Duration now,
+                         double unit) {
     if (IsOffence(close)) {
       suspension.OnOffence(now, absl::StrCat(base::ReasonLabel(close.reason), ": ", close.message));
       if (suspension.left(now) > absl::ZeroDuration()) metrics.suspensions.Add();
@@ -48,7 +49,8 @@ struct PeerLink {
       suspension.OnEnd(now);
     }
     const bool abused = !close.by_peer && close.reason == base::Reason::kConnectionAbuse;
-    return abused ? redial.OnAbuse(now, unit) : redial.OnDown(now, close.retry_after, unit);
+    if (abused) return redial.OnAbuse(now, unit);
+    return redial.OnDown(now, {.asked = close.retry_after, .down = down}, unit);
   }
 
   // The peer is about to become `next`.

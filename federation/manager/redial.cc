@@ -4,14 +4,15 @@
 
 namespace cdgate::manager {
 
-absl::Duration Redial::OnDown(absl::Duration now, absl::Duration asked, double unit) {
+absl::Duration Redial::OnDown(absl::Duration now, const Circumstances& circumstances, double unit) {
   if (up_since_ && now - *up_since_ >= kSteady) ForgetOutage();
   up_since_.reset();
   if (!outage_since_) outage_since_ = now;
   const bool quick = now - *outage_since_ < kQuickPhase;
   const absl::Duration own = quick ? quick_.Next(unit) : later_.Next(unit);
+  const absl::Duration turn = circumstances.down * kTriesApart * (1 + unit) / 2;
   // Those who were all asked to wait the same time do not all come then.
-  return std::max(own, asked * (1 + unit / 4));
+  return std::max({own, turn, circumstances.asked * (1 + unit / 4)});
 }
 
 absl::Duration Redial::OnAbuse(absl::Duration now, double unit) {

@@ -16,7 +16,10 @@ constexpr double kMost = 1.0;
 class RedialTest : public testing::Test {
  protected:
   absl::Duration Down(absl::Duration asked = {}, double unit = kMost) {
-    return redial_.OnDown(now_, asked, unit);
+    return redial_.OnDown(now_, {.asked = asked}, unit);
+  }
+  absl::Duration DownWith(size_t links, double unit = kMost) {
+    return redial_.OnDown(now_, {.asked = {}, .down = links}, unit);
   }
   // Dials in vain until the quick tries are over; how many there were.
   int PassQuickPhase() {
@@ -32,13 +35,12 @@ class RedialTest : public testing::Test {
 TEST_F(RedialTest, TriesOftenRightAfterAnOutage) {
   EXPECT_EQ(Down(), absl::Milliseconds(100));
   EXPECT_EQ(Down(), absl::Milliseconds(200));
-  EXPECT_EQ(Down(), absl::Milliseconds(400));
-  EXPECT_EQ(Down(), absl::Milliseconds(500));
-  EXPECT_EQ(Down(), absl::Milliseconds(500));
+  EXPECT_EQ(Down(), absl::Milliseconds(250));
+  EXPECT_EQ(Down(), absl::Milliseconds(250));
 }
 
 TEST_F(RedialTest, TriesLessAndLessWhatStaysAwayUpToTheCap) {
-  EXPECT_GT(PassQuickPhase(), 25);
+  EXPECT_GT(PassQuickPhase(), 50);
   for (const int seconds : {1, 2, 4, 8, 16, 30, 30}) {
     EXPECT_EQ(Down(), absl::Seconds(seconds));
     now_ += absl::Seconds(seconds);
@@ -78,8 +80,17 @@ TEST_F(RedialTest, WaitsAtLeastAsLongAsThePeerAsked) {
 
 TEST_F(RedialTest, ThoseWhoWereAskedTheSameDoNotAllComeThen) {
   Redial other(kLater);
-  EXPECT_LT(Down(absl::Seconds(2), 0.1), other.OnDown(now_, absl::Seconds(2), 0.9));
+  EXPECT_LT(Down(absl::Seconds(2), 0.1), other.OnDown(now_, {.asked = absl::Seconds(2)}, 0.9));
   EXPECT_LE(Down(absl::Seconds(2)), absl::Seconds(2.5));
+}
+
+TEST_F(RedialTest, ManyThatAreDownShareTheTries) {
+  EXPECT_EQ(DownWith(8), absl::Milliseconds(100));
+  EXPECT_EQ(DownWith(20), absl::Milliseconds(250));
+  EXPECT_EQ(DownWith(1'000), absl::Seconds(12.5));
+  EXPECT_EQ(DownWith(1'000, 0), absl::Seconds(6.25));
+  PassQuickPhase();
+  EXPECT_EQ(DownWith(40), absl::Seconds(1));
 }
 
 TEST_F(RedialTest, WhoAttackedIsLeftAloneForLongerEachTime) {
