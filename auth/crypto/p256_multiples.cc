@@ -119,7 +119,7 @@ void P256Multiples::Keep(const Sums& sums) {
   FieldElement inverse = Inverse(product);
   points_.resize(points_.size() + kMultiples);
   for (size_t i = kMultiples; i-- > 0;) {
-    points_[points_.size() - kMultiples + i] = sums[i].ByInverse(inverse * before[i]);
+    points_[points_.size() - kMultiples + i] = Kept{sums[i].ByInverse(inverse * before[i])};
     inverse = inverse * sums[i].z();
   }
 }
@@ -158,7 +158,7 @@ P256Multiples::Digits P256Multiples::DigitsOf(const Number256& scalar) {
 
 void P256Multiples::Add(const Number256& scalar, P256Sum* sum) const {
   const Digits digits = DigitsOf(scalar);
-  const auto at = [&](size_t i) {
+  const auto at = [&](size_t i) -> const P256Point* {
     return &points_[i * kMultiples + static_cast<size_t>(std::abs(digits[i])) - 1];
   };
   // They are all over the table, and known already.

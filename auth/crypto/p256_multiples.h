@@ -30,8 +30,8 @@ namespace cdgate::crypto {
 // False where `number` has more than 256 bits.
 bool ReadNumber(const BIGNUM* number, Number256* out);
 
-// A point that is not at infinity; a line of the cache.
-struct alignas(64) P256Point {
+// A point that is not at infinity.
+struct P256Point {
   FieldElement x;
   FieldElement y;
 };
@@ -89,7 +89,8 @@ class P256Multiples {
   void Keep(const Sums& sums);
   bool EndsAsOpenSslSays(const EC_GROUP* curve, const EC_POINT* point, BN_CTX* context) const;
 
-  std::vector<P256Point> points_;  // that of a digit's place and its value from 1 on
+  struct alignas(64) Kept : P256Point {};  // a line of the cache
+  std::vector<Kept> points_;               // that of a digit's place and its value from 1 on
 };
 
 }  // namespace cdgate::crypto
