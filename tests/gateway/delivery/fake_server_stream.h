@@ -47,8 +47,9 @@ class FakeServerStream final : public rpc::ServerStream {
     broken = broken || !ok;
     std::exchange(written_, nullptr)(ok);
   }
-  // The call is over; lets go of what the callbacks hold.
+  // The call is over, and a write under way with it; lets go of what the callbacks hold.
   void Over() {
+    if (writing()) EndWrite(false);
     const Callbacks callbacks = std::exchange(callbacks_, {});
     callbacks.on_closed(absl::CancelledError("over"));
   }
