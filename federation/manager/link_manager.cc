@@ -74,8 +74,8 @@ class LinkManager::Core : public std::enable_shared_from_this<LinkManager::Core>
   void OnEnd(const std::string& domain, uint64_t number, const link::CloseStream& close);
   void OnDone(const std::string& domain, uint64_t number);
   PeerLink* Find(const std::string& domain, uint64_t number);
-  // How many links there are to dial that do not carry events.
-  size_t Down() const;
+  // How often a second other links that do not carry events would be tried (Redial).
+  double TriesOfOthers(const PeerLink& than) const;
   void SetState(const std::string& domain, PeerLink& link, LinkState state, std::string reason,
                 std::string message);
   void Publish(const std::string& domain, const PeerLink& link);
@@ -318,7 +318,8 @@ void LinkManager::Core::OnEnd(const std::string& domain, uint64_t number,
   // The peer cannot read our place any more (its log began a new life, or it lost its
   // key): from the beginning of the agreement; duplicates are told by identity.
   if (close.by_peer && close.reason == base::Reason::kTokenInvalid) link->begin_anew = true;
-  link->next_try = Soon(link->NoteEnd(close, Down(), Monotonic(), deps_.session.random.Unit()));
+  link->next_try =
+      Soon(link->NoteEnd(close, TriesOfOthers(*link), Monotonic(), deps_.session.random.Unit()));
   base::Log(base::LogLevel::kInfo, "link down",
             {{"peer", domain},
              {"reason", base::ReasonLabel(close.reason)},
@@ -404,13 +405,14 @@ void LinkManager::Core::EndAll() {
   }
 }
 
-size_t LinkManager::Core::Down() const {
-  return static_cast<size_t>(std::count_if(links_.begin(), links_.end(), [](const auto& entry) {
-    const PeerLink& link = *entry.second;
-    const bool trying = link.ended || link.state == admin::v1::LINK_STATE_DOWN ||
-                        link.state == admin::v1::LINK_STATE_CONNECTING;
-    return link.peer.dial() && trying;
-  }));
+double LinkManager::Core::TriesOfOthers(const PeerLink& than) const {
+  double tries = 0;
+  for (const auto& [domain, link] : links_) {
+    const bool trying = link->ended || link->state == admin::v1::LINK_STATE_DOWN ||
+                        link->state == admin::v1::LINK_STATE_CONNECTING;
+    if (link.get() != &than && link->peer.dial() && trying) tries += link->redial.tries();
+  }
+  return tries;
 }
 
 void LinkManager::Core::SetState(const std::string& domain, PeerLink& link, LinkState state,

@@ -39,8 +39,8 @@ struct PeerLink {
     redial.OnUp(now);
     suspension.OnUp(now);
   }
-  // How long it is not dialled after its link ended like this. `down` and `unit` as Redial's.
-  absl::Duration NoteEnd(const link::CloseStream& close, size_t down, absl::Duration now,
+  // How long it is not dialled after its link ended like this. `others` and `unit` as Redial's.
+  absl::Duration NoteEnd(const link::CloseStream& close, double others, absl::Duration now,
                          double unit) {
     if (IsOffence(close)) {
       suspension.OnOffence(now, absl::StrCat(base::ReasonLabel(close.reason), ": ", close.message));
@@ -50,7 +50,7 @@ struct PeerLink {
     }
     const bool abused = !close.by_peer && close.reason == base::Reason::kConnectionAbuse;
     if (abused) return redial.OnAbuse(now, unit);
-    return redial.OnDown(now, {.asked = close.retry_after, .down = down}, unit);
+    return redial.OnDown(now, {.asked = close.retry_after, .others = others}, unit);
   }
 
   // The peer is about to become `next`.

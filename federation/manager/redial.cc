@@ -9,10 +9,10 @@ absl::Duration Redial::OnDown(absl::Duration now, const Circumstances& circumsta
   up_since_.reset();
   if (!outage_since_) outage_since_ = now;
   const bool quick = now - *outage_since_ < kQuickPhase;
-  const absl::Duration own = quick ? quick_.Next(unit) : later_.Next(unit);
-  const absl::Duration turn = circumstances.down * kTriesApart * (1 + unit) / 2;
+  own_ = quick ? quick_.Next(unit) : later_.Next(unit);
+  const double too_often = std::max(1.0, (circumstances.others + tries()) / kTriesASecond);
   // Those who were all asked to wait the same time do not all come then.
-  return std::max({own, turn, circumstances.asked * (1 + unit / 4)});
+  return std::max(own_ * too_often, circumstances.asked * (1 + unit / 4));
 }
 
 absl::Duration Redial::OnAbuse(absl::Duration now, double unit) {
@@ -20,7 +20,7 @@ absl::Duration Redial::OnAbuse(absl::Duration now, double unit) {
   if (steady) abuse_.Reset();
   up_since_.reset();
   if (!outage_since_) outage_since_ = now;
-  paused_ = abuse_.Next(unit);
+  own_ = paused_ = abuse_.Next(unit);
   return paused_;
 }
 

@@ -18,8 +18,8 @@ class RedialTest : public testing::Test {
   absl::Duration Down(absl::Duration asked = {}, double unit = kMost) {
     return redial_.OnDown(now_, {.asked = asked}, unit);
   }
-  absl::Duration DownWith(size_t links, double unit = kMost) {
-    return redial_.OnDown(now_, {.asked = {}, .down = links}, unit);
+  absl::Duration DownWith(double others) {
+    return redial_.OnDown(now_, {.asked = {}, .others = others}, kMost);
   }
   // Dials in vain until the quick tries are over; how many there were.
   int PassQuickPhase() {
@@ -85,12 +85,24 @@ TEST_F(RedialTest, ThoseWhoWereAskedTheSameDoNotAllComeThen) {
 }
 
 TEST_F(RedialTest, ManyThatAreDownShareTheTries) {
-  EXPECT_EQ(DownWith(8), absl::Milliseconds(100));
-  EXPECT_EQ(DownWith(20), absl::Milliseconds(250));
-  EXPECT_EQ(DownWith(1'000), absl::Seconds(12.5));
-  EXPECT_EQ(DownWith(1'000, 0), absl::Seconds(6.25));
+  EXPECT_EQ(redial_.tries(), 0);
+  EXPECT_EQ(DownWith(70), absl::Milliseconds(100));  // 80 a second, with its own
+  EXPECT_EQ(redial_.tries(), 10);
+  EXPECT_EQ(DownWith(155), absl::Milliseconds(400));
+  EXPECT_EQ(redial_.tries(), 5);
+  // As a thousand that are all tried every quarter of a second would have it.
+  EXPECT_EQ(DownWith(3'996), absl::Seconds(12.5));
+}
+
+// They are tried once in half a minute, and need not be waited for.
+TEST_F(RedialTest, ThoseThatHaveLongBeenAwayLeaveRoom) {
+  EXPECT_EQ(DownWith(200.0 / 30), absl::Milliseconds(100));
+}
+
+TEST_F(RedialTest, WhatHasLongBeenAwayIsTriedLessAsWell) {
   PassQuickPhase();
-  EXPECT_EQ(DownWith(40), absl::Seconds(1));
+  EXPECT_EQ(DownWith(159), absl::Seconds(2));  // instead of one
+  EXPECT_EQ(redial_.tries(), 1);
 }
 
 TEST_F(RedialTest, WhoAttackedIsLeftAloneForLongerEachTime) {

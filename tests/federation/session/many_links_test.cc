@@ -38,7 +38,8 @@ TEST(ManyLinksTest, LinksThatAreDownShareTheirTries) {
     node.Apply(state::kPeerKind, peer.domain(), peer);
     peers.push_back(peer.domain());
   }
-  const absl::Duration least = kPeers * manager::kTriesApart / 2 - absl::Milliseconds(5);
+  const absl::Duration least =
+      absl::Seconds(kPeers / manager::kTriesASecond) / 2 - absl::Milliseconds(5);
   EXPECT_TRUE(test::Eventually([&] {
     return std::all_of(peers.begin(), peers.end(), [&](const std::string& peer) {
       const admin::v1::LinkStatus link = node.LinkTo(peer);
